@@ -1,0 +1,64 @@
+"""Starting and stopping the workspace's supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from core.engine.processes import is_alive
+from core.errors import HTransError
+from core.workspace import Workspace
+from db.connection import Store
+from db.workers import Engine, configure_engine, engine_of
+
+STOP_PATIENCE = 60.0
+"""Seconds that `stop_supervisor` waits for workers to write their checkpoints."""
+
+
+def running_supervisor(store: Store) -> Engine | None:
+    """The supervisor if its process is alive."""
+    engine = engine_of(store)
+    if engine is None or not is_alive(engine.pid, engine.process_started):
+        return None
+    return engine
+
+
+def ensure_supervisor(store: Store, workspace: Workspace) -> None:
+    """Start the supervisor, detached from this process, unless one runs.
+
+    Two that are started at once settle it by a file lock: one of them ends.
+    """
+    if running_supervisor(store) is not None:
+        return
+    if engine_of(store) is None:
+        configure_engine(store, "auto", None, 2)
+    workspace.create()
+    with (workspace.logs / "supervisor.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "core.engine.supervisor", str(workspace.root.absolute())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ,
+        )
+
+
+def stop_supervisor(store: Store) -> bool:
+    """Stop the supervisor and its workers, which checkpoint first; False if none runs."""
+    engine = running_supervisor(store)
+    if engine is None or engine.pid is None:
+        return False
+    os.kill(engine.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_PATIENCE
+    while is_alive(engine.pid, engine.process_started):
+        if time.monotonic() > deadline:
+            raise HTransError(
+                f"the engine (pid {engine.pid}) has not stopped within {STOP_PATIENCE:.0f} s; "
+                "see logs/supervisor.log"
+            )
+        time.sleep(0.1)
+    return True

@@ -1,0 +1,85 @@
+"""The local reporter: writes a trial's progress to SQLite and obeys what stands there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from core.training import BatchProgress, EpochResult
+from db.connection import Store
+from db.trials import Claim, Epoch, LostClaimError, holds, record_epoch, record_progress
+
+INTERVAL = 0.3
+"""Seconds between two rows of the running loss."""
+
+
+class LocalReporter:
+    """A `core.training.Reporter` for a worker on the machine that the database lies on."""
+
+    def __init__(self, store: Store, claim: Claim, stopping: Callable[[], bool]) -> None:
+        self._store = store
+        self._claim = claim
+        self._stopping = stopping
+        self._version = -1
+        self._stop = False
+        self._last_row = time.monotonic()
+        self._loss_sum = 0.0
+        self._documents = 0
+        self._seconds = 0.0
+        self._counted_until = time.monotonic()
+
+    def batch_done(self, progress: BatchProgress) -> None:
+        """Write the mean loss since the last row, at most a few times a second."""
+        self._loss_sum += progress.loss * progress.documents
+        self._documents += progress.documents
+        self._seconds += progress.seconds
+        now = time.monotonic()
+        if now - self._last_row < INTERVAL and progress.batch < progress.batches:
+            return
+        record_progress(
+            self._store,
+            self._claim,
+            epoch=progress.epoch,
+            batch=progress.batch,
+            batches=progress.batches,
+            loss=self._loss_sum / self._documents,
+            documents_per_second=self._documents / max(self._seconds, 1e-9),
+            seconds=self._worked(),
+        )
+        self._last_row = now
+        self._loss_sum, self._documents, self._seconds = 0.0, 0, 0.0
+
+    def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
+        """Write the epoch's row."""
+        epoch = Epoch(
+            result.epoch,
+            result.training_loss,
+            result.validation_loss,
+            result.validation.precision,
+            result.validation.recall,
+            result.validation.f1,
+            result.seconds,
+        )
+        record_epoch(self._store, self._claim, epoch, is_kept=is_kept, seconds=self._worked())
+
+    def should_stop(self) -> bool:
+        """Whether the run pauses or the worker is to end; raise `LostClaimError` if fenced off.
+
+        Asks the database only after somebody has written to it.
+        """
+        if self._stopping():
+            return True
+        version = self._store.data_version()
+        if version != self._version:
+            self._version = version
+            state = self._store.value("SELECT state FROM runs WHERE id = ?", (self._claim.run_id,))
+            self._stop = state != "running"
+            if not holds(self._store, self._claim):
+                raise LostClaimError(f"trial {self._claim.trial_id} was taken from this worker")
+        return self._stop
+
+    def _worked(self) -> float:
+        """Seconds since this was last asked: worker time that goes to the trial."""
+        now = time.monotonic()
+        worked, self._counted_until = now - self._counted_until, now
+        return worked

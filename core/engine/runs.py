@@ -1,0 +1,120 @@
+"""Start a run: record it with its categories and trials, and wake the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from core.engine.devices import slots
+from core.engine.launch import ensure_supervisor, running_supervisor
+from core.engine.token_store import ensure_tokens, token_folder
+from core.errors import HTransError
+from core.settings import TrainingSettings
+from core.systems import System, system_named
+from core.taxonomy import Taxonomy
+from core.workspace import Workspace
+from db.connection import Store
+from db.corpora import Corpus, corpus_named, taxonomy_of, training_positives
+from db.runs import NewRunCategory, Run, create_run, run_with_id
+from db.vectors import Vectors, vectors_named
+from db.workers import configure_engine
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to train and with what. `categories` are ids; their ancestors come along."""
+
+    corpus: str
+    settings: TrainingSettings
+    name: str | None = None
+    system: str = "htrans"
+    vectors: str | None = None
+    categories: tuple[str, ...] = ()
+    device: str = "auto"
+    workers: int | None = None
+    workers_per_device: int = 2
+
+
+def start_run(store: Store, workspace: Workspace, request: RunRequest) -> tuple[Run, list[str]]:
+    """Record a run and start the engine; return the run and notes for the user.
+
+    Raises `HTransError` for an unknown corpus, system, category, vector table or device, before
+    anything is recorded.
+    """
+    corpus = corpus_named(store, request.corpus)
+    system = system_named(request.system)
+    settings = request.settings
+    if not system.search and settings.class_weights != (1.0,):
+        settings = replace(settings, class_weights=(1.0,))
+    vectors = vectors_named(store, request.vectors) if request.vectors else None
+    taxonomy = _chosen(taxonomy_of(store, corpus.id), request.categories)
+    if request.workers is not None and request.workers < 1:
+        raise HTransError("--workers must be at least 1")
+    if request.device not in ("auto", "cpu"):
+        slots(request.device, request.workers, request.workers_per_device)
+    ensure_tokens(store, workspace, corpus, settings.max_words)
+    coverage, notes = _coverage(workspace, corpus, settings, vectors)
+    run_id = create_run(
+        store,
+        name=request.name,
+        corpus_id=corpus.id,
+        corpus_name=corpus.name,
+        vectors_id=vectors.id if vectors else None,
+        system=system.name,
+        settings=settings.to_json(),
+        seed=settings.seed,
+        coverage=coverage,
+        categories=_new_categories(store, corpus, taxonomy, system),
+        class_weights=settings.class_weights,
+    )
+    _end_if_nothing_to_train(store, run_id)
+    if running_supervisor(store) is None:
+        configure_engine(store, request.device, request.workers, request.workers_per_device)
+    else:
+        notes.append("the engine is at work already; it keeps its devices and workers")
+    ensure_supervisor(store, workspace)
+    return run_with_id(store, run_id), notes
+
+
+def _chosen(taxonomy: Taxonomy, categories: tuple[str, ...]) -> Taxonomy:
+    return taxonomy.with_ancestors(categories) if categories else taxonomy
+
+
+def _new_categories(
+    store: Store, corpus: Corpus, taxonomy: Taxonomy, system: System
+) -> list[NewRunCategory]:
+    positives = training_positives(store, corpus.id)
+    new = []
+    for category in taxonomy:
+        count = positives.get(category.id, 0)
+        waits = system.transfer and category.parent is not None
+        state = "empty" if not count else "waiting" if waits else "ready"
+        new.append(NewRunCategory(category.id, count, state))
+    return new
+
+
+def _coverage(
+    workspace: Workspace, corpus: Corpus, settings: TrainingSettings, vectors: Vectors | None
+) -> tuple[float, list[str]]:
+    if vectors is None:
+        return 0.0, ["no vectors: embeddings start at random and are trained at the top level"]
+    from core.tokens import Vocabulary
+    from core.vectors import vector_coverage
+
+    folder = token_folder(workspace, corpus.id, settings.max_words)
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    coverage = vector_coverage(vocabulary, workspace.vectors(vectors.id))
+    return coverage.share, [
+        f"vectors {vectors.name}: {coverage.covered:,} of the corpus's {coverage.words:,} "
+        f"words have one ({coverage.share:.0%})"
+    ]
+
+
+def _end_if_nothing_to_train(store: Store, run_id: int) -> None:
+    with store.write(durable=True):
+        if not store.row(
+            "SELECT 1 FROM run_categories WHERE run_id = ? AND state <> 'empty'", (run_id,)
+        ):
+            store.execute(
+                "UPDATE runs SET state = 'done', finished_at = unixepoch('subsec') WHERE id = ?",
+                (run_id,),
+            )

@@ -1,0 +1,195 @@
+"""What a change of one trial means for its category, the categories below it and the run.
+
+All functions here run in one durable transaction each. The one that ends a category's last trial
+picks the best class weight, marks the category done and its children ready.
+"""
+
+from __future__ import annotations
+
+from core.search import TrialScore, best_trial
+from db.connection import Store
+from db.events import add_event
+from db.trials import Claim, Trial, crash_trial, fail_trial, finish_trial, release_trial, trials_of
+from db.workers import present_workers, remove_supervisor, set_worker_state
+
+MOST_CRASHES = 3
+"""A trial that has taken so many workers down is given up."""
+
+_FINAL = ("done", "failed", "cancelled")
+
+
+def finish(store: Store, claim: Claim, model: str, sha256: str) -> bool:
+    """Record a finished trial; True if its category is done with it."""
+    with store.write(durable=True):
+        finish_trial(store, claim, model, sha256)
+        return settle(store, claim.run_category_id) == "done"
+
+
+def fail(store: Store, claim: Claim, reason: str) -> None:
+    """Record a trial that cannot succeed, however often it is tried."""
+    with store.write(durable=True):
+        fail_trial(store, claim, reason)
+        add_event(
+            store,
+            "failed",
+            f"class weight {claim.class_weight:g} failed: {reason}",
+            claim.run_id,
+            claim.run_category_id,
+        )
+        settle(store, claim.run_category_id)
+
+
+def release(store: Store, claim: Claim) -> None:
+    """Give a trial back unfinished: paused if its run pauses, else ready for another worker."""
+    with store.write(durable=True):
+        run_state = store.value("SELECT state FROM runs WHERE id = ?", (claim.run_id,))
+        paused = run_state in ("pausing", "paused")
+        release_trial(store, claim, "paused" if paused else "ready")
+        settle(store, claim.run_category_id)
+
+
+def crash(store: Store, trial_id: int, reason: str) -> None:
+    """Take a trial from a worker that died or raised an unexpected error."""
+    with store.write(durable=True):
+        row = store.row(
+            "SELECT t.run_category_id, t.class_weight, t.crashes, rc.run_id FROM trials t "
+            "JOIN run_categories rc ON rc.id = t.run_category_id "
+            "WHERE t.id = ? AND t.state = 'running'",
+            (trial_id,),
+        )
+        if row is None:
+            return
+        crash_trial(store, trial_id, reason, MOST_CRASHES)
+        crashes = row["crashes"] + 1
+        given_up = "; given up" if crashes >= MOST_CRASHES else "; it goes on from its checkpoint"
+        add_event(
+            store,
+            "crash",
+            f"class weight {row['class_weight']:g}, crash {crashes}: {reason}{given_up}",
+            row["run_id"],
+            row["run_category_id"],
+        )
+        settle(store, row["run_category_id"])
+
+
+def end_worker(store: Store, worker_id: int, reason: str) -> None:
+    """Enter a worker's death, and take from it what it held."""
+    held = store.rows("SELECT id FROM trials WHERE owner = ? AND state = 'running'", (worker_id,))
+    for row in held:
+        crash(store, row["id"], reason)
+    set_worker_state(store, worker_id, "ended")
+
+
+def settle(store: Store, run_category_id: int) -> str:
+    """Bring a category's state in line with its trials, inside a transaction; return it."""
+    row = store.row(
+        "SELECT run_id, attempt, state FROM run_categories WHERE id = ?", (run_category_id,)
+    )
+    if row is None:
+        return "cancelled"
+    trials = trials_of(store, run_category_id, row["attempt"])
+    state = _category_state(trials)
+    if state == "done":
+        _complete(store, run_category_id, trials)
+    elif state != row["state"]:
+        store.execute("UPDATE run_categories SET state = ? WHERE id = ?", (state, run_category_id))
+    if state == "failed":
+        _give_up_descendants(store, row["run_id"], run_category_id)
+    _settle_run(store, row["run_id"])
+    return state
+
+
+def end_supervisor_if_idle(store: Store) -> bool:
+    """Take the supervisor out if no run has work for it; True if so.
+
+    A run that is recorded after this sees that there is no supervisor, and starts one.
+    """
+    with store.write(durable=True):
+        if has_work(store):
+            return False
+        remove_supervisor(store)
+        return True
+
+
+def has_work(store: Store) -> bool:
+    """Whether any trial is held, or ready in a run that is going on."""
+    return store.row(
+        "SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
+        "JOIN runs r ON r.id = rc.run_id "
+        "WHERE t.state = 'running' OR (t.state = 'ready' AND r.state = 'running') LIMIT 1"
+    ) is not None or any(worker.state == "scoring" for worker in present_workers(store))
+
+
+def _category_state(trials: list[Trial]) -> str:
+    states = {trial.state for trial in trials}
+    for state in ("running", "paused", "ready", "waiting"):
+        if state in states:
+            return state
+    if "done" in states:
+        return "done"
+    return "failed" if "failed" in states else "cancelled"
+
+
+def _complete(store: Store, run_category_id: int, trials: list[Trial]) -> None:
+    best = best_trial(
+        TrialScore(trial.id, trial.class_weight, trial.f1 or 0.0)
+        for trial in trials
+        if trial.state == "done"
+    )
+    assert best is not None
+    store.execute(
+        "UPDATE run_categories SET state = 'done', kept_trial_id = ?, stale = 0 WHERE id = ?",
+        (best.trial_id, run_category_id),
+    )
+    store.execute(
+        "UPDATE trials SET state = 'ready' WHERE state = 'waiting' AND run_category_id IN "
+        "(SELECT id FROM run_categories WHERE parent_id = ? AND state = 'waiting')",
+        (run_category_id,),
+    )
+    store.execute(
+        "UPDATE run_categories SET state = 'ready' WHERE parent_id = ? AND state = 'waiting'",
+        (run_category_id,),
+    )
+
+
+def _give_up_descendants(store: Store, run_id: int, run_category_id: int) -> None:
+    waiting = store.rows(
+        "WITH RECURSIVE below (id) AS ("
+        "  SELECT id FROM run_categories WHERE parent_id = ?"
+        "  UNION ALL SELECT rc.id FROM run_categories rc JOIN below ON rc.parent_id = below.id"
+        ") SELECT rc.id FROM run_categories rc JOIN below USING (id) WHERE rc.state = 'waiting'",
+        (run_category_id,),
+    )
+    for row in waiting:
+        store.execute(
+            "UPDATE trials SET state = 'cancelled' WHERE run_category_id = ?", (row["id"],)
+        )
+        store.execute("UPDATE run_categories SET state = 'cancelled' WHERE id = ?", (row["id"],))
+    add_event(
+        store,
+        "failed",
+        f"every class weight failed; {len(waiting)} categories below it are not trained",
+        run_id,
+        run_category_id,
+    )
+
+
+def _settle_run(store: Store, run_id: int) -> None:
+    states = {
+        row["state"]
+        for row in store.rows(
+            "SELECT DISTINCT state FROM run_categories WHERE run_id = ?", (run_id,)
+        )
+    }
+    run_state = store.value("SELECT state FROM runs WHERE id = ?", (run_id,))
+    if not states - {*_FINAL, "empty"}:
+        if run_state not in _FINAL:
+            ended = (
+                "failed" if "failed" in states else "cancelled" if "cancelled" in states else "done"
+            )
+            store.execute(
+                "UPDATE runs SET state = ?, finished_at = unixepoch('subsec') WHERE id = ?",
+                (ended, run_id),
+            )
+    elif run_state == "pausing" and "running" not in states:
+        store.execute("UPDATE runs SET state = 'paused' WHERE id = ?", (run_id,))

@@ -1,0 +1,91 @@
+"""Trained parameters on disk: safetensors, with what is needed to build the network again.
+
+Embedding tables are large and shared by all descendants of a top-level category, so each is a
+file of its own, named by the hash of its content, and models refer to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core.errors import CorruptFileError
+from core.files import replacing
+from core.models.gru_att import GruAtt
+
+EMBEDDINGS = "embeddings.weight"
+_FORMAT = "htrans-gru-att-1"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model file says of itself; `embeddings` is the hash of its embedding table."""
+
+    category_id: str
+    class_weight: float
+    embeddings: str
+    hidden_units: int
+    dropout: float
+
+
+def save_embeddings(folder: Path, table: Tensor) -> str:
+    """Store an embedding table (words, dimensions) unless it is there; return its hash."""
+    content = table.detach().cpu().contiguous()
+    digest = hashlib.sha256(f"{tuple(content.shape)}".encode())
+    digest.update(content.numpy().data)
+    name = digest.hexdigest()
+    path = folder / f"{name}.safetensors"
+    if not path.exists():
+        with replacing(path) as temporary:
+            save_file({EMBEDDINGS: content}, temporary)
+    return name
+
+
+def load_embeddings(folder: Path, name: str) -> Tensor:
+    """The embedding table (words, dimensions) with that hash."""
+    path = folder / f"{name}.safetensors"
+    return _tensors(path)[0][EMBEDDINGS]
+
+
+def save_model(path: Path, state: dict[str, Tensor], info: ModelInfo) -> None:
+    """Write all parameters but the embedding table."""
+    kept = {name: value.contiguous() for name, value in state.items() if name != EMBEDDINGS}
+    metadata = {"format": _FORMAT, "info": json.dumps(asdict(info))}
+    with replacing(path) as temporary:
+        save_file(kept, temporary, metadata)
+
+
+def load_model(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:
+    """Parameters without the embedding table, and what the file says of itself.
+
+    Raises `CorruptFileError` for a missing, damaged or foreign file.
+    """
+    state, metadata = _tensors(path)
+    if metadata.get("format") != _FORMAT:
+        raise CorruptFileError(f"{path}: not a model of this program; retrain its category")
+    return state, ModelInfo(**json.loads(metadata["info"]))
+
+
+def build_network(state: dict[str, Tensor], info: ModelInfo, embeddings: Tensor) -> GruAtt:
+    """The network of a loaded model, in evaluation mode."""
+    network = GruAtt(embeddings, info.hidden_units, info.dropout)
+    network.load_state_dict({**state, EMBEDDINGS: embeddings})
+    return network.eval()
+
+
+def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors: dict[str, torch.Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    except FileNotFoundError as error:
+        raise CorruptFileError(f"{path}: the file is missing") from error
+    except (SafetensorError, OSError) as error:
+        raise CorruptFileError(f"{path}: not a readable safetensors file ({error})") from error

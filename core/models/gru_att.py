@@ -1,0 +1,103 @@
+"""GRU-Att: bidirectional GRU with word attention (Banerjee et al. 2019, section 3, figure 1)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from core.tokens import PADDING
+
+
+class Encoded(NamedTuple):
+    """What the network says of a batch: `logits` (batch, outputs), `attention` (batch, time)."""
+
+    logits: Tensor
+    attention: Tensor
+
+
+class Attention(nn.Module):
+    """Word attention (Yang et al. 2016, equations 5–7): u = tanh(W s + b), a = softmax(u · u_w)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(width, width)
+        self.context = nn.Parameter(torch.empty(width))
+        nn.init.uniform_(self.context, -0.1, 0.1)
+
+    def forward(self, states: Tensor, inside: Tensor) -> Tensor:
+        """Weights (batch, time) of `states` (batch, time, width); 0 where `inside` is False."""
+        scores = torch.tanh(self.projection(states)) @ self.context
+        return torch.softmax(scores.masked_fill(~inside, float("-inf")), dim=1)
+
+
+class GruAtt(nn.Module):
+    """The network of the paper.
+
+    The two directions are two GRUs. The backward one reads each document reversed within its own
+    length, so padding at the end reaches no state of a word, as with packed sequences, without
+    their cost on CPUs.
+    """
+
+    def __init__(
+        self,
+        embeddings: Tensor,
+        hidden_units: int = 96,
+        dropout: float = 0.4,
+        outputs: int = 1,
+    ) -> None:
+        """`embeddings`: (words, dimensions), taken as they are, not copied."""
+        super().__init__()
+        width = 2 * hidden_units
+        self.embeddings = nn.Embedding(
+            len(embeddings),
+            embeddings.shape[1],
+            padding_idx=PADDING,
+            _weight=embeddings,
+            _freeze=False,
+        )
+        self.forward_gru = nn.GRU(embeddings.shape[1], hidden_units, batch_first=True)
+        self.backward_gru = nn.GRU(embeddings.shape[1], hidden_units, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.attention = Attention(width)
+        self.output = nn.Linear(3 * width, outputs)
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Encoded:
+        """Score documents.
+
+        `tokens`: (batch, time) ids padded with `PADDING`; `lengths`: (batch,), each at least 1.
+        Returns logits (batch, outputs) and attention weights (batch, time).
+        """
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        inside = positions < lengths[:, None]
+        states = self.dropout(self._states(tokens, lengths, positions, inside))
+        attention = self.attention(states, inside)
+        attended = (attention.unsqueeze(1) @ states).squeeze(1)
+        mask = inside.unsqueeze(2)
+        highest = states.masked_fill(~mask, float("-inf")).amax(dim=1)
+        mean = states.masked_fill(~mask, 0.0).sum(dim=1) / lengths.unsqueeze(1)
+        representation = torch.cat((attended, highest, mean), dim=1)
+        return Encoded(self.output(representation), attention)
+
+    def _states(self, tokens: Tensor, lengths: Tensor, positions: Tensor, inside: Tensor) -> Tensor:
+        """[forward ; backward] states (batch, time, 2 · hidden units)."""
+        reversal = torch.where(inside, lengths[:, None] - 1 - positions, positions)
+        embedded = self.embeddings(tokens)
+        embedded_reversed = self.embeddings(tokens.gather(1, reversal))
+        onward, _ = self.forward_gru(embedded)
+        backward_reversed, _ = self.backward_gru(embedded_reversed)
+        index = reversal.unsqueeze(2).expand_as(backward_reversed)
+        return torch.cat((onward, backward_reversed.gather(1, index)), dim=2)
+
+    def reset_output(self) -> None:
+        """Draw the output layer anew, as a child does with its parent's (section 3)."""
+        self.output.reset_parameters()
+
+    def state_without_embeddings(self) -> dict[str, Tensor]:
+        """Copies of all parameters but the embedding table, on the CPU."""
+        return {
+            name: value.detach().cpu().clone()
+            for name, value in self.state_dict().items()
+            if not name.startswith("embeddings.")
+        }

@@ -1,0 +1,150 @@
+"""Reuters-21578, distribution 1.0: SGML files, or the archive that they come in.
+
+Source of the format: the README that the collection is distributed with (David D. Lewis, 2004).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.documents import Document, Split
+from core.errors import InputError
+from core.readers.format import CorpusFormat, existing
+
+_FILE = re.compile(r"^reut2-\d{3}\.sgm$")
+_RECORD = re.compile(r"<REUTERS(?P<attributes>[^>]*)>(?P<content>.*?)</REUTERS>", re.DOTALL)
+_START = re.compile(r"<REUTERS[ >]")
+_ATTRIBUTE = re.compile(r'([A-Z]+)="([^"]*)"')
+_TOPICS = re.compile(r"<TOPICS>(.*?)</TOPICS>", re.DOTALL)
+_TOPIC = re.compile(r"<D>(.*?)</D>", re.DOTALL)
+_TITLE = re.compile(r"<TITLE>(.*?)</TITLE>", re.DOTALL)
+_BODY = re.compile(r"<BODY>(.*?)</BODY>", re.DOTALL)
+_TEXT = re.compile(r"<TEXT[^>]*>(.*?)</TEXT>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_MODAPTE: dict[str, Split] = {"TRAIN": "train", "TEST": "test"}
+_LARGEST_FILE = 64 * 1024 * 1024  # bytes; the real ones have about 1.3 MB
+
+
+def read(source: str) -> Iterator[Document]:
+    """Yield all records of the collection, title and body as the text.
+
+    The split is ModApte: records with TOPICS="YES" and LEWISSPLIT "TRAIN" or "TEST"; all others
+    are "unused". Raises `InputError` for a file without records or with a record that does not
+    end.
+    """
+    found = False
+    for name, content in _files(existing(source)):
+        found = True
+        yield from _records(name, content.decode("latin-1"))
+    if not found:
+        raise InputError("holds no file reut2-0NN.sgm; is it Reuters-21578?", source=source)
+
+
+def recognises(source: str) -> bool:
+    """By the names of the files, for an archive by its own."""
+    path = Path(source)
+    if path.is_dir():
+        return any(_FILE.match(child.name) for child in path.iterdir())
+    return bool(_FILE.match(path.name)) or (
+        "reuters21578" in path.name.lower() and path.name.endswith((".tar.gz", ".tgz", ".tar"))
+    )
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        if path.is_dir():
+            for file in sorted(path.iterdir()):
+                if _FILE.match(file.name):
+                    yield str(file), file.read_bytes()
+        elif path.suffix == ".sgm":
+            yield str(path), path.read_bytes()
+        else:
+            yield from _archived(path)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", source=path) from error
+
+
+def _archived(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                name = Path(member.name).name
+                if not member.isfile() or not _FILE.match(name):
+                    continue
+                if member.size > _LARGEST_FILE:
+                    raise InputError(
+                        f"{member.size} bytes are too many for a file of Reuters-21578",
+                        source=path,
+                        record=name,
+                    )
+                content = archive.extractfile(member)
+                if content is not None:
+                    yield f"{path}, {name}", content.read()
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"not a whole tar archive ({error}); fetch it again", source=path
+        ) from error
+
+
+def _records(name: str, content: str) -> Iterator[Document]:
+    started, ended = 0, 0
+    line, counted = 1, 0
+    for match in _RECORD.finditer(content):
+        line += content.count("\n", counted, match.start())
+        counted = match.start()
+        if _START.search(match["content"]):
+            raise InputError("a record does not end with </REUTERS>", source=name, line=line)
+        ended += 1
+        yield _document(name, line, match["attributes"], match["content"])
+    started = len(_START.findall(content))
+    if started != ended or not started:
+        raise InputError(
+            "no Reuters-21578 record in it" if not started else "a record does not end",
+            source=name,
+            line=line,
+        )
+
+
+def _document(name: str, line: int, attributes: str, content: str) -> Document:
+    values = dict(_ATTRIBUTE.findall(attributes))
+    if "NEWID" not in values:
+        raise InputError("a record without NEWID", source=name, line=line)
+    split: Split = "unused"
+    if values.get("TOPICS") == "YES":
+        split = _MODAPTE.get(values.get("LEWISSPLIT", ""), "unused")
+    topics = _TOPICS.search(content)
+    labels = _TOPIC.findall(topics[1]) if topics else []
+    return Document(
+        id=values["NEWID"],
+        text=_text(content),
+        labels=tuple(dict.fromkeys(_plain(label) for label in labels)),
+        split=split,
+        place=f"{name}, line {line}",
+    )
+
+
+def _text(content: str) -> str:
+    title, body = _TITLE.search(content), _BODY.search(content)
+    parts = [_plain(part[1]) for part in (title, body) if part]
+    if not body and (whole := _TEXT.search(content)):
+        without_title = _TITLE.sub("", whole[1])
+        parts.append(_plain(_TAG.sub("", without_title)))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _plain(text: str) -> str:
+    return _CONTROL.sub("", html.unescape(text)).strip()
+
+
+FORMAT = CorpusFormat(
+    name="reuters21578",
+    description="Reuters-21578: reuters21578.tar.gz or a folder of reut2-0NN.sgm, ModApte split",
+    recognises=recognises,
+    read=read,
+)

@@ -1,0 +1,123 @@
+"""The settings of a training run: one home, each with its default, unit and meaning."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import HTransError
+
+PAPER_CLASS_WEIGHTS = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 50.0)
+
+
+def _setting(default: Any, meaning: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"meaning": meaning, "unit": unit})
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """Everything that decides what a run computes (Banerjee et al. 2019, sections 3 and 4)."""
+
+    class_weights: tuple[float, ...] = _setting(
+        PAPER_CLASS_WEIGHTS, "class weights to try for each category, comma-separated"
+    )
+    epochs: int = _setting(10, "most epochs for each class weight", "epochs")
+    patience: int = _setting(
+        3, "stop after so many epochs without a better validation F1", "epochs"
+    )
+    max_words: int = _setting(100, "words of a document that are read", "words")
+    batch_size: int = _setting(128, "documents in a batch", "documents")
+    hidden_units: int = _setting(96, "hidden units of the GRU in each direction", "units")
+    dropout: float = _setting(0.4, "share of the GRU's output that is dropped in training")
+    learning_rate: float = _setting(
+        0.001, "learning rate of Adam for what starts from scratch: top level and output layers"
+    )
+    transferred_learning_rate: float = _setting(
+        0.0005, "learning rate of Adam for GRU and attention that come from the parent"
+    )
+    validation_fraction: float = _setting(
+        0.15, "share of the training documents that validates, drawn for each category"
+    )
+    dimensions: int = _setting(
+        100, "width of the word embeddings where no vectors are given", "numbers"
+    )
+    seed: int = _setting(0, "seed of everything that is drawn at random")
+
+    def __post_init__(self) -> None:
+        if not self.class_weights:
+            raise HTransError("--class-weights: give at least one weight, for example 1,5")
+        if len(set(self.class_weights)) < len(self.class_weights):
+            raise HTransError("--class-weights: a weight is given twice")
+        for weight in self.class_weights:
+            if not (math.isfinite(weight) and weight > 0):
+                raise HTransError(f"--class-weights: {weight:g} is not a positive number")
+        for name in ("epochs", "patience", "max_words", "batch_size", "hidden_units", "dimensions"):
+            if getattr(self, name) < 1:
+                raise HTransError(f"{option_of(name)} must be at least 1")
+        for name in ("learning_rate", "transferred_learning_rate"):
+            if not 0 < getattr(self, name) < 1:
+                raise HTransError(f"{option_of(name)} must be between 0 and 1")
+        if not 0 <= self.dropout < 1:
+            raise HTransError("--dropout must be at least 0 and less than 1")
+        if not 0 < self.validation_fraction < 1:
+            raise HTransError("--validation-fraction must be between 0 and 1")
+        if self.seed < 0:
+            raise HTransError("--seed must not be negative")
+
+    def to_json(self) -> str:
+        """As a JSON object, for the database."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainingSettings:
+        """Read what `to_json` wrote."""
+        values = json.loads(text)
+        values["class_weights"] = tuple(values["class_weights"])
+        return cls(**values)
+
+
+def option_of(name: str) -> str:
+    """The command line option of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def meaning(name: str) -> str:
+    """The sentence that says what a setting is, with its unit."""
+    metadata = _metadata(name)
+    unit = f" [{metadata['unit']}]" if metadata["unit"] else ""
+    return f"{metadata['meaning']}{unit}"
+
+
+def default(name: str) -> Any:
+    """The default of a setting."""
+    return TrainingSettings.__dataclass_fields__[name].default
+
+
+def _metadata(name: str) -> Mapping[str, str]:
+    return TrainingSettings.__dataclass_fields__[name].metadata
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "fast": {"class_weights": (1.0, 3.0, 10.0), "epochs": 6, "patience": 2},
+    "smoke": {
+        "class_weights": (1.0, 5.0),
+        "epochs": 2,
+        "patience": 1,
+        "max_words": 30,
+        "hidden_units": 16,
+        "dimensions": 32,
+    },
+}
+"""What each preset changes of the defaults, which are the paper's."""
+
+
+def settings_for(preset: str, changes: Mapping[str, Any]) -> TrainingSettings:
+    """The settings of a preset with the user's changes; raise `HTransError` for bad values."""
+    if preset not in PRESETS:
+        raise HTransError(f"there is no preset {preset!r}; known are {', '.join(PRESETS)}")
+    return TrainingSettings(**{**PRESETS[preset], **changes})

@@ -1,0 +1,181 @@
+"""Text to token ids: spaCy's tokenizer, a vocabulary, ragged arrays on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import CorruptFileError, HTransError
+from core.files import replacing, write_bytes
+
+PADDING = 0
+"""Token id of padding; its embedding is a row of zeros."""
+UNKNOWN = 1
+"""Token id of a word outside the vocabulary, and of a document without any token."""
+_RESERVED = ("", "<unk>")
+
+Tokenize = Callable[[str, int], list[str]]
+"""Text and the most words wanted, to lower-cased tokens."""
+
+
+def tokenizer_for(language: str) -> Tokenize:
+    """SpaCy's rule-based tokenizer of a language (ISO 639 code); needs no model.
+
+    White space is no token. Only as much of the text is tokenised as the tokens asked for need:
+    spaCy cuts every piece between white space by itself, into at least one token.
+    """
+    import spacy
+
+    try:
+        tokenizer = spacy.blank(language).tokenizer
+    except ImportError as error:
+        raise HTransError(
+            f"spaCy has no tokenizer for the language {language!r}; use an ISO 639 code such as en"
+        ) from error
+
+    def tokenize(text: str, max_words: int) -> list[str]:
+        pieces = text.split(None, max_words)[:max_words]
+        tokens: list[str] = []
+        for token in tokenizer(" ".join(pieces)):
+            if len(tokens) == max_words:
+                break
+            if not token.is_space:
+                tokens.append(token.text.lower())
+        return tokens
+
+    return tokenize
+
+
+class Vocabulary:
+    """Words and their token ids; ids 0 and 1 are padding and unknown."""
+
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        self._words = list(_RESERVED)
+        self._ids: dict[str, int] = {}
+        for word in words:
+            self.add(word)
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __iter__(self) -> Iterator[str]:
+        """All words in the order of their ids, the reserved ones included."""
+        return iter(self._words)
+
+    def add(self, word: str) -> int:
+        """The id of `word`, a new one if it has none yet."""
+        token_id = self._ids.get(word)
+        if token_id is None:
+            token_id = len(self._words)
+            self._ids[word] = token_id
+            self._words.append(word)
+        return token_id
+
+    def encode(self, words: Iterable[str]) -> list[int]:
+        """Ids of `words`, `UNKNOWN` where one is not in the vocabulary."""
+        return [self._ids.get(word, UNKNOWN) for word in words]
+
+    def save(self, path: Path) -> None:
+        """Write the words as a JSON list."""
+        write_bytes(path, json.dumps(self._words[len(_RESERVED) :], ensure_ascii=False).encode())
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabulary:
+        """Read what `save` wrote; raise `CorruptFileError` for anything else."""
+        try:
+            words = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise CorruptFileError(f"{path}: not a vocabulary ({error})") from error
+        return cls(words)
+
+
+class TokenWriter:
+    """Appends documents to ragged token arrays, in constant memory."""
+
+    def __init__(self, folder: Path, max_words: int) -> None:
+        self._folder = folder
+        self._max_words = max_words
+        self._offsets = [0]
+        self.vocabulary = Vocabulary()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._tokens_path = folder / "tokens.bin.partial"
+        self._file: BinaryIO = self._tokens_path.open("wb")
+
+    def add(self, tokens: Iterable[str]) -> None:
+        """Append the tokens of the next document, at most `max_words` of them."""
+        ids = [self.vocabulary.add(token) for token in tokens][: self._max_words]
+        array = np.asarray(ids or [UNKNOWN], dtype=np.int32)
+        self._file.write(array.tobytes())
+        self._offsets.append(self._offsets[-1] + len(array))
+
+    def finish(self) -> None:
+        """Write everything to disk under the final names."""
+        self._file.close()
+        with replacing(self._folder / "tokens.bin") as temporary:
+            self._tokens_path.replace(temporary)
+        with replacing(self._folder / "offsets.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, np.asarray(self._offsets, dtype=np.int64))
+        self.vocabulary.save(self._folder / "vocabulary.json")
+
+    def discard(self) -> None:
+        """Close without finishing; the caller removes the folder."""
+        self._file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenArrays:
+    """The tokens of a corpus, memory-mapped.
+
+    `tokens` is flat, int32; document i has `tokens[offsets[i]:offsets[i + 1]]`, never none.
+    """
+
+    tokens: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+
+    @classmethod
+    def open(cls, folder: Path) -> TokenArrays:
+        """Map the arrays that `TokenWriter` wrote; raise `CorruptFileError` if they do not fit."""
+        try:
+            offsets = np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)
+            tokens = np.memmap(folder / "tokens.bin", dtype=np.int32, mode="r")
+        except (OSError, ValueError) as error:
+            raise CorruptFileError(f"{folder}: no readable token arrays ({error})") from error
+        if len(tokens) != offsets[-1]:
+            raise CorruptFileError(f"{folder}: tokens.bin and offsets.npy do not belong together")
+        return cls(tokens, offsets)
+
+    @classmethod
+    def of(cls, documents: Iterable[list[int]]) -> TokenArrays:
+        """The same arrays in memory, from the token ids of each document."""
+        rows = [ids or [UNKNOWN] for ids in documents]
+        offsets = np.cumsum([0, *(len(row) for row in rows)]).astype(np.int64)
+        flat = [token for row in rows for token in row]
+        return cls(np.asarray(flat, dtype=np.int32), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def lengths(self, rows: npt.NDArray[np.int64], max_words: int) -> npt.NDArray[np.int64]:
+        """Words of each document in `rows`, at most `max_words`. Shape (rows,)."""
+        counts: npt.NDArray[np.int64] = self.offsets[rows + 1] - self.offsets[rows]
+        return np.minimum(counts, max_words)
+
+    def batch(
+        self, rows: npt.NDArray[np.int64], max_words: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Token ids (batch, time), padded with `PADDING`, and lengths (batch,).
+
+        `time` is the longest length among `rows`.
+        """
+        lengths = self.lengths(rows, max_words)
+        positions = np.arange(lengths.max(initial=1))
+        inside = positions < lengths[:, None]
+        index = np.where(inside, self.offsets[rows][:, None] + positions, 0)
+        ids = np.where(inside, self.tokens[index], PADDING).astype(np.int64)
+        return ids, lengths

@@ -1,0 +1,290 @@
+"""Train one binary classifier: epochs, early stopping, the kept epoch, checkpoints.
+
+Banerjee et al. 2019, sections 3 and 4: binary cross entropy with the positive term multiplied by
+the class weight, Adam, at most 10 epochs, patience 3.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.errors import TrainingError
+from core.examples import Examples
+from core.metrics import Rates, count
+from core.models.gru_att import GruAtt
+from core.scoring import logits_of
+from core.seeds import generator_for, seed_for
+from core.settings import TrainingSettings
+
+THRESHOLD = 0.5
+"""Probability from which on a document is in a category."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialKey:
+    """What the random draws of a trial depend on."""
+
+    category_id: str
+    class_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """What one epoch came to. Losses are means over documents, with the class weight in them."""
+
+    epoch: int
+    training_loss: float
+    validation_loss: float
+    validation: Rates
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """Where a training stands: `loss` of the batch just done, `seconds` it took."""
+
+    epoch: int
+    batch: int
+    batches: int
+    loss: float
+    documents: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The kept epoch of a trial: best validation F1, ties to the lower validation loss."""
+
+    epoch: int
+    validation: Rates
+    validation_loss: float
+    state: dict[str, Tensor]
+
+
+class Outcome(enum.Enum):
+    """How a call of `Trainer.run` ended."""
+
+    FINISHED = enum.auto()
+    INTERRUPTED = enum.auto()
+
+
+class Reporter(Protocol):
+    """Receives progress and says whether to go on. Where it writes is its own affair."""
+
+    def batch_done(self, progress: BatchProgress) -> None:
+        """Take note of a batch."""
+
+    def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
+        """Take note of an epoch; `is_kept` says that it is the best so far."""
+
+    def should_stop(self) -> bool:
+        """Whether the training is to stop after the batch just done."""
+
+
+Checkpoint = dict[str, Any]
+"""Resume state: tensors, numbers and strings only, so that it loads with weights_only=True."""
+
+
+class Trainer:
+    """Trains one network for one category and class weight, and can go on where it stopped.
+
+    With the same settings and data, on the CPU, a training that was interrupted anywhere and went
+    on from its checkpoint gives the same bits as one that was not.
+    """
+
+    def __init__(
+        self,
+        network: GruAtt,
+        parameter_groups: list[dict[str, Any]],
+        training: Examples,
+        validation: Examples,
+        key: TrialKey,
+        settings: TrainingSettings,
+        device: torch.device,
+    ) -> None:
+        self.network = network.to(device)
+        self._optimizer = torch.optim.Adam(parameter_groups, fused=True)
+        self._training = training
+        self._validation = validation
+        self._key = key
+        self._settings = settings
+        self._device = device
+        weight = torch.tensor(key.class_weight, device=device)
+        self._loss = nn.BCEWithLogitsLoss(pos_weight=weight)
+        self._frozen = {
+            name for name, parameter in network.named_parameters() if not parameter.requires_grad
+        }
+        self._epoch = 1
+        self._batch = 0
+        self._loss_sum = 0.0
+        self._epoch_seconds = 0.0
+        self._without_progress = 0
+        self.kept: Kept | None = None
+
+    @property
+    def batches(self) -> int:
+        """Batches in an epoch."""
+        return math.ceil(len(self._training) / self._settings.batch_size)
+
+    def run(self, reporter: Reporter, save: Callable[[Checkpoint], None]) -> Outcome:
+        """Train until the end, or until the reporter says stop.
+
+        `save` gets a checkpoint after each epoch and when interrupted. Raises `TrainingError` for a
+        loss that is not finite.
+        """
+        while not self._ended():
+            if self._batch == 0:
+                torch.manual_seed(self._seed("dropout"))
+            if not self._train_epoch(reporter):
+                save(self.checkpoint())
+                return Outcome.INTERRUPTED
+            result, is_kept = self._finish_epoch()
+            save(self.checkpoint())
+            reporter.epoch_done(result, is_kept)
+            if not self._ended() and reporter.should_stop():
+                return Outcome.INTERRUPTED
+        return Outcome.FINISHED
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything needed to go on from here."""
+        kept = self.kept
+        return {
+            "epoch": self._epoch,
+            "batch": self._batch,
+            "loss_sum": self._loss_sum,
+            "epoch_seconds": self._epoch_seconds,
+            "without_progress": self._without_progress,
+            "network": self._trained_state(),
+            "optimizer": self._optimizer.state_dict(),
+            "generator": torch.get_rng_state(),
+            "device_generator": (
+                torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None
+            ),
+            "kept": None
+            if kept is None
+            else {
+                "epoch": kept.epoch,
+                "precision": kept.validation.precision,
+                "recall": kept.validation.recall,
+                "f1": kept.validation.f1,
+                "validation_loss": kept.validation_loss,
+                "state": kept.state,
+            },
+        }
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same trial."""
+        self.network.load_state_dict(checkpoint["network"], strict=False)
+        self._optimizer.load_state_dict(checkpoint["optimizer"])
+        self._epoch = checkpoint["epoch"]
+        self._batch = checkpoint["batch"]
+        self._loss_sum = checkpoint["loss_sum"]
+        self._epoch_seconds = checkpoint["epoch_seconds"]
+        self._without_progress = checkpoint["without_progress"]
+        torch.set_rng_state(checkpoint["generator"])
+        if checkpoint["device_generator"] is not None and self._device.type == "cuda":
+            torch.cuda.set_rng_state(checkpoint["device_generator"], self._device)
+        kept = checkpoint["kept"]
+        if kept is not None:
+            rates = Rates(kept["precision"], kept["recall"], kept["f1"])
+            self.kept = Kept(kept["epoch"], rates, kept["validation_loss"], kept["state"])
+
+    def _ended(self) -> bool:
+        return (
+            self._epoch > self._settings.epochs or self._without_progress >= self._settings.patience
+        )
+
+    def _seed(self, purpose: str) -> int:
+        key = self._key
+        return seed_for(
+            self._settings.seed, key.category_id, key.class_weight, self._epoch, purpose
+        )
+
+    def _train_epoch(self, reporter: Reporter) -> bool:
+        """Train what is left of the epoch; False if interrupted."""
+        key, size = self._key, self._settings.batch_size
+        generator = generator_for(
+            self._settings.seed, key.category_id, key.class_weight, self._epoch, "order"
+        )
+        order = torch.randperm(len(self._training), generator=generator).numpy()
+        self.network.train()
+        while self._batch < self.batches:
+            started = time.perf_counter()
+            chosen = order[self._batch * size : (self._batch + 1) * size]
+            loss = self._step(chosen)
+            self._batch += 1
+            self._loss_sum += loss * len(chosen)
+            seconds = time.perf_counter() - started
+            self._epoch_seconds += seconds
+            reporter.batch_done(
+                BatchProgress(self._epoch, self._batch, self.batches, loss, len(chosen), seconds)
+            )
+            if self._batch < self.batches and reporter.should_stop():
+                return False
+        return True
+
+    def _step(self, chosen: np.ndarray[Any, np.dtype[np.int64]]) -> float:
+        batch = self._training.batch(chosen, self._device)
+        logits = self.network(batch.tokens, batch.lengths).logits.squeeze(1)
+        loss = self._loss(logits, batch.targets)
+        value = float(loss.item())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss of class weight {self._key.class_weight:g} became {value} in epoch "
+                f"{self._epoch}, batch {self._batch + 1}; try a smaller --learning-rate"
+            )
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        return value
+
+    def _finish_epoch(self) -> tuple[EpochResult, bool]:
+        """Validate, decide whether this epoch is kept, move to the next."""
+        started = time.perf_counter()
+        rates, validation_loss = self._validate()
+        seconds = self._epoch_seconds + time.perf_counter() - started
+        result = EpochResult(
+            self._epoch, self._loss_sum / len(self._training), validation_loss, rates, seconds
+        )
+        best = self.kept
+        better = best is None or rates.f1 > best.validation.f1
+        self._without_progress = 0 if better else self._without_progress + 1
+        is_kept = better or (
+            best is not None
+            and rates.f1 == best.validation.f1
+            and validation_loss < best.validation_loss
+        )
+        if is_kept:
+            self.kept = Kept(self._epoch, rates, validation_loss, self._trained_state())
+        self._epoch += 1
+        self._batch, self._loss_sum, self._epoch_seconds = 0, 0.0, 0.0
+        return result, is_kept
+
+    def _validate(self) -> tuple[Rates, float]:
+        """Rates at threshold 0.5 and mean weighted loss; zeros without validation documents."""
+        if not len(self._validation):
+            return Rates(0.0, 0.0, 0.0), 0.0
+        logits = logits_of(self.network, self._validation, self._device)
+        rates = count(self._validation.targets, logits >= 0.0).rates
+        targets = torch.from_numpy(self._validation.targets.astype(np.float32))
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            torch.from_numpy(logits), targets, pos_weight=torch.tensor(self._key.class_weight)
+        )
+        return rates, float(loss.item())
+
+    def _trained_state(self) -> dict[str, Tensor]:
+        """Copies on the CPU of all parameters that are trained."""
+        return {
+            name: value.detach().to("cpu", copy=True)
+            for name, value in self.network.state_dict().items()
+            if name not in self._frozen
+        }

@@ -1,0 +1,40 @@
+"""What happened that people should hear of: crashes, failures, categories given up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from db.connection import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event; `kind` is a word such as crash, failed, restarted."""
+
+    id: int
+    run_id: int | None
+    run_category_id: int | None
+    kind: str
+    message: str
+    at: float
+
+
+def add_event(
+    store: Store, kind: str, message: str, run_id: int | None, run_category_id: int | None
+) -> None:
+    """Record an event, inside a transaction."""
+    store.execute(
+        "INSERT INTO events (run_id, run_category_id, kind, message, at) VALUES (?, ?, ?, ?, ?)",
+        (run_id, run_category_id, kind, message, time.time()),
+    )
+
+
+def events_of(store: Store, run_id: int) -> list[Event]:
+    """The events of a run, the newest first."""
+    rows = store.rows(
+        "SELECT id, run_id, run_category_id, kind, message, at FROM events "
+        "WHERE run_id = ? ORDER BY id DESC",
+        (run_id,),
+    )
+    return [Event(*row) for row in rows]

@@ -1,0 +1,271 @@
+"""The schema, as a list of small named steps; each runs once, in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+from core.errors import HTransError
+from db.states import TABLES
+
+MIGRATIONS = Migrations("htrans")
+
+
+class SchemaError(HTransError):
+    """The database's schema is not the one that this program works with."""
+
+
+def migrate(database: Database, path: Path, *, read_only: bool) -> None:
+    """Bring the schema up to date under a write lock.
+
+    Raises `SchemaError` for the schema of a newer program, or for an old one that may not be
+    changed.
+    """
+    known = {migration.name for migration in MIGRATIONS._migrations}
+    unknown = {applied.name for applied in MIGRATIONS.applied(database)} - known
+    if unknown:
+        raise SchemaError(
+            f"{path}: written by a newer version of htrans-tui ({', '.join(sorted(unknown))}); "
+            "upgrade this one"
+        )
+    if not MIGRATIONS.pending(database):
+        return
+    if read_only:
+        raise SchemaError(f"{path}: its schema is older than this program; open it writable once")
+    connection = database.conn
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        MIGRATIONS.apply(database)
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.execute("COMMIT")
+
+
+def _run(database: Database, statements: str) -> None:
+    for statement in statements.split(";;"):
+        if statement.strip():
+            database.conn.execute(statement)
+
+
+@MIGRATIONS()
+def create_corpora(database: Database) -> None:
+    """Corpora, their categories, documents and labels; word vectors."""
+    _run(
+        database,
+        """
+        CREATE TABLE corpora (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            language TEXT NOT NULL,
+            format TEXT NOT NULL,
+            taxonomy TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('importing', 'ready')),
+            max_words INTEGER NOT NULL,
+            importer_pid INTEGER,
+            importer_started REAL,
+            documents INTEGER NOT NULL DEFAULT 0,
+            train INTEGER NOT NULL DEFAULT 0,
+            test INTEGER NOT NULL DEFAULT 0,
+            levels INTEGER NOT NULL DEFAULT 0,
+            created_at REAL NOT NULL
+        ) STRICT;;
+        CREATE TABLE categories (
+            id INTEGER PRIMARY KEY,
+            corpus_id INTEGER NOT NULL REFERENCES corpora (id) ON DELETE CASCADE,
+            key TEXT NOT NULL,
+            name TEXT NOT NULL,
+            parent_id INTEGER REFERENCES categories (id),
+            level INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            UNIQUE (corpus_id, key)
+        ) STRICT;;
+        CREATE INDEX categories_parent ON categories (parent_id);;
+        CREATE TABLE documents (
+            id INTEGER PRIMARY KEY,
+            corpus_id INTEGER NOT NULL REFERENCES corpora (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            split TEXT NOT NULL CHECK (split IN ('train', 'test')),
+            text TEXT NOT NULL,
+            UNIQUE (corpus_id, number),
+            UNIQUE (corpus_id, key)
+        ) STRICT;;
+        CREATE TABLE document_categories (
+            category_id INTEGER NOT NULL REFERENCES categories (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            stated INTEGER NOT NULL,
+            PRIMARY KEY (category_id, number)
+        ) STRICT, WITHOUT ROWID;;
+        CREATE TABLE vectors (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            source TEXT NOT NULL,
+            words INTEGER NOT NULL,
+            dimensions INTEGER NOT NULL,
+            created_at REAL NOT NULL
+        ) STRICT
+        """,
+    )
+
+
+@MIGRATIONS()
+def create_runs(database: Database) -> None:
+    """Runs, the categories they train, and the trials those consist of."""
+    _run(
+        database,
+        """
+        CREATE TABLE runs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            corpus_id INTEGER NOT NULL REFERENCES corpora (id),
+            vectors_id INTEGER REFERENCES vectors (id),
+            system TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            seed INTEGER NOT NULL,
+            coverage REAL,
+            state TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            started_at REAL,
+            finished_at REAL
+        ) STRICT;;
+        CREATE TABLE run_categories (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            category_id INTEGER NOT NULL REFERENCES categories (id),
+            parent_id INTEGER REFERENCES run_categories (id),
+            positives INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            stale INTEGER NOT NULL DEFAULT 0,
+            attempt INTEGER NOT NULL DEFAULT 1,
+            kept_trial_id INTEGER REFERENCES trials (id),
+            UNIQUE (run_id, category_id)
+        ) STRICT;;
+        CREATE INDEX run_categories_parent ON run_categories (parent_id);;
+        CREATE TABLE trials (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+            attempt INTEGER NOT NULL,
+            class_weight REAL NOT NULL,
+            state TEXT NOT NULL,
+            owner INTEGER REFERENCES workers (id),
+            claim INTEGER NOT NULL DEFAULT 0,
+            crashes INTEGER NOT NULL DEFAULT 0,
+            reason TEXT,
+            seconds REAL NOT NULL DEFAULT 0,
+            epoch INTEGER,
+            kept_epoch INTEGER,
+            training_loss REAL,
+            validation_loss REAL,
+            precision REAL,
+            recall REAL,
+            f1 REAL,
+            model TEXT,
+            sha256 TEXT,
+            UNIQUE (run_category_id, attempt, class_weight)
+        ) STRICT;;
+        CREATE INDEX trials_state ON trials (state);;
+        CREATE INDEX trials_owner ON trials (owner);;
+        CREATE TABLE epochs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+            epoch INTEGER NOT NULL,
+            training_loss REAL NOT NULL,
+            validation_loss REAL NOT NULL,
+            precision REAL NOT NULL,
+            recall REAL NOT NULL,
+            f1 REAL NOT NULL,
+            seconds REAL NOT NULL,
+            UNIQUE (trial_id, epoch)
+        ) STRICT;;
+        CREATE TABLE progress (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+            epoch INTEGER NOT NULL,
+            batch INTEGER NOT NULL,
+            batches INTEGER NOT NULL,
+            loss REAL NOT NULL,
+            documents_per_second REAL NOT NULL,
+            at REAL NOT NULL
+        ) STRICT;;
+        CREATE INDEX progress_trial ON progress (trial_id);;
+        CREATE TABLE measures (
+            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+            attempt INTEGER NOT NULL,
+            split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
+            tp INTEGER NOT NULL,
+            fp INTEGER NOT NULL,
+            fn INTEGER NOT NULL,
+            f1 REAL NOT NULL,
+            PRIMARY KEY (run_category_id, attempt, split)
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+
+
+@MIGRATIONS()
+def create_engine(database: Database) -> None:
+    """The supervisor, its workers, and what happened that people should hear of."""
+    _run(
+        database,
+        """
+        CREATE TABLE engine (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            pid INTEGER,
+            process_started REAL,
+            heartbeat REAL,
+            device TEXT NOT NULL,
+            workers INTEGER,
+            workers_per_device INTEGER NOT NULL
+        ) STRICT;;
+        CREATE TABLE workers (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            pid INTEGER NOT NULL,
+            process_started REAL NOT NULL,
+            device TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (
+                state IN ('starting', 'idle', 'training', 'scoring', 'ended')
+            ),
+            trial_id INTEGER REFERENCES trials (id) ON DELETE SET NULL,
+            heartbeat REAL NOT NULL,
+            started_at REAL NOT NULL,
+            ended_at REAL
+        ) STRICT;;
+        CREATE TABLE events (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            run_id INTEGER REFERENCES runs (id) ON DELETE CASCADE,
+            run_category_id INTEGER REFERENCES run_categories (id) ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            message TEXT NOT NULL,
+            at REAL NOT NULL
+        ) STRICT
+        """,
+    )
+
+
+@MIGRATIONS()
+def guard_states(database: Database) -> None:
+    """Refuse every change of state that `db.states` does not allow."""
+    database.conn.execute(
+        "CREATE TABLE transitions (machine TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL, "
+        "PRIMARY KEY (machine, old, new)) STRICT, WITHOUT ROWID"
+    )
+    for table, machine in TABLES.items():
+        database.conn.executemany(
+            "INSERT INTO transitions VALUES (?, ?, ?)",
+            [(table, old, new) for old, following in machine.items() for new in following],
+        )
+        database.conn.execute(
+            f"""
+            CREATE TRIGGER {table}_state BEFORE UPDATE OF state ON {table}
+            WHEN NEW.state <> OLD.state AND NOT EXISTS (
+                SELECT 1 FROM transitions
+                WHERE machine = '{table}' AND old = OLD.state AND new = NEW.state
+            )
+            BEGIN
+                SELECT RAISE(ABORT, 'illegal change of state in {table}');
+            END
+            """
+        )

@@ -1,0 +1,216 @@
+"""Training runs and the categories that they train."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.errors import ConflictError, NotFoundError
+from db.connection import Row, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training of a hierarchy; times are seconds since 1970 UTC."""
+
+    id: int
+    name: str
+    corpus_id: int
+    corpus: str
+    vectors_id: int | None
+    system: str
+    settings: str
+    seed: int
+    coverage: float | None
+    state: str
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunCategory:
+    """A category of a run; `key` and `parent_key` are the taxonomy's ids."""
+
+    id: int
+    run_id: int
+    category_id: int
+    key: str
+    name: str
+    parent_key: str | None
+    parent_id: int | None
+    level: int
+    positives: int
+    state: str
+    stale: bool
+    attempt: int
+    kept_trial_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRunCategory:
+    """A category to be trained in a new run, with the state that it starts in."""
+
+    key: str
+    positives: int
+    state: str
+
+
+_RUN = """
+    SELECT r.id, r.name, r.corpus_id, c.name AS corpus, r.vectors_id, r.system, r.settings, r.seed,
+           r.coverage, r.state, r.created_at, r.started_at, r.finished_at
+    FROM runs r JOIN corpora c ON c.id = r.corpus_id
+"""
+
+
+def _run(row: Row) -> Run:
+    return Run(*row)
+
+
+def list_runs(store: Store) -> list[Run]:
+    """All runs, the newest first."""
+    return [_run(row) for row in store.rows(f"{_RUN} ORDER BY r.id DESC")]
+
+
+def run_with_id(store: Store, run_id: int) -> Run:
+    """The run with that number."""
+    row = store.row(f"{_RUN} WHERE r.id = ?", (run_id,))
+    if row is None:
+        raise NotFoundError(f"the run with the number {run_id} is gone")
+    return _run(row)
+
+
+def run_named(store: Store, name: str | None) -> Run:
+    """The run of that name, the newest without one; raise `NotFoundError` naming some."""
+    if name is None:
+        row = store.row(f"{_RUN} ORDER BY r.id DESC LIMIT 1")
+        if row is None:
+            raise NotFoundError("there is no run yet; start one with: htrans-tui train CORPUS")
+        return _run(row)
+    row = store.row(f"{_RUN} WHERE r.name = ?", (name,))
+    if row is None:
+        names = [run.name for run in list_runs(store)[:5]]
+        known = f"the newest are {', '.join(names)}" if names else "there is none yet"
+        raise NotFoundError(f"there is no run {name!r}; {known}")
+    return _run(row)
+
+
+def free_run_name(store: Store, base: str) -> str:
+    """`base`, or with the first number that makes it free: base-2, base-3, …"""
+    taken = {run.name for run in list_runs(store)}
+    name, number = base, 1
+    while name in taken:
+        number += 1
+        name = f"{base}-{number}"
+    return name
+
+
+def create_run(
+    store: Store,
+    *,
+    name: str | None,
+    corpus_id: int,
+    corpus_name: str,
+    vectors_id: int | None,
+    system: str,
+    settings: str,
+    seed: int,
+    coverage: float,
+    categories: Sequence[NewRunCategory],
+    class_weights: Sequence[float],
+) -> int:
+    """Record a run with its categories and trials; return its id.
+
+    Without a name it gets one from corpus and system. A category that is `empty` gets no trial.
+    """
+    with store.write(durable=True):
+        chosen = name or free_run_name(store, f"{corpus_name}-{system}")
+        if store.row("SELECT 1 FROM runs WHERE name = ?", (chosen,)):
+            raise ConflictError(f"there is a run {chosen!r} already; choose another --name")
+        cursor = store.execute(
+            "INSERT INTO runs (name, corpus_id, vectors_id, system, settings, seed, coverage, "
+            "state, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'running', ?)",
+            (chosen, corpus_id, vectors_id, system, settings, seed, coverage, time.time()),
+        )
+        run_id = int(cursor.lastrowid or 0)
+        _add_categories(store, run_id, corpus_id, categories, class_weights)
+        return run_id
+
+
+def _add_categories(
+    store: Store,
+    run_id: int,
+    corpus_id: int,
+    categories: Sequence[NewRunCategory],
+    class_weights: Sequence[float],
+) -> None:
+    rows = store.rows("SELECT id, key, parent_id FROM categories WHERE corpus_id = ?", (corpus_id,))
+    by_key = {row["key"]: row for row in rows}
+    run_category: dict[int, int] = {}
+    for category in categories:
+        row = by_key[category.key]
+        cursor = store.execute(
+            "INSERT INTO run_categories (run_id, category_id, parent_id, positives, state) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (
+                run_id,
+                row["id"],
+                run_category.get(row["parent_id"]),
+                category.positives,
+                category.state,
+            ),
+        )
+        run_category_id = int(cursor.lastrowid or 0)
+        run_category[row["id"]] = run_category_id
+        if category.state != "empty":
+            store.execute_many(
+                "INSERT INTO trials (run_category_id, attempt, class_weight, state) "
+                f"VALUES ({run_category_id}, 1, ?, ?)",
+                [(weight, category.state) for weight in class_weights],
+            )
+
+
+_CATEGORY = """
+    SELECT rc.id, rc.run_id, rc.category_id, c.key, c.name, p.key AS parent_key, rc.parent_id,
+           c.level, rc.positives, rc.state, rc.stale, rc.attempt, rc.kept_trial_id
+    FROM run_categories rc
+    JOIN categories c ON c.id = rc.category_id
+    LEFT JOIN categories p ON p.id = c.parent_id
+"""
+
+
+def _category(row: Row) -> RunCategory:
+    values = {key: row[key] for key in row.keys()}  # noqa: SIM118
+    return RunCategory(**{**values, "stale": bool(row["stale"])})
+
+
+def run_categories(store: Store, run_id: int) -> list[RunCategory]:
+    """The categories of a run in training order."""
+    rows = store.rows(f"{_CATEGORY} WHERE rc.run_id = ? ORDER BY c.position", (run_id,))
+    return [_category(row) for row in rows]
+
+
+def run_category(store: Store, run_category_id: int) -> RunCategory:
+    """One category of a run."""
+    row = store.row(f"{_CATEGORY} WHERE rc.id = ?", (run_category_id,))
+    if row is None:
+        raise NotFoundError(f"the category with the number {run_category_id} is gone")
+    return _category(row)
+
+
+def record_measures(
+    store: Store,
+    run_category_id: int,
+    attempt: int,
+    split: str,
+    counts: tuple[int, int, int],
+    f1: float,
+) -> None:
+    """Keep a category's counts (tp, fp, fn) and F1 on a split, for the tree to show."""
+    with store.write():
+        store.execute(
+            "INSERT OR REPLACE INTO measures (run_category_id, attempt, split, tp, fp, fn, f1) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (run_category_id, attempt, split, *counts, f1),
+        )

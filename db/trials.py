@@ -1,0 +1,259 @@
+"""Trials: one class weight of one category. Claims, progress, results.
+
+Every write of a worker carries its claim (owner and claim number). A write that touches no row
+means that the trial is no longer the worker's, and raises `LostClaimError`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from core.errors import HTransError
+from db.connection import Row, Store
+
+
+class LostClaimError(HTransError):
+    """The trial belongs to another worker, or has been cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A trial that a worker holds. `number` counts the claims on this trial: a fencing token."""
+
+    trial_id: int
+    run_category_id: int
+    run_id: int
+    attempt: int
+    class_weight: float
+    owner: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial as recorded. The rates and losses are those of its kept epoch so far."""
+
+    id: int
+    run_category_id: int
+    attempt: int
+    class_weight: float
+    state: str
+    crashes: int
+    reason: str | None
+    seconds: float
+    epoch: int | None
+    kept_epoch: int | None
+    training_loss: float | None
+    validation_loss: float | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    model: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch of one trial."""
+
+    epoch: int
+    training_loss: float
+    validation_loss: float
+    precision: float
+    recall: float
+    f1: float
+    seconds: float
+
+
+_TRIAL = (
+    "SELECT id, run_category_id, attempt, class_weight, state, crashes, reason, seconds, epoch, "
+    "kept_epoch, training_loss, validation_loss, precision, recall, f1, model, sha256 FROM trials"
+)
+_MINE = "id = ? AND owner = ? AND claim = ? AND state = 'running'"
+
+
+def _trial(row: Row) -> Trial:
+    return Trial(*row)
+
+
+def trial_with_id(store: Store, trial_id: int) -> Trial:
+    """One trial."""
+    row = store.row(f"{_TRIAL} WHERE id = ?", (trial_id,))
+    if row is None:
+        raise LostClaimError(f"the trial with the number {trial_id} is gone")
+    return _trial(row)
+
+
+def trials_of(store: Store, run_category_id: int, attempt: int) -> list[Trial]:
+    """The trials of one attempt at a category, by class weight."""
+    rows = store.rows(
+        f"{_TRIAL} WHERE run_category_id = ? AND attempt = ? ORDER BY class_weight",
+        (run_category_id, attempt),
+    )
+    return [_trial(row) for row in rows]
+
+
+def epochs_of(store: Store, trial_id: int) -> list[Epoch]:
+    """The epochs of a trial, in order."""
+    rows = store.rows(
+        "SELECT epoch, training_loss, validation_loss, precision, recall, f1, seconds "
+        "FROM epochs WHERE trial_id = ? ORDER BY epoch",
+        (trial_id,),
+    )
+    return [Epoch(*row) for row in rows]
+
+
+def claim_trial(store: Store, worker_id: int) -> Claim | None:
+    """Claim the next trial for a worker, or None if none is ready.
+
+    Runs go by the time they were recorded; within one, categories with the most levels below them
+    first, since those hold up the rest.
+    """
+    with store.write(durable=True):
+        row = store.row(
+            """
+            UPDATE trials SET state = 'running', owner = ?, claim = claim + 1
+            WHERE id = (
+                SELECT t.id FROM trials t
+                JOIN run_categories rc ON rc.id = t.run_category_id AND rc.attempt = t.attempt
+                JOIN runs r ON r.id = rc.run_id
+                JOIN categories c ON c.id = rc.category_id
+                WHERE t.state = 'ready' AND r.state = 'running'
+                ORDER BY r.id, c.height DESC, c.position, t.class_weight
+                LIMIT 1
+            )
+            RETURNING id, run_category_id, attempt, class_weight, owner, claim
+            """,
+            (worker_id,),
+        )
+        if row is None:
+            return None
+        run_id = int(
+            store.value("SELECT run_id FROM run_categories WHERE id = ?", (row["run_category_id"],))
+        )
+        store.execute(
+            "UPDATE run_categories SET state = 'running' WHERE id = ?", (row["run_category_id"],)
+        )
+        store.execute(
+            "UPDATE runs SET started_at = coalesce(started_at, ?) WHERE id = ?",
+            (time.time(), run_id),
+        )
+        store.execute(
+            "UPDATE workers SET state = 'training', trial_id = ? WHERE id = ?",
+            (row["id"], worker_id),
+        )
+        return Claim(
+            trial_id=row["id"],
+            run_category_id=row["run_category_id"],
+            run_id=run_id,
+            attempt=row["attempt"],
+            class_weight=row["class_weight"],
+            owner=row["owner"],
+            number=row["claim"],
+        )
+
+
+def holds(store: Store, claim: Claim) -> bool:
+    """Whether the claim still stands."""
+    return store.row(f"SELECT 1 FROM trials WHERE {_MINE}", _key(claim)) is not None
+
+
+def record_progress(
+    store: Store,
+    claim: Claim,
+    *,
+    epoch: int,
+    batch: int,
+    batches: int,
+    loss: float,
+    documents_per_second: float,
+    seconds: float,
+) -> None:
+    """Append the running loss, and add `seconds` of work to the trial."""
+    with store.write():
+        _update_mine(store, claim, "epoch = ?, seconds = seconds + ?", (epoch, seconds))
+        store.execute(
+            "INSERT INTO progress (trial_id, epoch, batch, batches, loss, documents_per_second, at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (claim.trial_id, epoch, batch, batches, loss, documents_per_second, time.time()),
+        )
+
+
+def record_epoch(
+    store: Store, claim: Claim, result: Epoch, *, is_kept: bool, seconds: float
+) -> None:
+    """Write the row of an epoch; if it is the kept one so far, also into the trial."""
+    with store.write():
+        _update_mine(store, claim, "epoch = ?, seconds = seconds + ?", (result.epoch, seconds))
+        if is_kept:
+            _update_mine(
+                store,
+                claim,
+                "kept_epoch = ?, training_loss = ?, validation_loss = ?, precision = ?, "
+                "recall = ?, f1 = ?",
+                (
+                    result.epoch,
+                    result.training_loss,
+                    result.validation_loss,
+                    result.precision,
+                    result.recall,
+                    result.f1,
+                ),
+            )
+        store.execute(
+            "INSERT OR REPLACE INTO epochs (trial_id, epoch, training_loss, validation_loss, "
+            "precision, recall, f1, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                claim.trial_id,
+                result.epoch,
+                result.training_loss,
+                result.validation_loss,
+                result.precision,
+                result.recall,
+                result.f1,
+                result.seconds,
+            ),
+        )
+
+
+def finish_trial(store: Store, claim: Claim, model: str, sha256: str) -> None:
+    """Mark a trial done and record its model file, inside a transaction."""
+    _update_mine(
+        store, claim, "state = 'done', owner = NULL, model = ?, sha256 = ?", (model, sha256)
+    )
+
+
+def fail_trial(store: Store, claim: Claim, reason: str) -> None:
+    """Mark a trial failed for good, inside a transaction."""
+    _update_mine(store, claim, "state = 'failed', owner = NULL, reason = ?", (reason,))
+
+
+def release_trial(store: Store, claim: Claim, state: str) -> None:
+    """Give a trial back as `ready` or `paused`, inside a transaction."""
+    _update_mine(store, claim, "state = ?, owner = NULL", (state,))
+
+
+def crash_trial(store: Store, trial_id: int, reason: str, most_crashes: int) -> None:
+    """Take a trial from a worker that died, inside a transaction.
+
+    It becomes ready again, or failed at `most_crashes`.
+    """
+    store.execute(
+        "UPDATE trials SET crashes = crashes + 1, reason = ?, owner = NULL, "
+        "state = CASE WHEN crashes + 1 >= ? THEN 'failed' ELSE 'ready' END "
+        "WHERE id = ? AND state = 'running'",
+        (reason, most_crashes, trial_id),
+    )
+
+
+def _key(claim: Claim) -> tuple[int, int, int]:
+    return claim.trial_id, claim.owner, claim.number
+
+
+def _update_mine(store: Store, claim: Claim, assignments: str, values: tuple[object, ...]) -> None:
+    cursor = store.execute(
+        f"UPDATE trials SET {assignments} WHERE {_MINE}", (*values, *_key(claim))
+    )
+    if cursor.rowcount == 0:
+        raise LostClaimError(f"trial {claim.trial_id} is no longer held by this worker")

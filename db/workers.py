@@ -1,0 +1,115 @@
+"""The supervisor and its workers, known by pid and start time, and their heartbeats."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from db.connection import Row, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process; `heartbeat` is when it was last heard of, in seconds since 1970."""
+
+    id: int
+    pid: int
+    process_started: float
+    device: str
+    state: str
+    trial_id: int | None
+    heartbeat: float
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The workspace's supervisor: pid None when none runs; how it uses the machine."""
+
+    pid: int | None
+    process_started: float | None
+    heartbeat: float | None
+    device: str
+    workers: int | None
+    workers_per_device: int
+
+
+def engine_of(store: Store) -> Engine | None:
+    """What is recorded of the supervisor, None before the first one."""
+    row = store.row(
+        "SELECT pid, process_started, heartbeat, device, workers, workers_per_device FROM engine"
+    )
+    return None if row is None else Engine(*row)
+
+
+def configure_engine(
+    store: Store, device: str, workers: int | None, workers_per_device: int
+) -> None:
+    """Record what the next supervisor is to use."""
+    with store.write():
+        store.execute(
+            "INSERT INTO engine (id, device, workers, workers_per_device) VALUES (1, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET device = excluded.device, workers = excluded.workers, "
+            "workers_per_device = excluded.workers_per_device",
+            (device, workers, workers_per_device),
+        )
+
+
+def record_supervisor(store: Store, pid: int, process_started: float) -> None:
+    """Enter a supervisor that holds the lock."""
+    with store.write(durable=True):
+        store.execute(
+            "UPDATE engine SET pid = ?, process_started = ?, heartbeat = ?",
+            (pid, process_started, time.time()),
+        )
+
+
+def supervisor_heartbeat(store: Store) -> None:
+    """Say that the supervisor lives."""
+    with store.write():
+        store.execute("UPDATE engine SET heartbeat = ?", (time.time(),))
+
+
+def remove_supervisor(store: Store) -> None:
+    """Take the supervisor out, inside a transaction."""
+    store.execute("UPDATE engine SET pid = NULL, process_started = NULL, heartbeat = NULL")
+
+
+def add_worker(store: Store, pid: int, process_started: float, device: str) -> int:
+    """Enter a worker; return its id, which is never used again."""
+    now = time.time()
+    with store.write(durable=True):
+        cursor = store.execute(
+            "INSERT INTO workers (pid, process_started, device, state, heartbeat, started_at) "
+            "VALUES (?, ?, ?, 'starting', ?, ?)",
+            (pid, process_started, device, now, now),
+        )
+        return int(cursor.lastrowid or 0)
+
+
+def worker_heartbeat(store: Store, worker_id: int) -> None:
+    """Say that a worker lives."""
+    with store.write():
+        store.execute("UPDATE workers SET heartbeat = ? WHERE id = ?", (time.time(), worker_id))
+
+
+def set_worker_state(store: Store, worker_id: int, state: str) -> None:
+    """Change what a worker is doing; only a training worker has a trial."""
+    with store.write():
+        store.execute(
+            "UPDATE workers SET state = ?, trial_id = NULL, heartbeat = ?, "
+            "ended_at = CASE WHEN ? = 'ended' THEN ? END WHERE id = ?",
+            (state, time.time(), state, time.time(), worker_id),
+        )
+
+
+def present_workers(store: Store) -> list[Worker]:
+    """Workers that have not ended, as far as the database knows."""
+    rows = store.rows(
+        "SELECT id, pid, process_started, device, state, trial_id, heartbeat FROM workers "
+        "WHERE state <> 'ended' ORDER BY id"
+    )
+    return [_worker(row) for row in rows]
+
+
+def _worker(row: Row) -> Worker:
+    return Worker(*row)
