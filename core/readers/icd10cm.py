@@ -18,7 +18,7 @@ from core.taxonomy import Edge, Taxonomy
 
 NAME = "icd10cm"
 TEST_FRACTION = 0.2
-MINIMUM_DOCUMENTS = 60
+MINIMUM_DOCUMENTS = 80
 """A section or category of ICD-10-CM with fewer documents is left out of the taxonomy."""
 
 _RANGE = re.compile(r"\s*\([^()]*\)$")
@@ -86,7 +86,8 @@ def _path(code: str) -> list[str]:
     """From the chapter down to the three-character category above or at `code`."""
     codes = _library()
     path = [*reversed(codes.get_ancestors(code)), code]
-    return [node for node in path if not codes.is_subcategory(node)]
+    # A section of one category has that category's code: it is one node, not a node and its child.
+    return list(dict.fromkeys(node for node in path if not codes.is_subcategory(node)))
 
 
 def _texts(source: str) -> Iterator[tuple[str, int, str]]:

@@ -1,0 +1,341 @@
+"""What stands where: one immutable view of a run for command line and app alike."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from core.settings import TrainingSettings
+from db.connection import Row, Store
+from db.runs import Run, list_runs, run_with_id
+
+SILENT = 10.0
+"""Seconds without a heartbeat after which a worker counts as silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """A run in short. `done` and `total` count categories; `eta_basis` says what the ETA rests on.
+
+    The test measures are None until every trained category has been scored.
+    """
+
+    run: Run
+    done: int
+    total: int
+    eta_seconds: float | None
+    eta_basis: str | None
+    test_micro_f1: float | None
+    test_macro_f1: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The `run` object of the command line."""
+        return {
+            "name": self.run.name,
+            "system": self.run.system,
+            "corpus": self.run.corpus,
+            "state": self.run.state,
+            "seed": self.run.seed,
+            "started_at": iso(self.run.started_at),
+            "finished_at": iso(self.run.finished_at),
+            "done": self.done,
+            "total": self.total,
+            "eta_seconds": self.eta_seconds,
+            "eta_basis": self.eta_basis,
+            "test_micro_f1": self.test_micro_f1,
+            "test_macro_f1": self.test_macro_f1,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryStatus:
+    """A category of a run.
+
+    While it trains, `training_loss` is the running loss and `epoch` the epoch at work; once it is
+    done, losses, epoch and F1 are those of the kept model, and `class_weight` is the chosen one.
+    `silent_seconds` is the age of the last heartbeat if the worker at it is silent.
+    """
+
+    id: int
+    key: str
+    name: str
+    parent: str | None
+    level: int
+    positives: int
+    state: str
+    stale: bool
+    attempt: int
+    class_weight: float | None
+    epoch: int | None
+    training_loss: float | None
+    validation_loss: float | None
+    validation_f1: float | None
+    test_f1: float | None
+    seconds: float
+    trials: int
+    trials_done: int
+    silent_seconds: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """An element of `categories` of `status --json`."""
+        return {
+            "id": self.key,
+            "name": self.name,
+            "parent": self.parent,
+            "level": self.level,
+            "positives": self.positives,
+            "state": self.state,
+            "stale": self.stale,
+            "attempt": self.attempt,
+            "class_weight": self.class_weight,
+            "epoch": self.epoch,
+            "train_loss": self.training_loss,
+            "validation_loss": self.validation_loss,
+            "validation_f1": self.validation_f1,
+            "test_f1": self.test_f1,
+            "seconds": self.seconds,
+            "silent_seconds": self.silent_seconds,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """A worker and what it is at; `state` is "silent" if its heartbeat is old."""
+
+    pid: int
+    device: str
+    state: str
+    run_id: int | None
+    category: str | None
+    class_weight: float | None
+    epoch: int | None
+    batch: int | None
+    batches: int | None
+    documents_per_second: float | None
+    heartbeat_age: float
+
+    def to_json(self) -> dict[str, Any]:
+        """An element of `workers` of `status --json`."""
+        return {
+            "pid": self.pid,
+            "device": self.device,
+            "state": self.state,
+            "category": self.category,
+            "class_weight": self.class_weight,
+            "epoch": self.epoch,
+            "documents_per_second": self.documents_per_second,
+            "heartbeat_age": self.heartbeat_age,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A run with its categories in training order and the workspace's workers."""
+
+    run: RunStatus
+    categories: tuple[CategoryStatus, ...]
+    workers: tuple[WorkerStatus, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `status --json` prints."""
+        return {
+            "run": self.run.to_json(),
+            "categories": [category.to_json() for category in self.categories],
+            "workers": [worker.to_json() for worker in self.workers],
+        }
+
+
+def iso(seconds: float | None) -> str | None:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def status_of(store: Store, run_id: int, now: float | None = None) -> Status:
+    """Everything there is to show of a run, read from one state of the database."""
+    moment = time.time() if now is None else now
+    with store.snapshot():
+        workers = _workers(store, moment)
+        run = _run_status(store, run_with_id(store, run_id), workers)
+        categories = tuple(_category(row, moment) for row in store.rows(_CATEGORIES, (run_id,)))
+    return Status(run, categories, workers)
+
+
+def all_runs(store: Store) -> list[RunStatus]:
+    """All runs in short, the newest first."""
+    with store.snapshot():
+        workers = _workers(store, time.time())
+        return [_run_status(store, run, workers) for run in list_runs(store)]
+
+
+def workers_of(store: Store) -> tuple[WorkerStatus, ...]:
+    """The workers of the workspace."""
+    return _workers(store, time.time())
+
+
+_CATEGORIES = """
+    SELECT rc.id, c.key, c.name, p.key AS parent, c.level, rc.positives, rc.state, rc.stale,
+           rc.attempt, kept.class_weight, best.kept_epoch, best.training_loss,
+           best.validation_loss, best.f1, m.f1 AS test_f1, w.heartbeat,
+           live.epoch AS live_epoch, live.loss AS live_loss,
+           (SELECT coalesce(sum(seconds), 0.0) FROM trials t
+            WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt) AS seconds,
+           (SELECT count(*) FROM trials t
+            WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt) AS trials,
+           (SELECT count(*) FROM trials t WHERE t.run_category_id = rc.id
+            AND t.attempt = rc.attempt AND t.state = 'done') AS trials_done
+    FROM run_categories rc
+    JOIN categories c ON c.id = rc.category_id
+    LEFT JOIN categories p ON p.id = c.parent_id
+    LEFT JOIN trials kept ON kept.id = rc.kept_trial_id
+    LEFT JOIN trials best ON best.id = coalesce(rc.kept_trial_id, (
+        SELECT t.id FROM trials t WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt
+        AND t.f1 IS NOT NULL ORDER BY t.f1 DESC, t.class_weight LIMIT 1))
+    LEFT JOIN trials running ON running.id = (
+        SELECT t.id FROM trials t WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt
+        AND t.state = 'running' ORDER BY t.class_weight LIMIT 1)
+    LEFT JOIN workers w ON w.id = running.owner
+    LEFT JOIN progress live ON live.id = (
+        SELECT max(id) FROM progress WHERE trial_id = running.id)
+    LEFT JOIN measures m ON m.run_category_id = rc.id AND m.attempt = rc.attempt
+        AND m.split = 'test'
+    WHERE rc.run_id = ? ORDER BY c.position
+"""
+
+
+def _category(row: Row, now: float) -> CategoryStatus:
+    age = now - row["heartbeat"] if row["heartbeat"] is not None else None
+    running = row["state"] == "running"
+    return CategoryStatus(
+        id=row["id"],
+        key=row["key"],
+        name=row["name"],
+        parent=row["parent"],
+        level=row["level"],
+        positives=row["positives"],
+        state=row["state"],
+        stale=bool(row["stale"]),
+        attempt=row["attempt"],
+        class_weight=row["class_weight"] if not running else None,
+        epoch=row["live_epoch"] if running else row["kept_epoch"],
+        training_loss=(
+            row["live_loss"] if running and row["live_loss"] is not None else row["training_loss"]
+        ),
+        validation_loss=row["validation_loss"],
+        validation_f1=row["f1"],
+        test_f1=row["test_f1"],
+        seconds=row["seconds"],
+        trials=row["trials"],
+        trials_done=row["trials_done"],
+        silent_seconds=age if running and age is not None and age > SILENT else None,
+    )
+
+
+def _workers(store: Store, now: float) -> tuple[WorkerStatus, ...]:
+    rows = store.rows(
+        """
+        SELECT w.pid, w.device, w.state, w.heartbeat, rc.run_id, c.key, t.class_weight,
+               live.epoch, live.batch, live.batches, live.documents_per_second
+        FROM workers w
+        LEFT JOIN trials t ON t.id = w.trial_id
+        LEFT JOIN run_categories rc ON rc.id = t.run_category_id
+        LEFT JOIN categories c ON c.id = rc.category_id
+        LEFT JOIN progress live ON live.id = (
+            SELECT max(id) FROM progress WHERE trial_id = t.id)
+        WHERE w.state <> 'ended' ORDER BY w.id
+        """
+    )
+    return tuple(
+        WorkerStatus(
+            pid=row["pid"],
+            device=row["device"],
+            state="silent" if now - row["heartbeat"] > SILENT else row["state"],
+            run_id=row["run_id"],
+            category=row["key"],
+            class_weight=row["class_weight"],
+            epoch=row["epoch"],
+            batch=row["batch"],
+            batches=row["batches"],
+            documents_per_second=row["documents_per_second"],
+            heartbeat_age=round(max(0.0, now - row["heartbeat"]), 1),
+        )
+        for row in rows
+    )
+
+
+def _run_status(store: Store, run: Run, workers: tuple[WorkerStatus, ...]) -> RunStatus:
+    counts = store.row(
+        "SELECT count(*) AS total, "
+        "sum(state IN ('done', 'failed', 'cancelled', 'empty')) AS done "
+        "FROM run_categories WHERE run_id = ?",
+        (run.id,),
+    )
+    assert counts is not None
+    eta, basis = _eta(store, run, workers)
+    micro, macro = _test_f1(store, run.id)
+    return RunStatus(
+        run=run,
+        done=counts["done"] or 0,
+        total=counts["total"],
+        eta_seconds=eta,
+        eta_basis=basis,
+        test_micro_f1=micro,
+        test_macro_f1=macro,
+    )
+
+
+def _eta(
+    store: Store, run: Run, workers: tuple[WorkerStatus, ...]
+) -> tuple[float | None, str | None]:
+    """Worker seconds that are left, shared by the workers at work; None where nothing is known."""
+    at_work = sum(1 for worker in workers if worker.state in ("training", "scoring"))
+    if run.state != "running" or not at_work:
+        return None, None
+    row = store.row(
+        """
+        SELECT sum(t.state = 'done') AS finished,
+               avg(CASE WHEN t.state = 'done' THEN t.seconds END) AS per_trial,
+               sum(t.state IN ('waiting', 'ready', 'running', 'paused')) AS open,
+               sum(CASE WHEN t.state IN ('ready', 'running', 'paused') THEN t.seconds ELSE 0.0 END)
+                   AS spent,
+               (SELECT avg(e.seconds) FROM epochs e JOIN trials u ON u.id = e.trial_id
+                JOIN run_categories k ON k.id = u.run_category_id WHERE k.run_id = ?) AS per_epoch
+        FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
+        WHERE rc.run_id = ? AND t.attempt = rc.attempt
+        """,
+        (run.id, run.id),
+    )
+    assert row is not None
+    if row["finished"]:
+        per_trial = row["per_trial"]
+        basis = f"mean of {row['finished']} finished trials"
+    elif row["per_epoch"] is not None:
+        per_trial = row["per_epoch"] * TrainingSettings.from_json(run.settings).epochs
+        basis = "epochs so far, if no trial stops early"
+    else:
+        return None, None
+    left = max(per_trial * row["open"] - row["spent"], 0.0)
+    return round(left / at_work, 1), basis
+
+
+def _test_f1(store: Store, run_id: int) -> tuple[float | None, float | None]:
+    row = store.row(
+        """
+        SELECT sum(m.tp) AS tp, sum(m.fp) AS fp, sum(m.fn) AS fn, sum(m.f1) AS f1,
+               count(*) AS categories,
+               count(m.f1) AS scored, sum(rc.state = 'empty') AS empty
+        FROM run_categories rc
+        LEFT JOIN measures m ON m.run_category_id = rc.id AND m.attempt = rc.attempt
+            AND m.split = 'test'
+        WHERE rc.run_id = ?
+        """,
+        (run_id,),
+    )
+    if row is None or not row["scored"] or row["scored"] + row["empty"] < row["categories"]:
+        return None, None
+    decisions = 2 * row["tp"] + row["fp"] + row["fn"]
+    micro = 2 * row["tp"] / decisions if decisions else 0.0
+    return micro, row["f1"] / row["categories"]

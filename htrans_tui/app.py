@@ -1,0 +1,132 @@
+"""The app: screens over the snapshots that the poller takes. It never imports torch.
+
+Leaving it leaves every run going: training happens in the engine's processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from core.engine.control import pause_run, resume_run
+from core.errors import HTransError
+from core.plain_text import printable
+from core.workspace import Workspace
+from db.connection import Store
+from db.runs import Run, run_named
+from htrans_tui.actions import Scope, actions_in, bindings_for
+from htrans_tui.poller import Poller, SnapshotTaken, post_to
+from htrans_tui.screens.classify import ClassifyScreen
+from htrans_tui.screens.help import HelpScreen
+from htrans_tui.screens.monitor import MonitorScreen
+from htrans_tui.screens.runs import RunsScreen
+from htrans_tui.screens.showing import Showing
+from htrans_tui.snapshot import Snapshot
+
+
+class HTransApp(App[None]):
+    """Train, watch and steer; see `htrans_tui.actions` for what it can do."""
+
+    TITLE = "htrans-tui"
+    CSS_PATH = "htrans.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("app")]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (110, "-wide"),
+    ]
+
+    def __init__(self, workspace: Workspace, run_name: str | None = None) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.snapshot = Snapshot()
+        self._first_run = run_name
+        self.poller = Poller(workspace.database, post_to(self))
+
+    def on_mount(self) -> None:
+        """Open the runs, and the run named at the start."""
+        self.push_screen(RunsScreen())
+        if self._first_run is not None:
+            self._open_named(self._first_run)
+        self.poller.start()
+
+    def on_unmount(self) -> None:
+        """End the poller with the app."""
+        self.poller.stop()
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        """Let every open screen draw what has changed."""
+        self.snapshot = message.snapshot
+        for screen in self.screen_stack:
+            if isinstance(screen, Showing):
+                screen.show(message.snapshot)
+
+    def open_run(self, run_id: int) -> None:
+        """Watch a run."""
+        self.poller.watch(run_id)
+        self.push_screen(MonitorScreen(run_id))
+
+    def open_classifier(self, run: Run) -> None:
+        """Classify typed text with a run's models."""
+        self.push_screen(ClassifyScreen(self.workspace, run))
+
+    def toggle_pause(self, run: Run) -> None:
+        """Pause a run that goes on, resume one that does not."""
+        going_on = run.state == "running"
+
+        def steer(store: Store) -> str:
+            changed = pause_run(store, run) if going_on else resume_run(store, self.workspace, run)
+            return f"{run.name}: {changed.state}"
+
+        self.steer(steer)
+
+    def steer(self, function: Callable[[Store], str]) -> None:
+        """Run a steering function in a thread; show what it says, or the error."""
+
+        def work() -> None:
+            try:
+                store = Store(self.workspace.database)
+                try:
+                    said, severity = function(store), "information"
+                finally:
+                    store.close()
+            except HTransError as error:
+                said, severity = str(error), "error"
+            self.call_from_thread(
+                self.notify,
+                printable(said),
+                severity=severity,
+                markup=False,
+            )
+
+        self.run_worker(work, thread=True, group="steering")
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette: Textual's own, then the registry's for this screen."""
+        yield from super().get_system_commands(screen)
+        scope: Scope | None = getattr(screen, "SCOPE", None)
+        for action in actions_in(scope) if scope is not None else ():
+            run = getattr(screen, f"action_{action.name}", None)
+            if run is not None:
+                yield SystemCommand(action.label, action.description, run)
+
+    def _open_named(self, name: str) -> None:
+        store = Store(self.workspace.database)
+        try:
+            run_id = run_named(store, name).id
+        finally:
+            store.close()
+        self.open_run(run_id)
+
+
+def run_app(workspace: Workspace, run_name: str | None = None) -> None:
+    """Run the app in this terminal until the user leaves it."""
+    HTransApp(workspace, run_name).run()

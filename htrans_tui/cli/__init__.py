@@ -1,0 +1,104 @@
+"""The command line: `htrans-tui COMMAND`, and without a command the app.
+
+Importing this loads neither torch nor spaCy nor scikit-learn; commands that need them import the
+functions of `core.engine` when they run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.errors import HTransError
+from core.plain_text import printable
+from htrans_tui.cli import corpora, demo, engine, results, runs
+from htrans_tui.cli.options import WorkspaceOption, workspace_at
+from htrans_tui.cli.output import say
+
+app = typer.Typer(
+    name="htrans-tui",
+    help="Train, watch and steer hierarchical transfer learning for multi-label text "
+    "classification. Without a command the app opens.",
+    no_args_is_help=False,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (demo, corpora, runs, engine, results):
+    module.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"htrans-tui {version('htrans-tui')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def open_app(
+    context: typer.Context,
+    workspace: WorkspaceOption = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print tracebacks of errors to stderr.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Open the app, unless a command is given."""
+    if debug:
+        os.environ["HTRANS_DEBUG"] = "1"
+    if context.invoked_subcommand is None:
+        from htrans_tui.app import run_app
+
+        run_app(workspace_at(workspace))
+
+
+def main() -> None:
+    """Run the command line; every error is one line on stderr and exit code 1."""
+    try:
+        app()
+    except HTransError as error:
+        if _debugging():
+            traceback.print_exc()
+        _fail(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _fail("interrupted")
+    except Exception as error:
+        if _debugging():
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error}; {_log_traceback()}")
+
+
+def _debugging() -> bool:
+    return os.environ.get("HTRANS_DEBUG") == "1"
+
+
+def _fail(message: str) -> None:
+    say(f"error: {printable(message)}")
+    sys.exit(1)
+
+
+def _log_traceback() -> str:
+    """Write the traceback to the workspace's log; say where it is."""
+    folder = workspace_at(None).logs
+    path = folder / "command-line.log" if folder.is_dir() else Path("htrans-tui-error.log")
+    try:
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"{datetime.now().isoformat()} {sys.argv}\n{traceback.format_exc()}\n")
+    except OSError:
+        return "run it again with --debug for the traceback"
+    return f"the traceback is in {path}"

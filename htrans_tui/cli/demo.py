@@ -1,0 +1,97 @@
+"""Command: demo."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from core.engine.status import status_of
+from core.errors import HTransError
+from core.settings import TrainingSettings
+from core.workspace import Workspace
+from db.connection import Store
+from db.corpora import list_corpora
+from db.runs import Run
+from htrans_tui.cli.options import WorkspaceOption, open_store, workspace_at
+from htrans_tui.cli.output import progress, say
+from htrans_tui.cli.runs import wait_for
+from htrans_tui.cli.tables import print_f1, print_tree
+
+CORPUS = "icd10cm-demo"
+SOURCE = "icd10cm:4,9,10"
+SETTINGS = TrainingSettings(
+    class_weights=(1.0, 3.0),
+    epochs=10,
+    patience=3,
+    batch_size=64,
+    max_words=20,
+    hidden_units=48,
+    dimensions=64,
+    learning_rate=0.004,
+    transferred_learning_rate=0.002,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(demo)
+
+
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Wait and print the result instead of the app.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Import part of ICD-10-CM, train HTrans on it and show it: a few minutes on two cores."""
+    place = workspace_at(workspace)
+    store = open_store(place, create=True)
+    _import(store, place)
+    run = _start(store, place)
+    if not headless and sys.stdout.isatty() and sys.stdin.isatty():
+        from htrans_tui.app import run_app
+
+        store.close()
+        run_app(place, run.name)
+        return
+    state = wait_for(store, place, run.id)
+    if state != "done":
+        raise HTransError(f"run {run.name!r} ended as {state}; see {place.logs}")
+    _evaluate(store, place, run)
+    ended = status_of(store, run.id)
+    print_tree(ended)
+    print_f1(ended.run)
+
+
+def _import(store: Store, place: Workspace) -> None:
+    from core.engine.corpora import ImportRequest, import_corpus
+
+    if any(corpus.name == CORPUS for corpus in list_corpora(store)):
+        return
+    request = ImportRequest(CORPUS, (SOURCE,), format="icd10cm", max_words=SETTINGS.max_words)
+    with progress(f"importing {CORPUS}", "documents") as step:
+        corpus, _ = import_corpus(store, place, request, step)
+    say(
+        f"imported {corpus.documents:,} descriptions of ICD-10-CM, "
+        f"{corpus.categories} categories on {corpus.levels} levels"
+    )
+
+
+def _start(store: Store, place: Workspace) -> Run:
+    from core.engine.runs import RunRequest, start_run
+
+    run, notes = start_run(store, place, RunRequest(CORPUS, SETTINGS))
+    for note in notes:
+        say(note)
+    say(f"run {run.name} started in the background")
+    return run
+
+
+def _evaluate(store: Store, place: Workspace, run: Run) -> None:
+    from core.engine.evaluation import evaluate
+    from core.engine.run_data import RunData
+    from core.engine.torch_device import pick_device
+
+    evaluate(store, RunData(store, place, run), "test", pick_device("cpu"))

@@ -1,0 +1,98 @@
+"""Commands: engine start, stop, status."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import typer
+
+from core.errors import HTransError
+from htrans_tui.cli.options import (
+    DeviceOption,
+    JsonOption,
+    WorkersOption,
+    WorkersPerDeviceOption,
+    WorkspaceOption,
+    open_store,
+    workspace_at,
+)
+from htrans_tui.cli.output import print_json, say
+
+engine_app = typer.Typer(help="The background engine of the workspace.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(engine_app, name="engine")
+
+
+@engine_app.command()
+def start(
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    workers_per_device: WorkersPerDeviceOption = 2,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Start the engine, if runs have work for it."""
+    from core.engine.devices import slots
+    from core.engine.launch import ensure_supervisor, running_supervisor
+    from core.engine.scheduling import has_work
+    from db.workers import configure_engine
+
+    place = workspace_at(workspace)
+    store = open_store(place)
+    if (engine := running_supervisor(store)) is not None:
+        print(f"the engine runs already (pid {engine.pid})")
+        return
+    if not has_work(store):
+        print("no run has work left: nothing to start")
+        return
+    if device not in ("auto", "cpu"):
+        slots(device, workers, workers_per_device)
+    configure_engine(store, device, workers, workers_per_device)
+    ensure_supervisor(store, place)
+    deadline = time.monotonic() + 20
+    while (engine := running_supervisor(store)) is None:
+        if time.monotonic() > deadline:
+            raise HTransError(f"the engine did not start; see {place.logs}/supervisor.log")
+        time.sleep(0.1)
+    print(f"the engine runs (pid {engine.pid})")
+
+
+@engine_app.command()
+def stop(workspace: WorkspaceOption = None) -> None:
+    """Stop the engine: workers write checkpoints first, runs can go on later."""
+    from core.engine.launch import stop_supervisor
+
+    stopped = stop_supervisor(open_store(workspace_at(workspace)))
+    print("the engine has stopped" if stopped else "no engine runs")
+
+
+@engine_app.command()
+def status(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
+    """Show the engine and its workers."""
+    from core.engine.launch import running_supervisor
+    from core.engine.status import workers_of
+
+    store = open_store(workspace_at(workspace))
+    engine = running_supervisor(store)
+    workers = workers_of(store) if engine else ()
+    if json:
+        print_json(
+            {
+                "running": engine is not None,
+                **({} if engine is None else dataclasses.asdict(engine)),
+                "workers": [worker.to_json() for worker in workers],
+            }
+        )
+        return
+    if engine is None:
+        print("no engine runs")
+        return
+    print(f"the engine runs (pid {engine.pid}), device {engine.device}")
+    for worker in workers:
+        at = "" if worker.category is None else f" {worker.category} w={worker.class_weight:g}"
+        print(f"worker {worker.pid} {worker.device} {worker.state}{at}")
+    if not workers:
+        say("workers are starting")

@@ -1,0 +1,57 @@
+"""Options that several commands share, and the workspace that they name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.workspace import Workspace
+from db.connection import Store
+
+DEFAULT_WORKSPACE = Path("htrans-workspace")
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        help="Folder of the workspace; HTRANS_WORKSPACE sets it too. [default: htrans-workspace]",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RunArgument = Annotated[
+    str | None, typer.Argument(help="Name of the run; the newest without it.", show_default=False)
+]
+DeviceOption = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, or a list such as cuda:0,cuda:1.")
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Workers in all. [default: one a core, or --workers-per-device]",
+        show_default=False,
+    ),
+]
+WorkersPerDeviceOption = Annotated[int, typer.Option(min=1, help="Workers that share a GPU.")]
+
+_global: list[Path] = []
+
+
+def workspace_at(path: Path | None) -> Workspace:
+    """The workspace of --workspace, given before or after the command, or of the environment."""
+    if path is not None:
+        _global[:] = [path]
+    chosen = _global[0] if _global else os.environ.get("HTRANS_WORKSPACE") or DEFAULT_WORKSPACE
+    return Workspace(Path(chosen))
+
+
+def open_store(workspace: Workspace, *, create: bool = False) -> Store:
+    """The database of a workspace; `create` makes both where there are none."""
+    if create:
+        workspace.create()
+    return Store(workspace.database, create=create)

@@ -1,0 +1,80 @@
+"""What commands print: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from core.plain_text import printable
+
+
+class Step(Protocol):
+    """Takes note of how far long work has come."""
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Say that `done` of `total` units are done; `total` None if unknown."""
+
+
+def say(message: str) -> None:
+    """Print a line to stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a JSON value to stdout, one line."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
+    """Print aligned columns to stdout; `right` has an r for each column to align right."""
+    from rich.cells import cell_len
+
+    cells = [list(header), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(cell_len(row[i]) for row in cells) for i in range(len(header))]
+    for row in cells:
+        line = []
+        for i, cell in enumerate(row):
+            gap = " " * (widths[i] - cell_len(cell))
+            line.append(gap + cell if right[i : i + 1] == "r" else cell + gap)
+        print("  ".join(line).rstrip())
+
+
+def _plain_steps(title: str, unit: str) -> Step:
+    said = 0
+
+    def step(done: int, total: int | None = None) -> None:
+        nonlocal said
+        every = max(total // 10, 1) if total else 5_000
+        if done // every > said // every:
+            say(f"{title}: {done:,}{f' of {total:,}' if total else ''} {unit}")
+        said = done
+
+    return step
+
+
+@contextmanager
+def progress(title: str, unit: str) -> Iterator[Step]:
+    """Show how far long work is: a bar on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield _plain_steps(title, unit)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} " + unit, markup=False),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task(title, total=None)
+
+        def step(done: int, total: int | None = None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield step

@@ -1,0 +1,121 @@
+"""Commands: evaluate, classify."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Annotated
+
+import typer
+
+from core.errors import HTransError
+from core.plain_text import printable
+from htrans_tui.cli.options import (
+    DeviceOption,
+    JsonOption,
+    RunArgument,
+    WorkspaceOption,
+    open_store,
+    workspace_at,
+)
+from htrans_tui.cli.output import print_json, print_table, progress, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(evaluate)
+    app.command()(classify)
+
+
+def evaluate(
+    run: RunArgument = None,
+    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    device: DeviceOption = "auto",
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure a run's models on the test documents, or each category's on its validation ones."""
+    if split not in ("test", "validation"):
+        raise HTransError(f"--split {split}: use test or validation")
+    place = workspace_at(workspace)
+    store = open_store(place)
+    from db.runs import run_named
+
+    record = run_named(store, run)
+    from core.engine.evaluation import evaluate as measure
+    from core.engine.run_data import RunData
+    from core.engine.torch_device import pick_device
+
+    with progress(f"scoring {record.name}", "categories") as step:
+        result = measure(store, RunData(store, place, record), split, pick_device(device), step)
+    if record.state not in ("done", "failed", "cancelled"):
+        say(f"run {record.name} is {record.state}: categories without a model predict nothing")
+    if json:
+        print_json(result.to_json())
+        return
+    rows = [
+        [
+            c.id,
+            f"{c.counts.support:,}",
+            *(f"{x:,}" for x in (c.counts.tp, c.counts.fp, c.counts.fn)),
+            *(f"{x:.3f}" for x in dataclasses.astuple(c.counts.rates)),
+            "" if c.average_precision is None else f"{c.average_precision:.3f}",
+        ]
+        for c in result.categories
+    ]
+    print_table(
+        ["category", "support", "TP", "FP", "FN", "P", "R", "F1", "AP"], rows, "l" + "r" * 8
+    )
+    summary = result.summary
+    lines = [("micro", summary.micro), ("macro", summary.macro)]
+    lines.append(("macro, categories with support", summary.macro_present))
+    if result.hierarchical is not None:
+        lines.append(("hierarchical", result.hierarchical))
+    for level, rates in summary.levels.items():
+        lines.append((f"level {level} micro", rates.micro))
+        lines.append((f"level {level} macro", rates.macro))
+    print()
+    rows = [[name, *(f"{x:.4f}" for x in dataclasses.astuple(rates))] for name, rates in lines]
+    print_table([f"{split}, {result.documents:,} documents", "P", "R", "F1"], rows, "lrrr")
+
+
+def classify(
+    run: Annotated[str, typer.Argument(help="Name of the run.")],
+    text: Annotated[str | None, typer.Argument(help="The text; standard input without it.")] = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Classify a text with a run's models."""
+    place = workspace_at(workspace)
+    store = open_store(place)
+    from db.runs import run_named
+
+    record = run_named(store, run)
+    if text is None:
+        if sys.stdin.isatty():
+            say("type the text, then Ctrl-D")
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    from core.engine.classification import load_classifier
+    from core.engine.torch_device import pick_device
+
+    classifier, without = load_classifier(store, place, record, pick_device("cpu"))
+    if without:
+        say(f"{without} categories of {run} have no model and are never accepted")
+    result = classifier.classify(text)
+    assert result is not None
+    if json:
+        print_json(
+            {
+                "labels": result.labels,
+                "scores": result.scores,
+                "tokens": result.tokens,
+                "attention": result.attention,
+            }
+        )
+        return
+    if not result.tokens:
+        say("the text has no words")
+    if not result.labels:
+        print("no category is accepted")
+    for label in result.labels:
+        print(f"{result.scores[label]:.3f}  {printable(label)}")

@@ -1,0 +1,119 @@
+"""Runs: every run of the workspace with its progress and measures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import DataTable, Footer, Static
+
+from core.engine.status import RunStatus
+from core.plain_text import printable
+from htrans_tui.actions import Scope, bindings_for
+from htrans_tui.format import STATE_SIGNS, duration, rate
+from htrans_tui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from htrans_tui.app import HTransApp
+
+_COLUMNS = ("run", "state", "done", "ETA", "micro-F1", "macro-F1", "system", "corpus")
+_SIGNS = {**STATE_SIGNS, "pausing": "‖"}
+_NO_RUNS = (
+    "No runs yet. In another terminal:\n\n"
+    "  htrans-tui import FILE --name CORPUS --taxonomy FILE\n"
+    "  htrans-tui train CORPUS\n\n"
+    "or, to see it all on an embedded corpus: htrans-tui demo"
+)
+
+
+class RunsScreen(Screen[None]):
+    """The list of runs; enter opens one."""
+
+    SCOPE: ClassVar[Scope] = "runs"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("runs")]
+
+    def compose(self) -> ComposeResult:
+        """Title, table, hint, footer."""
+        yield Static(" htrans-tui   runs", id="title", markup=False)
+        yield DataTable(cursor_type="row", id="runs")
+        yield Static("", id="hint", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Make the columns."""
+        table = self.query_one("#runs", DataTable)
+        for column in _COLUMNS:
+            table.add_column(column, key=column)
+        table.display = False
+        self.query_one("#hint", Static).update("Reading the workspace …")
+        if self._app.snapshot.runs:
+            self.show(self._app.snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Update the rows that have changed; the cursor stays where it is."""
+        table = self.query_one("#runs", DataTable)
+        hint = self.query_one("#hint", Static)
+        table.display = bool(snapshot.runs)
+        hint.display = not snapshot.runs
+        hint.update(printable(snapshot.problem) if snapshot.problem else _NO_RUNS)
+        wanted = [str(run.run.id) for run in snapshot.runs]
+        if [row.value for row in table.rows] != wanted:
+            cursor = self._run_under_cursor()
+            table.clear()
+            for run in snapshot.runs:
+                table.add_row(*_cells(run), key=str(run.run.id))
+            if cursor is not None and str(cursor.run.id) in wanted:
+                table.move_cursor(row=wanted.index(str(cursor.run.id)))
+            if self.focused is None and wanted:
+                table.focus()
+            return
+        for run in snapshot.runs:
+            for column, cell in zip(_COLUMNS, _cells(run), strict=True):
+                if table.get_cell(str(run.run.id), column) != cell:
+                    table.update_cell(str(run.run.id), column, cell, update_width=True)
+
+    def on_data_table_row_selected(self) -> None:
+        """Enter or click on a row."""
+        self.action_open_run()
+
+    def action_open_run(self) -> None:
+        """Watch the run under the cursor."""
+        if (run := self._run_under_cursor()) is not None:
+            self._app.open_run(run.run.id)
+
+    def action_toggle_pause(self) -> None:
+        """Pause or resume the run under the cursor."""
+        if (run := self._run_under_cursor()) is not None:
+            self._app.toggle_pause(run.run)
+
+    def action_classify(self) -> None:
+        """Classify with the run under the cursor."""
+        if (run := self._run_under_cursor()) is not None:
+            self._app.open_classifier(run.run)
+
+    def _run_under_cursor(self) -> RunStatus | None:
+        table = self.query_one("#runs", DataTable)
+        if not table.row_count:
+            return None
+        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
+        return next((r for r in self._app.snapshot.runs if str(r.run.id) == key), None)
+
+    @property
+    def _app(self) -> HTransApp:
+        return cast("HTransApp", self.app)
+
+
+def _cells(run: RunStatus) -> list[Text]:
+    return [
+        Text(printable(run.run.name)),
+        Text(f"{_SIGNS[run.run.state]} {run.run.state}"),
+        Text(f"{run.done}/{run.total}", justify="right"),
+        Text(duration(run.eta_seconds), justify="right"),
+        Text(rate(run.test_micro_f1), justify="right"),
+        Text(rate(run.test_macro_f1), justify="right"),
+        Text(run.run.system),
+        Text(printable(run.run.corpus)),
+    ]

@@ -1,0 +1,15 @@
+"""What the app asks of a screen."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from htrans_tui.snapshot import Snapshot
+
+
+@runtime_checkable
+class Showing(Protocol):
+    """A screen that draws snapshots."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw what has changed."""

@@ -1,0 +1,59 @@
+"""The class weights of the selected category and what each came to."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import DataTable
+
+from core.plain_text import printable
+from htrans_tui.format import STATE_SIGNS, rate, weight
+from htrans_tui.snapshot import Details, TrialCurves
+
+_COLUMNS = ("w", "state", "P", "R", "F1", "best epoch", "loss", "val loss", "reason")
+
+
+class TrialTable(DataTable[Text]):
+    """One row for each class weight; the chosen one has a star."""
+
+    def on_mount(self) -> None:
+        """Make the columns."""
+        self.cursor_type = "row"
+        for column in _COLUMNS:
+            self.add_column(column, key=column)
+        self._shown: Details | None = None
+
+    def show(self, details: Details | None) -> None:
+        """Fill the rows again if they have changed."""
+        if details == self._shown:
+            return
+        self._shown = details
+        row = self.cursor_row
+        self.clear()
+        if details is None:
+            return
+        for curves in details.trials:
+            chosen = (
+                details.category.state == "done"
+                and curves.trial.class_weight == details.category.class_weight
+            )
+            self.add_row(*_cells(curves, chosen))
+        self.move_cursor(row=row)
+
+
+def _cells(curves: TrialCurves, chosen: bool) -> list[Text]:
+    trial = curves.trial
+    epoch = "" if trial.kept_epoch is None else str(trial.kept_epoch)
+    if trial.state == "running" and trial.epoch is not None:
+        epoch = f"{epoch or '–'} (at {trial.epoch})"
+    values = [
+        weight(trial.class_weight) + ("★" if chosen else " "),
+        f"{STATE_SIGNS[trial.state]} {trial.state}",
+        rate(trial.precision),
+        rate(trial.recall),
+        rate(trial.f1),
+        epoch,
+        rate(trial.training_loss),
+        rate(trial.validation_loss),
+        printable(trial.reason or ""),
+    ]
+    return [Text(value) for value in values]
