@@ -34,7 +34,7 @@ class HTransApp(App[None]):
     TITLE = "htrans-tui"
     CSS_PATH = "htrans.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("app")]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  # declared so by textual
         (0, "-narrow"),
         (110, "-wide"),
     ]
