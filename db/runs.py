@@ -214,3 +214,10 @@ def record_measures(
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (run_category_id, attempt, split, *counts, f1),
         )
+
+
+def end_run(store: Store, run_id: int, state: str) -> None:
+    """Mark a run as ended now, inside a transaction."""
+    store.execute(
+        "UPDATE runs SET state = ?, finished_at = ? WHERE id = ?", (state, time.time(), run_id)
+    )

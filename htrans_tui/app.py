@@ -61,7 +61,7 @@ class HTransApp(App[None]):
         """Let every open screen draw what has changed."""
         self.snapshot = message.snapshot
         for screen in self.screen_stack:
-            if isinstance(screen, Showing):
+            if isinstance(screen, Showing) and screen.is_mounted:
                 screen.show(message.snapshot)
 
     def open_run(self, run_id: int) -> None:

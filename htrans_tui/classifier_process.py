@@ -43,6 +43,7 @@ class ClassifierProcess:
         self._arguments = (str(workspace.root.absolute()), run_name)
         self._process: asyncio.subprocess.Process | None = None
         self._sent = 0
+        self._ended = False
 
     async def answers(self) -> AsyncIterator[Ready | Answer | Failure]:
         """Start the process and yield what it says, until it ends."""
@@ -60,7 +61,8 @@ class ClassifierProcess:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             yield _parse(line)
-        yield Failure(f"the classifier has ended (exit code {await self._process.wait()})")
+        if not self._ended:
+            yield Failure(f"the classifier has ended (exit code {await self._process.wait()})")
 
     def send(self, text: str) -> int:
         """Ask for a text; return the id that its answer will have."""
@@ -70,10 +72,14 @@ class ClassifierProcess:
             self._process.stdin.write(request.encode() + b"\n")
         return self._sent
 
-    def end(self) -> None:
-        """End the process."""
+    async def end(self) -> None:
+        """End the process and wait until it is gone; nothing more is answered."""
+        self._ended = True
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            await self._process.wait()
 
 
 def _parse(line: bytes) -> Ready | Answer | Failure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import torch
 
 from core.workspace import Workspace
 from db.connection import Store
+from tests.command_line import TRAIN_QUICKLY, htrans
+from tests.small_corpus import write_corpus
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -40,3 +43,25 @@ def real_data() -> Path:
     if not (folder / "reuters21578").is_dir():
         pytest.skip("needs the shared data: set HTRANS_TEST_DATA to its folder")
     return folder
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A workspace with the small corpus and a finished run of it named `small`."""
+
+    workspace: Workspace
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Import and train once, through the command line and real processes."""
+    folder = tmp_path_factory.mktemp("trained")
+    corpus, taxonomy = write_corpus(folder)
+    place = Workspace(folder / "workspace")
+    htrans(
+        place, "import", str(corpus), "--name", "small", "--taxonomy", str(taxonomy)
+    ).check_returncode()
+    result = htrans(place, "train", "small", "--name", "small", *TRAIN_QUICKLY, "--wait")
+    assert result.returncode == 0, result.stderr
+    return Trained(place, folder)

@@ -6,7 +6,7 @@ from core.engine.scheduling import settle
 from core.errors import ConflictError
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import Run, run_with_id
+from db.runs import Run, end_run, run_with_id
 
 
 def pause_run(store: Store, run: Run) -> Run:
@@ -59,10 +59,7 @@ def cancel_run(store: Store, run: Run) -> Run:
             f"UPDATE run_categories SET state = 'cancelled' WHERE {unfinished} AND run_id = ?",
             (run.id,),
         )
-        store.execute(
-            "UPDATE runs SET state = 'cancelled', finished_at = unixepoch('subsec') WHERE id = ?",
-            (run.id,),
-        )
+        end_run(store, run.id, "cancelled")
     return run_with_id(store, run.id)
 
 

@@ -14,7 +14,7 @@ from core.taxonomy import Taxonomy
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus, corpus_named, taxonomy_of, training_positives
-from db.runs import NewRunCategory, Run, create_run, run_with_id
+from db.runs import NewRunCategory, Run, create_run, end_run, run_with_id
 from db.vectors import Vectors, vectors_named
 from db.workers import configure_engine
 
@@ -114,7 +114,4 @@ def _end_if_nothing_to_train(store: Store, run_id: int) -> None:
         if not store.row(
             "SELECT 1 FROM run_categories WHERE run_id = ? AND state <> 'empty'", (run_id,)
         ):
-            store.execute(
-                "UPDATE runs SET state = 'done', finished_at = unixepoch('subsec') WHERE id = ?",
-                (run_id,),
-            )
+            end_run(store, run_id, "done")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from core.search import TrialScore, best_trial
 from db.connection import Store
 from db.events import add_event
+from db.runs import end_run
 from db.trials import Claim, Trial, crash_trial, fail_trial, finish_trial, release_trial, trials_of
 from db.workers import present_workers, remove_supervisor, set_worker_state
 
@@ -187,9 +188,6 @@ def _settle_run(store: Store, run_id: int) -> None:
             ended = (
                 "failed" if "failed" in states else "cancelled" if "cancelled" in states else "done"
             )
-            store.execute(
-                "UPDATE runs SET state = ?, finished_at = unixepoch('subsec') WHERE id = ?",
-                (ended, run_id),
-            )
+            end_run(store, run_id, ended)
     elif run_state == "pausing" and "running" not in states:
         store.execute("UPDATE runs SET state = 'paused' WHERE id = ?", (run_id,))

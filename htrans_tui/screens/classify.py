@@ -64,9 +64,9 @@ class ClassifyScreen(Screen[None]):
         self.query_one(TextArea).focus()
         self.run_worker(self._listen(), group="classifier")
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """End the process with the screen."""
-        self._process.end()
+        await self._process.end()
 
     def on_text_area_changed(self) -> None:
         """Wait a moment for the next key, then classify."""

@@ -34,14 +34,15 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One table of keys for each scope, and the signs of the states."""
         with VerticalScroll(id="help"):
-            yield Static(_keys(), id="keys")
+            yield Static(keys_table(), id="keys")
 
     def on_mount(self) -> None:
         """Let arrow keys scroll at once."""
         self.query_one("#help").focus()
 
 
-def _keys() -> Table:
+def keys_table() -> Table:
+    """All actions by where they apply, and the signs of the states."""
     table = Table(box=None, show_header=False, padding=(0, 1))
     for scope, title in _SCOPES:
         table.add_row(Text(title, style="bold"), "")

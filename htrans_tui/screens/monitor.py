@@ -59,8 +59,9 @@ class MonitorScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Keys go to the tree."""
+        """Keys go to the tree; a snapshot that came early is drawn."""
         self.query_one(CategoryTree).focus()
+        self.show(self._app.snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw what has changed; nothing if the snapshot is about another run."""

@@ -49,7 +49,7 @@ class RunsScreen(Screen[None]):
             table.add_column(column, key=column)
         table.display = False
         self.query_one("#hint", Static).update("Reading the workspace …")
-        if self._app.snapshot.runs:
+        if self._app.snapshot != Snapshot():
             self.show(self._app.snapshot)
 
     def show(self, snapshot: Snapshot) -> None:

@@ -1,0 +1,187 @@
+"""Builders of corpora, runs and workers for tests; none of them starts a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.engine import scheduling
+from core.engine.corpora import ImportRequest, import_corpus
+from core.settings import settings_for
+from core.taxonomy import Edge, Taxonomy
+from core.workspace import Workspace
+from db.connection import Store
+from db.corpora import (
+    Corpus,
+    add_categories,
+    add_documents,
+    begin_corpus,
+    corpus_named,
+    finish_corpus,
+    taxonomy_of,
+    training_positives,
+)
+from db.runs import NewRunCategory, Run, RunCategory, create_run, run_categories, run_with_id
+from db.trials import Claim, Epoch, Trial, claim_trial, record_epoch, trials_of
+from db.workers import add_worker
+from tests.small_corpus import write_corpus
+
+PARENTS: dict[str, str | None] = {
+    "animals": None,
+    "cats": "animals",
+    "dogs": "animals",
+    "food": None,
+    "fruit": "food",
+    "bread": "food",
+    "unused": "food",
+}
+"""The categories of `tests.small_corpus` with their parents, in training order."""
+DOCUMENTS: tuple[tuple[str, str], ...] = (
+    ("train", "cats"),
+    ("train", "dogs"),
+    ("test", "dogs"),
+    ("train", "fruit"),
+    ("train", "bread"),
+    ("test", "bread"),
+)
+"""Split and stated label of each document of `record_corpus`; its number is its index."""
+
+
+def taxonomy(parents: dict[str, str | None]) -> Taxonomy:
+    """A taxonomy whose names are its ids in capitals."""
+    return Taxonomy(Edge(key, parent, key.upper()) for key, parent in parents.items())
+
+
+def record_corpus(
+    store: Store,
+    name: str = "pets",
+    parents: dict[str, str | None] = PARENTS,
+    documents: Sequence[tuple[str, str]] = DOCUMENTS,
+) -> Corpus:
+    """A corpus that is in the database only: no reader, no token arrays."""
+    forest = taxonomy(parents)
+    corpus_id = begin_corpus(store, name, "en", "jsonl", "edges", 100, (1, 1.0))
+    with store.write():
+        rows = add_categories(store, corpus_id, forest)
+        add_documents(
+            store,
+            corpus_id,
+            [(i, f"d{i}", split, f"text {i}") for i, (split, _) in enumerate(documents)],
+            [
+                (rows[category], i, int(category == label))
+                for i, (_, label) in enumerate(documents)
+                for category in forest.close([label])
+            ],
+        )
+    train = sum(1 for split, _ in documents if split == "train")
+    finish_corpus(store, corpus_id, train, len(documents) - train, forest.levels)
+    return corpus_named(store, name)
+
+
+def import_small_corpus(
+    store: Store, workspace: Workspace, folder: Path, name: str = "small", number: int = 40
+) -> Corpus:
+    """`tests.small_corpus`, imported from files with its token arrays."""
+    source, edges = write_corpus(folder, number)
+    request = ImportRequest(name, (str(source),), taxonomy=edges)
+    return import_corpus(store, workspace, request)[0]
+
+
+def record_run(
+    store: Store,
+    corpus: Corpus,
+    *,
+    name: str | None = None,
+    keys: Iterable[str] | None = None,
+    weights: Sequence[float] = (1.0, 2.0),
+    transfer: bool = True,
+) -> Run:
+    """A run of a corpus, or of its categories `keys`; categories without positives are empty."""
+    positives = training_positives(store, corpus.id)
+    wanted = set(PARENTS if keys is None else keys)
+    categories = []
+    for category in taxonomy_of(store, corpus.id):
+        count = positives.get(category.id, 0)
+        waits = transfer and category.parent is not None
+        state = "empty" if not count else "waiting" if waits else "ready"
+        if category.id in wanted:
+            categories.append(NewRunCategory(category.id, count, state))
+    run_id = create_run(
+        store,
+        name=name,
+        corpus_id=corpus.id,
+        corpus_name=corpus.name,
+        vectors_id=None,
+        system="htrans" if transfer else "gru-att",
+        settings=settings_for("smoke", {"class_weights": tuple(weights)}).to_json(),
+        seed=0,
+        coverage=0.0,
+        categories=categories,
+        class_weights=weights,
+    )
+    return run_with_id(store, run_id)
+
+
+def start_worker(store: Store, pid: int = 4242) -> int:
+    """A row of a worker, with no process behind it."""
+    return add_worker(store, pid, 1.0, "cpu")
+
+
+def claim_next(store: Store, worker_id: int) -> Claim:
+    """The claim of a worker on the next trial, which there must be."""
+    claim = claim_trial(store, worker_id)
+    assert claim is not None, "no trial is ready"
+    return claim
+
+
+def an_epoch(number: int, f1: float = 0.5) -> Epoch:
+    """An epoch whose other measures follow from its number."""
+    return Epoch(number, 1.0 / number, 2.0 / number, 0.25, 0.75, f1, 3.0)
+
+
+def finish_with(store: Store, claim: Claim, f1: float) -> bool:
+    """Finish a trial whose kept epoch has this validation F1; True if its category is done."""
+    record_epoch(store, claim, an_epoch(1, f1), is_kept=True, seconds=1.0)
+    return scheduling.finish(store, claim, f"artifacts/{claim.trial_id}.safetensors", "abc")
+
+
+def finish_all(store: Store, worker_id: int) -> None:
+    """Finish every trial that is ready or becomes so."""
+    while (claim := claim_trial(store, worker_id)) is not None:
+        finish_with(store, claim, 0.5)
+
+
+def category_of(store: Store, run: Run, key: str) -> RunCategory:
+    """A category of a run by its id in the taxonomy."""
+    return next(c for c in run_categories(store, run.id) if c.key == key)
+
+
+def category_states(store: Store, run: Run) -> dict[str, str]:
+    """The state of each category of a run."""
+    return {category.key: category.state for category in run_categories(store, run.id)}
+
+
+def category_trials(store: Store, run: Run, key: str) -> list[Trial]:
+    """The trials of a category of a run, by class weight."""
+    category = category_of(store, run, key)
+    return trials_of(store, category.id, category.attempt)
+
+
+def trial_states(store: Store, run: Run, key: str) -> list[str]:
+    """The states of a category's trials, by class weight."""
+    return [trial.state for trial in category_trials(store, run, key)]
+
+
+def run_state(store: Store, run: Run) -> str:
+    """The state that a run is in by now."""
+    return run_with_id(store, run.id).state
+
+
+def contents(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table: to show that something has changed nothing."""
+    tables = store.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    return {
+        table["name"]: [tuple(row) for row in store.rows(f'SELECT * FROM "{table["name"]}"')]
+        for table in tables
+    }

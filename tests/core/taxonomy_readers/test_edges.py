@@ -1,0 +1,171 @@
+"""Taxonomies as files of edges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import HTransError, InputError, TaxonomyError
+from core.taxonomy import Taxonomy
+from core.taxonomy_readers import edges, read_taxonomy
+from tests.small_corpus import TAXONOMY
+
+
+def written(folder: Path, content: str | bytes, name: str = "taxonomy.tsv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def shape(taxonomy: Taxonomy) -> list[tuple[str, str | None, str]]:
+    return [(category.id, category.parent, category.name) for category in taxonomy]
+
+
+def test_tsv_with_header_gives_ids_parents_and_names(tmp_path: Path) -> None:
+    taxonomy = edges.read(written(tmp_path, TAXONOMY))
+    assert shape(taxonomy) == [
+        ("animals", None, "Animals"),
+        ("cats", "animals", "Cats"),
+        ("dogs", "animals", "Dogs"),
+        ("food", None, "Food"),
+        ("fruit", "food", "Fruit"),
+        ("bread", "food", "Bread"),
+        ("unused", "food", "Nobody writes of this"),
+    ]
+
+
+def test_csv_may_quote_names_with_commas(tmp_path: Path) -> None:
+    text = 'parent,id,name\r\n,sea,"Sea, lake and ""river"""\r\nsea,fish,Fish\r\n'
+    assert shape(edges.read(written(tmp_path, text, "kinds.csv"))) == [
+        ("sea", None, 'Sea, lake and "river"'),
+        ("fish", "sea", "Fish"),
+    ]
+
+
+def test_quotes_in_a_tsv_are_part_of_the_name(tmp_path: Path) -> None:
+    text = 'parent\tid\tname\n\tsea\t"Deep" sea\n\tsky\t"Sky\n'
+    assert shape(edges.read(written(tmp_path, text))) == [
+        ("sea", None, '"Deep" sea'),
+        ("sky", None, '"Sky'),
+    ]
+
+
+def test_columns_may_come_in_any_order_and_case(tmp_path: Path) -> None:
+    text = "Name\tID\tnote\tParent\nFish\tfish\tx\tsea\nSea\tsea\ty\t\n"
+    assert shape(edges.read(written(tmp_path, text))) == [
+        ("sea", None, "Sea"),
+        ("fish", "sea", "Fish"),
+    ]
+
+
+def test_name_defaults_to_the_id(tmp_path: Path) -> None:
+    text = "parent\tid\tname\n\tsea\t\nsea\tfish\n"
+    assert shape(edges.read(written(tmp_path, text))) == [
+        ("sea", None, "sea"),
+        ("fish", "sea", "fish"),
+    ]
+
+
+def test_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
+    path = written(tmp_path, b"\xef\xbb\xbfparent\tid\tname\n\tsea\tSea\n")
+    assert shape(edges.read(path)) == [("sea", None, "Sea")]
+
+
+@pytest.mark.parametrize("between", ["\t", ",", " "])
+def test_pairs_without_header_state_their_own_top_level(tmp_path: Path, between: str) -> None:
+    pairs = [("sea", "fish"), ("fish", "cod"), ("sky", "birds"), ("sea", "crabs")]
+    text = "".join(f"{parent}{between}{child}\n" for parent, child in pairs)
+    assert shape(edges.read(written(tmp_path, text))) == [
+        ("sea", None, "sea"),
+        ("fish", "sea", "fish"),
+        ("cod", "fish", "cod"),
+        ("crabs", "sea", "crabs"),
+        ("sky", None, "sky"),
+        ("birds", "sky", "birds"),
+    ]
+
+
+def test_pair_with_empty_parent_is_a_top_level_category(tmp_path: Path) -> None:
+    assert shape(edges.read(written(tmp_path, "\tsea\nsea\tfish\n"))) == [
+        ("sea", None, "sea"),
+        ("fish", "sea", "fish"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "parent\tid\tname\n\tsea\tSea\n\n \t \t\nsea\tfish\tFish\n\n",
+        "\nparent\tid\n\tsea\nsea\tfish\n",
+    ],
+    ids=["in between", "at the start"],
+)
+def test_blank_lines_count_for_nothing(tmp_path: Path, text: str) -> None:
+    taxonomy = edges.read(written(tmp_path, text))
+    assert [category.id for category in taxonomy] == ["sea", "fish"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is empty"),
+        ("\n \n", "is empty"),
+        ("parent\tid\tname\n", "a header but no category"),
+        ("parent\tid\tname\n\tsea\tSea\tblue\n", "line 2: 4 columns, but the header has 3"),
+        ("parent\tid\tname\n\tsea\tSea\nsea\t\tFish\n", "line 3: the column id is empty"),
+        ("sea\tfish\nsea\tfish\tFish\n", "line 2: neither a header"),
+        ("sea\tfish\nsea\t\n", "line 2: neither a header"),
+        ("just one column\nsea\n", "line 1: neither a header"),
+        (b"parent\tid\n\tcaf\xe9\n", "not UTF-8"),
+    ],
+)
+def test_file_that_is_no_table_of_edges_is_named(
+    tmp_path: Path, text: str | bytes, problem: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(InputError) as caught:
+        edges.read(path)
+    assert str(caught.value).startswith(str(path))
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "parent\tid\n\ta\n\tb\na\tc\nb\tc\n",
+            r"line 5: .*'c' has a second parent 'b' besides 'a'",
+        ),
+        ("parent\tid\n\ta\na\tb\na\tb\n", r"line 4: .*'b' appears twice \(first in line 3\)"),
+        ("parent\tid\n\ta\n\nx\tb\n", r"line 4: .*'b' names the parent 'x'"),
+        ("parent\tid\na\tb\nb\ta\n", "cycle"),
+        ("a\tb\nc\tb\n", r"line 2: .*'b' has a second parent 'c' besides 'a'"),
+        ("a\tb\nb\tc\nc\tc\n", r"line 3: 'c' is its own parent"),
+        ("a\tb\nb\ta\n", "cycle"),
+    ],
+)
+def test_edges_that_make_no_forest_name_file_and_line(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(TaxonomyError, match=problem) as caught:
+        edges.read(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing\.tsv: cannot be read: No such file"):
+        edges.read(tmp_path / "nothing.tsv")
+
+
+def test_folder_is_no_taxonomy_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        edges.read(tmp_path)
+
+
+def test_edges_are_read_unless_another_format_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, TAXONOMY)
+    assert shape(read_taxonomy(path)) == shape(edges.read(path))
+    with pytest.raises(HTransError, match=r"no taxonomy format 'dot'.*edges"):
+        read_taxonomy(path, "dot")

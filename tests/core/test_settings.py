@@ -1,0 +1,133 @@
+"""The settings of a run: the paper's defaults, presets, and values that make no sense."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import HTransError
+from core.settings import PRESETS, TrainingSettings, default, meaning, option_of, settings_for
+
+NAMES = [setting.name for setting in dataclasses.fields(TrainingSettings)]
+
+
+def test_defaults_are_the_papers() -> None:
+    paper = settings_for("paper", {})
+    assert paper == TrainingSettings()
+    assert dataclasses.asdict(paper) == {
+        "class_weights": (1, 2, 3, 5, 10, 30, 50),
+        "epochs": 10,
+        "patience": 3,
+        "max_words": 100,
+        "batch_size": 128,
+        "hidden_units": 96,
+        "dropout": 0.4,
+        "learning_rate": 0.001,
+        "transferred_learning_rate": 0.0005,
+        "validation_fraction": 0.15,
+        "dimensions": 100,
+        "seed": 0,
+    }
+
+
+def test_changes_win_over_the_preset_and_the_rest_stays() -> None:
+    changed = settings_for("smoke", {"epochs": 4, "seed": 9})
+    assert changed.epochs == 4
+    assert changed.seed == 9
+    assert changed.hidden_units == PRESETS["smoke"]["hidden_units"]
+    assert changed.dropout == TrainingSettings().dropout
+
+
+def test_presets_train_less_and_less() -> None:
+    def work(preset: str) -> int:
+        chosen = settings_for(preset, {})
+        return chosen.epochs * len(chosen.class_weights)
+
+    assert work("paper") > work("fast") > work("smoke")
+
+
+def test_unknown_preset_lists_the_known_ones() -> None:
+    with pytest.raises(HTransError, match="no preset 'quick'; known are paper, fast, smoke"):
+        settings_for("quick", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("class_weights", ()),
+        ("class_weights", (1.0, 2.0, 1.0)),
+        ("class_weights", (1.0, 0.0)),
+        ("class_weights", (-1.0,)),
+        ("class_weights", (float("inf"),)),
+        ("class_weights", (float("nan"),)),
+        ("epochs", 0),
+        ("patience", 0),
+        ("max_words", 0),
+        ("batch_size", -1),
+        ("hidden_units", 0),
+        ("dimensions", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", 1.0),
+        ("learning_rate", float("nan")),
+        ("transferred_learning_rate", -0.1),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+        ("dropout", float("nan")),
+        ("validation_fraction", 0.0),
+        ("validation_fraction", 1.0),
+        ("validation_fraction", float("nan")),
+        ("seed", -1),
+    ],
+)
+def test_value_that_makes_no_sense_is_named_by_its_option(name: str, value: Any) -> None:
+    with pytest.raises(HTransError) as caught:
+        settings_for("paper", {name: value})
+    assert str(caught.value).startswith(option_of(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("class_weights", (0.5,)),
+        ("epochs", 1),
+        ("dropout", 0.0),
+        ("validation_fraction", 0.01),
+        ("seed", 0),
+    ],
+)
+def test_smallest_sensible_value_is_taken(name: str, value: Any) -> None:
+    assert getattr(settings_for("paper", {name: value}), name) == value
+
+
+@settings(max_examples=50)
+@given(
+    weights=st.lists(st.floats(0, 1e6, exclude_min=True), min_size=1, max_size=8, unique=True).map(
+        tuple
+    ),
+    rate=st.floats(0, 1, exclude_min=True, exclude_max=True),
+    epochs=st.integers(1, 1_000),
+    seed=st.integers(0, 2**70),
+)
+def test_settings_come_back_from_the_database_as_they_went_in(
+    weights: tuple[float, ...], rate: float, epochs: int, seed: int
+) -> None:
+    before = TrainingSettings(class_weights=weights, learning_rate=rate, epochs=epochs, seed=seed)
+    assert TrainingSettings.from_json(before.to_json()) == before
+    assert set(json.loads(before.to_json())) == set(NAMES)
+
+
+def test_every_setting_has_a_meaning_with_its_unit_and_a_default() -> None:
+    assert meaning("max_words") == "words of a document that are read [words]"
+    assert meaning("seed").endswith("at random")
+    assert len({meaning(name) for name in NAMES}) == len(NAMES)
+    for name in NAMES:
+        assert default(name) == getattr(TrainingSettings(), name)
+
+
+def test_option_of_a_setting_is_written_with_hyphens() -> None:
+    assert option_of("transferred_learning_rate") == "--transferred-learning-rate"

@@ -1,0 +1,257 @@
+"""Training one classifier: kept epoch, early stopping, resuming to the same bits."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import TrainingError
+from core.examples import Examples, validation_split
+from core.initialisation import from_parent, from_scratch, parameter_groups
+from core.metrics import Rates
+from core.models.gru_att import GruAtt
+from core.settings import TrainingSettings
+from core.tokens import TokenArrays
+from core.training import (
+    BatchProgress,
+    Checkpoint,
+    EpochResult,
+    Outcome,
+    Trainer,
+    TrialKey,
+)
+
+SETTINGS = TrainingSettings(
+    hidden_units=6, dimensions=5, epochs=4, patience=3, batch_size=16, learning_rate=0.01, seed=2
+)
+KEY = TrialKey("topic", 2.0)
+CPU = torch.device("cpu")
+TABLE = torch.rand(30, 5, generator=torch.Generator().manual_seed(0)) - 0.5
+
+
+def examples(number: int = 90) -> Examples:
+    """Documents whose words above 20 make them positives."""
+    draw = np.random.default_rng(1)
+    rows, targets = [], []
+    for i in range(number):
+        positive = i % 3 == 0
+        words = draw.integers(2, 20, size=draw.integers(1, 9)).tolist()
+        if positive:
+            words += draw.integers(20, 30, size=2).tolist()
+        rows.append(words)
+        targets.append(positive)
+    tokens = TokenArrays.of(rows)
+    return Examples(tokens, np.arange(number), np.array(targets), max_words=10)
+
+
+def trainer(settings: TrainingSettings = SETTINGS, network: GruAtt | None = None) -> Trainer:
+    training, validation = validation_split(examples(), 0.2, settings.seed, KEY.category_id)
+    made = network or from_scratch(TABLE, KEY, settings)
+    groups = parameter_groups(made, settings)
+    return Trainer(made, groups, training, validation, KEY, settings, CPU)
+
+
+class Recorder:
+    """A reporter that remembers, and says stop after the given numbers of batches."""
+
+    def __init__(self, *stop_after: int) -> None:
+        self.batches: list[BatchProgress] = []
+        self.epochs: list[tuple[EpochResult, bool]] = []
+        self._stop_after = set(stop_after)
+
+    def batch_done(self, progress: BatchProgress) -> None:
+        self.batches.append(progress)
+
+    def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
+        self.epochs.append((result, is_kept))
+
+    def should_stop(self) -> bool:
+        return len(self.batches) in self._stop_after
+
+
+def nothing(checkpoint: Checkpoint) -> None:
+    """Keep no checkpoint."""
+
+
+def same_state(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
+
+
+def test_training_learns_the_category() -> None:
+    reporter = Recorder()
+    subject = trainer(replace(SETTINGS, epochs=12, patience=12))
+    assert subject.run(reporter, nothing) is Outcome.FINISHED
+    assert subject.kept is not None
+    assert subject.kept.validation.f1 > 0.9
+    assert reporter.epochs[-1][0].training_loss < reporter.epochs[0][0].training_loss / 2
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 5, 7, 10, 14])
+def test_resuming_at_any_batch_gives_the_same_bits(stop_after: int) -> None:
+    whole = trainer()
+    whole.run(Recorder(), nothing)
+    interrupted = trainer()
+    saved: list[Checkpoint] = []
+    assert interrupted.run(Recorder(stop_after), saved.append) is Outcome.INTERRUPTED
+    torch.manual_seed(999)  # another process would have another generator
+    resumed = trainer()
+    resumed.restore(copy.deepcopy(saved[-1]))
+    assert resumed.run(Recorder(), nothing) is Outcome.FINISHED
+    assert whole.kept is not None
+    assert resumed.kept is not None
+    assert same_state(resumed.kept.state, whole.kept.state)
+    assert same_state(resumed.network.state_dict(), whole.network.state_dict())
+    assert resumed.kept.validation == whole.kept.validation
+
+
+def test_resumed_epochs_report_what_uninterrupted_ones_do() -> None:
+    whole = Recorder()
+    trainer().run(whole, nothing)
+    first, second = Recorder(7), Recorder()
+    saved: list[Checkpoint] = []
+    trainer().run(first, saved.append)
+    resumed = trainer()
+    resumed.restore(saved[-1])
+    resumed.run(second, nothing)
+    losses = [result.training_loss for result, _ in first.epochs + second.epochs]
+    assert losses == [result.training_loss for result, _ in whole.epochs]
+    batches = [b.loss for b in first.batches + second.batches]
+    assert batches == [b.loss for b in whole.batches]
+
+
+def test_a_finished_trial_restored_from_its_last_checkpoint_is_finished() -> None:
+    saved: list[Checkpoint] = []
+    subject = trainer()
+    subject.run(Recorder(), saved.append)
+    again = trainer()
+    again.restore(saved[-1])
+    reporter = Recorder()
+    assert again.run(reporter, nothing) is Outcome.FINISHED
+    assert reporter.batches == []
+    assert again.kept is not None
+
+
+def test_frozen_embeddings_do_not_move_and_the_rest_does() -> None:
+    parent = from_scratch(TABLE, TrialKey("parent", 1.0), SETTINGS).state_dict()
+    table = parent["embeddings.weight"].clone()
+    child = from_parent(parent, table, KEY, SETTINGS)
+    before = {n: v.clone() for n, v in child.state_dict().items()}
+    subject = trainer(network=child)
+    subject.run(Recorder(), nothing)
+    for name, value in child.state_dict().items():
+        assert torch.equal(value, before[name]) == name.startswith("embeddings"), name
+    assert subject.kept is not None
+    assert "embeddings.weight" not in subject.kept.state
+
+
+def test_every_epoch_is_another_permutation_of_all_documents() -> None:
+    subject = trainer()
+    seen: list[list[int]] = [[]]
+    step = subject._step
+
+    def spy(chosen: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+        if len(seen[-1]) == len(subject._training):
+            seen.append([])
+        seen[-1].extend(chosen.tolist())
+        return step(chosen)
+
+    subject._step = spy  # type: ignore[method-assign]
+    subject.run(Recorder(), nothing)
+    assert len(seen) >= 2
+    assert all(sorted(epoch) == list(range(len(subject._training))) for epoch in seen)
+    assert seen[0] != seen[1]
+
+
+class Scripted(Trainer):
+    """A trainer whose validation says what the test wants."""
+
+    script: list[tuple[float, float]]
+
+    def _validate(self) -> tuple[Rates, float]:
+        f1, loss = self.script[self._epoch - 1]
+        return Rates(f1, f1, f1), loss
+
+
+def scripted(*script: tuple[float, float], patience: int = 3) -> tuple[Scripted, Recorder]:
+    settings = replace(SETTINGS, epochs=len(script), patience=patience)
+    training, validation = validation_split(examples(32), 0.2, 0, "topic")
+    network = from_scratch(TABLE, KEY, settings)
+    groups = parameter_groups(network, settings)
+    subject = Scripted(network, groups, training, validation, KEY, settings, CPU)
+    subject.script = list(script)
+    reporter = Recorder()
+    subject.run(reporter, nothing)
+    return subject, reporter
+
+
+def kept_epoch(subject: Trainer) -> int:
+    assert subject.kept is not None
+    return subject.kept.epoch
+
+
+def test_the_epoch_with_the_best_f1_is_kept() -> None:
+    subject, _ = scripted((0.2, 1.0), (0.8, 0.9), (0.5, 0.1), (0.6, 0.1))
+    assert kept_epoch(subject) == 2
+
+
+def test_of_equal_f1_the_lower_validation_loss_is_kept() -> None:
+    subject, _ = scripted((0.5, 0.9), (0.5, 0.4), (0.5, 0.6))
+    assert kept_epoch(subject) == 2
+
+
+def test_training_stops_after_patience_epochs_without_better_f1() -> None:
+    _, reporter = scripted((0.2, 1.0), (0.8, 1.0), (0.7, 1.0), (0.8, 0.5), (0.1, 1.0), (0.9, 1.0))
+    assert len(reporter.epochs) == 5
+
+
+def test_a_better_f1_starts_patience_anew() -> None:
+    _, reporter = scripted((0.1, 1), (0.1, 1), (0.1, 1), (0.2, 1), (0.1, 1), (0.1, 1), (0.3, 1))
+    assert len(reporter.epochs) == 7
+
+
+def test_a_loss_that_is_not_finite_ends_the_trial_with_its_place() -> None:
+    subject = trainer()
+    with torch.no_grad():
+        subject.network.output.bias.fill_(math.nan)
+    with pytest.raises(TrainingError, match=r"epoch 1, batch 1.*--learning-rate"):
+        subject.run(Recorder(), nothing)
+
+
+def test_the_class_weight_multiplies_the_positive_term() -> None:
+    training, validation = validation_split(examples(), 0.2, 0, "topic")
+    losses = []
+    for weight in (1.0, 4.0):
+        key = TrialKey("topic", weight)
+        network = from_scratch(TABLE, TrialKey("same start", 1.0), SETTINGS).eval()
+        network.dropout.p = 0.0
+        groups = parameter_groups(network, SETTINGS)
+        subject = Trainer(network, groups, training, validation, key, SETTINGS, CPU)
+        losses.append(subject._step(np.arange(len(training))))
+    batch = training.batch(np.arange(len(training)), CPU)
+    network = from_scratch(TABLE, TrialKey("same start", 1.0), SETTINGS).eval()
+    probability = network(batch.tokens, batch.lengths).logits.squeeze(1).sigmoid()
+    positive = -(batch.targets * probability.log()).mean().item()
+    assert losses[1] - losses[0] == pytest.approx(3 * positive, rel=1e-4)
+
+
+@pytest.mark.cuda
+def test_training_on_cuda_learns_the_category() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    device = torch.device("cuda:0")
+    settings = replace(SETTINGS, epochs=12, patience=12)
+    training, validation = validation_split(examples(), 0.2, settings.seed, KEY.category_id)
+    network = from_scratch(TABLE, KEY, settings).to(device)
+    groups = parameter_groups(network, settings)
+    subject = Trainer(network, groups, training, validation, KEY, settings, device)
+    saved: list[Checkpoint] = []
+    assert subject.run(Recorder(7), saved.append) is Outcome.INTERRUPTED
+    subject.restore(saved[-1])
+    assert subject.run(Recorder(), nothing) is Outcome.FINISHED
+    assert subject.kept is not None
+    assert subject.kept.validation.f1 > 0.9

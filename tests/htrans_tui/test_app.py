@@ -1,0 +1,290 @@
+"""The app, driven by keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.style import Style
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Static, TextArea
+
+from core.workspace import Workspace
+from db.connection import Store
+from htrans_tui.actions import ACTIONS
+from htrans_tui.app import HTransApp
+from htrans_tui.screens.classify import ClassifyScreen
+from htrans_tui.screens.help import HelpScreen, keys_table
+from htrans_tui.screens.monitor import MonitorScreen
+from htrans_tui.screens.runs import RunsScreen
+from htrans_tui.widgets.category_tree import CategoryTree
+from htrans_tui.widgets.trial_table import TrialTable
+from htrans_tui.widgets.workers import WorkerLines
+from tests.conftest import Trained
+from tests.htrans_tui.still_life import still_life
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Workspace:
+    return still_life(tmp_path)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until the app shows what is expected."""
+    for _ in range(int(seconds / 0.05)):
+        await pilot.pause()
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the app never showed what was expected")
+
+
+def text_of(app: HTransApp, selector: str) -> str:
+    return str(app.screen.query_one(selector, Static).render())
+
+
+def tree_rows(app: HTransApp) -> list[str]:
+    tree = app.screen.query_one(CategoryTree)
+    nodes = [tree.get_node_at_line(line) for line in range(tree.last_line + 1)]
+    return [tree.render_label(node, Style(), Style()).plain for node in nodes if node is not None]
+
+
+async def open_monitor(app: HTransApp, pilot: Pilot[None]) -> None:
+    await until(pilot, lambda: bool(app.snapshot.runs))
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
+
+
+async def test_the_app_opens_on_the_runs_of_the_workspace(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: bool(app.snapshot.runs))
+        assert isinstance(app.screen, RunsScreen)
+        row = [str(cell) for cell in app.screen.query_one("#runs", DataTable).get_row_at(0)]
+        assert row[:3] == ["still", "◐ running", "2/7"]
+
+
+async def test_an_empty_workspace_says_how_to_begin(tmp_path: Path) -> None:
+    app = HTransApp(Workspace(tmp_path / "nothing"))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "import a corpus" in text_of(app, "#hint"))
+        await pilot.press("enter", "p", "c")
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_enter_shows_the_tree_with_states_and_values(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_monitor(app, pilot)
+        animals, cats, dogs, *_, unused = tree_rows(app)
+        assert animals.startswith("▾ ●")
+        assert animals.split()[-4:] == ["0.150", "█▃▂▁", "1", "0.910"] or "0.910" in animals
+        assert "103" in animals
+        assert "◐" in cats
+        assert "0/2" in cats
+        assert "·" in dogs
+        assert "∅" in unused
+        assert "running 2/7" in text_of(app, "#title")
+
+
+async def test_the_selected_category_shows_its_curves_and_class_weights(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_monitor(app, pilot)
+        await until(pilot, lambda: "class weight 1" in text_of(app, "#loss-title"))
+        table = app.screen.query_one(TrialTable)
+        rows = [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
+        assert [row[0] for row in rows] == ["1★", "5 "]
+        assert rows[0][2:6] == ["0.910", "0.910", "0.910", "4"]
+        await pilot.press("down")
+        await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
+        await pilot.press("down")
+        await until(pilot, lambda: "waits for its parent" in text_of(app, "#loss-title"))
+
+
+async def test_a_change_in_the_database_reaches_the_tree_and_keeps_the_cursor(
+    still: Workspace,
+) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_monitor(app, pilot)
+        await pilot.press("down", "down", "down")
+        store = Store(still.database)
+        with store.write():
+            store.execute("UPDATE trials SET f1 = 0.999 WHERE f1 = 0.747")
+        await until(pilot, lambda: "0.999" in tree_rows(app)[1])
+        assert app.screen.query_one(CategoryTree).cursor_line == 3
+
+
+async def test_only_changed_rows_are_drawn_again(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_monitor(app, pilot)
+        tree = app.screen.query_one(CategoryTree)
+        before = {key: node._updates for key, node in tree._node_of.items()}
+        store = Store(still.database)
+        with store.write():
+            store.execute("UPDATE trials SET f1 = 0.999 WHERE f1 = 0.747")
+        await until(pilot, lambda: "0.999" in tree_rows(app)[1])
+        changed = [key for key, node in tree._node_of.items() if node._updates != before[key]]
+        assert len(changed) == 1
+
+
+async def test_p_pauses_and_resumes_the_run(
+    still: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Workspace] = []
+    monkeypatch.setattr(
+        "core.engine.launch.ensure_supervisor", lambda store, place: started.append(place)
+    )
+    store = Store(still.database)
+    app = HTransApp(still)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_monitor(app, pilot)
+        await pilot.press("p")
+        await until(pilot, lambda: store.value("SELECT state FROM runs") == "pausing")
+        await until(pilot, lambda: "pausing" in text_of(app, "#title"))
+        assert started == []
+        await pilot.press("p")
+        await until(pilot, lambda: store.value("SELECT state FROM runs") == "running")
+        await until(pilot, lambda: started == [still])
+
+
+async def test_a_refused_action_is_told_and_nothing_breaks(trained: Trained) -> None:
+    app = HTransApp(trained.workspace, "small")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
+        await pilot.press("p")
+        await until(pilot, lambda: any("cannot be" in n.message for n in app._notifications))
+
+
+async def test_typed_text_is_classified_while_typing(trained: Trained) -> None:
+    app = HTransApp(trained.workspace, "small")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
+        await pilot.press("c")
+        assert isinstance(app.screen, ClassifyScreen)
+        await until(pilot, lambda: "Ready" in text_of(app, "#state"))
+        await pilot.press(*"apple juice and a pear peel on a plate, taste".replace(" ", "§"))
+        area = app.screen.query_one(TextArea)
+        area.text = area.text.replace("§", " ")
+        await until(pilot, lambda: "✓ fruit" in text_of(app, "#result"))
+        result = text_of(app, "#result")
+        assert result.index("✓ food") < result.index("✓ fruit")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: text_of(app, "#result") == "")
+        await pilot.press("q", "?")
+        assert area.text == "q?"
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+
+
+async def test_classifying_without_any_model_says_so(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: bool(app.snapshot.runs))
+        await pilot.press("c")
+        await until(pilot, lambda: "no category of run" in text_of(app, "#state"))
+
+
+async def test_help_lists_every_action_and_closes(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=(100, 50)) as pilot:
+        await until(pilot, lambda: bool(app.snapshot.runs))
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        with app.console.capture() as capture:
+            app.console.print(keys_table(), width=100)
+        shown = capture.get()
+        assert all(action.description in shown for action in ACTIONS)
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunsScreen)
+
+
+def test_every_action_of_the_registry_exists() -> None:
+    owners = {
+        "app": HTransApp,
+        "runs": RunsScreen,
+        "monitor": MonitorScreen,
+        "classify": ClassifyScreen,
+    }
+    for action in ACTIONS:
+        assert callable(getattr(owners[action.scope], f"action_{action.name}", None)), action
+    for scope in owners:
+        keys = [action.key for action in ACTIONS if action.scope in (scope, "app")]
+        assert len(set(keys)) == len(keys), scope
+
+
+async def test_the_command_palette_offers_the_screens_actions(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: bool(app.snapshot.runs))
+        commands = {command.title for command in app.get_system_commands(app.screen)}
+        assert {"Open", "Pause/resume", "Classify"} <= commands
+
+
+async def test_markup_in_names_and_events_is_shown_as_text(tmp_path: Path) -> None:
+    taxonomy = (
+        "parent\tid\tname\n\tanimals\t[red]A\x1b[1m[/red]\nanimals\tcats\t[/]\n"
+        "animals\tdogs\tDogs\n\tfood\tFood\nfood\tfruit\tF\nfood\tbread\tB\nfood\tunused\tU\n"
+    )
+    app = HTransApp(still_life(tmp_path, taxonomy))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_monitor(app, pilot)
+        assert "[red]A␛[1m[/red]" in tree_rows(app)[0]
+        assert "[/]" in tree_rows(app)[1]
+        await until(pilot, lambda: "[red]A" in text_of(app, "#category-title"))
+        assert "[bold]killed[/bold]" in str(app.screen.query_one(WorkerLines).render())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (200, 60)])
+async def test_every_screen_survives_every_size(trained: Trained, size: tuple[int, int]) -> None:
+    app = HTransApp(trained.workspace, "small")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
+        await pilot.press("d", "d", "d", "c", "a", "escape", "question_mark", "escape", "escape")
+        assert isinstance(app.screen, RunsScreen)
+        await pilot.resize_terminal(120, 40)
+        await pilot.press("enter")
+        await pilot.resize_terminal(*size)
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
+
+
+async def test_narrow_terminals_stack_and_wide_ones_place_beside(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_monitor(app, pilot)
+        tree, details = app.screen.query_one("#taxonomy"), app.screen.query_one("#details")
+        assert tree.region.bottom <= details.region.y
+        assert tree.size.height >= 6
+        await pilot.resize_terminal(140, 40)
+        await pilot.pause()
+        assert tree.region.right <= details.region.x
+        titles = text_of(app, "#tree-titles")
+        assert titles.split() == ["n⁺", "loss", "w", "F1", "test"]
+
+
+async def test_a_silent_worker_is_shown_as_silent(still: Workspace) -> None:
+    store = Store(still.database)
+    with store.write():
+        trial = store.value("SELECT id FROM trials WHERE state = 'running'")
+        worker = store.execute(
+            "INSERT INTO workers (pid, process_started, device, state, trial_id, heartbeat, "
+            "started_at) VALUES (1, 0, 'cpu', 'training', ?, 0, 0)",
+            (trial,),
+        ).lastrowid
+        store.execute("UPDATE trials SET owner = ? WHERE id = ?", (worker, trial))
+    app = HTransApp(still)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_monitor(app, pilot)
+        assert "silent for" in tree_rows(app)[1]
+        assert "silent for" in str(app.screen.query_one(WorkerLines).render())
+
+
+async def test_the_poller_ends_with_the_app(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: bool(app.snapshot.runs))
+    assert not app.poller._thread.is_alive()

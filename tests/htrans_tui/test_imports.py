@@ -1,0 +1,65 @@
+"""What loading a module brings along, seen in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import core
+
+HEAVY = ("torch", "spacy", "sklearn", "pyarrow", "rdflib")
+
+
+def loaded_by(*modules: str) -> set[str]:
+    """Top-level names of all modules that importing `modules` loads, and full names of ours."""
+    code = (
+        "import importlib, json, sys\n"
+        f"for name in {list(modules)!r}: importlib.import_module(name)\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(result.stdout))
+
+
+@pytest.mark.parametrize("module", ["htrans_tui.cli", "htrans_tui.app", "core.engine.supervisor"])
+def test_front_ends_and_supervisor_load_nothing_heavy(module: str) -> None:
+    assert loaded_by(module).isdisjoint(HEAVY)
+
+
+def test_command_line_loads_no_textual() -> None:
+    assert "textual" not in loaded_by("htrans_tui.cli")
+
+
+def test_status_loads_nothing_heavy() -> None:
+    assert loaded_by("htrans_tui.cli", "core.engine.status", "db.runs").isdisjoint(HEAVY)
+
+
+def test_db_loads_neither_torch_nor_textual() -> None:
+    loaded = loaded_by("db.connection", "db.corpora", "db.runs", "db.trials", "db.workers")
+    assert loaded.isdisjoint({*HEAVY, "textual"})
+
+
+def test_core_outside_the_engine_does_not_know_db() -> None:
+    outside = [
+        module.name
+        for module in pkgutil.walk_packages(core.__path__, "core.")
+        if not module.name.startswith("core.engine")
+    ]
+    loaded = loaded_by(*outside)
+    assert "core.training" in loaded
+    assert not {name for name in loaded if name == "db" or name.startswith(("db.", "core.engine"))}
+
+
+def test_core_and_db_know_no_front_end() -> None:
+    modules = [
+        module.name
+        for module in pkgutil.walk_packages(core.__path__, "core.")
+        if module.name != "core.engine.classify_service"
+    ]
+    assert loaded_by(*modules).isdisjoint({"textual", "typer", "htrans_tui"})

@@ -1,0 +1,173 @@
+"""The app in a real terminal: start, watch, pause, resume, quit, re-attach, classify."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.workspace import Workspace
+from db.connection import Store
+from tests.command_line import htrans
+from tests.conftest import Trained
+
+pytestmark = [
+    pytest.mark.terminal,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux"),
+]
+
+
+class Terminal:
+    """A tmux server of its own with one window."""
+
+    def __init__(self, folder: Path, workspace: Workspace, width: int, height: int) -> None:
+        self._socket = str(folder / "tmux.sock")
+        command = f"HTRANS_WORKSPACE={workspace.root} {sys.executable} -m htrans_tui; echo LEFT $?"
+        self._tmux(
+            *("-f", "/dev/null", "new-session", "-d", "-s", "app"),
+            *("-x", str(width), "-y", str(height), f"{command}; sleep 600"),
+        )
+
+    def keys(self, *keys: str) -> None:
+        self._tmux("send-keys", "-t", "app", *keys)
+
+    def text(self, text: str) -> None:
+        self._tmux("send-keys", "-t", "app", "-l", text)
+
+    def resize(self, width: int, height: int) -> None:
+        self._tmux("resize-window", "-t", "app", "-x", str(width), "-y", str(height))
+
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-p", "-t", "app")
+
+    def shows(self, *expected: str, seconds: float = 40) -> str:
+        """Wait until all of the texts are on the screen; return it."""
+        return self.until(lambda screen: all(text in screen for text in expected), seconds)
+
+    def until(self, condition: Callable[[str], bool], seconds: float = 40) -> str:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            screen = self.screen()
+            if condition(screen):
+                return screen
+            time.sleep(0.1)
+        raise AssertionError(f"never shown; the screen is:\n{self.screen()}")
+
+    def app_pid(self) -> int:
+        pane = int(self._tmux("display-message", "-p", "-t", "app", "#{pane_pid}"))
+        for child in psutil.Process(pane).children(recursive=True):
+            if "htrans_tui" in child.cmdline():
+                return int(child.pid)
+        raise AssertionError("the app does not run")
+
+    def end(self) -> None:
+        subprocess.run(["tmux", "-S", self._socket, "kill-server"], check=False)
+
+    def _tmux(self, *arguments: str) -> str:
+        environment = {k: v for k, v in os.environ.items() if k != "TMUX"}
+        result = subprocess.run(
+            ["tmux", "-S", self._socket, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return result.stdout
+
+
+@pytest.fixture(params=[(80, 24), (120, 40)], ids=["80x24", "120x40"])
+def terminal(
+    request: pytest.FixtureRequest, tmp_path: Path, trained: Trained
+) -> Iterator[Terminal]:
+    made = Terminal(tmp_path, trained.workspace, *request.param)
+    yield made
+    made.end()
+
+
+def slow_run(workspace: Workspace, name: str, categories: str = "cats,food") -> None:
+    """Start a run that takes long enough to be watched."""
+    slow = (
+        f"--categories={categories}",
+        "--hidden-units=64",
+        "--batch-size=4",
+        "--epochs=9",
+        "--patience=9",
+    )
+    result = htrans(workspace, "train", "small", "--name", name, *slow, "--class-weights=1")
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_day_in_a_terminal(
+    terminal: Terminal, trained: Trained, request: pytest.FixtureRequest
+) -> None:
+    name = f"day-{request.node.callspec.id}"
+    store = Store(trained.workspace.database)
+    slow_run(trained.workspace, name)
+    terminal.shows(name, "running")
+    terminal.keys("Enter")
+    terminal.shows("animals", "epoch 1/9", "docs/s")
+    before = terminal.screen()
+    terminal.until(lambda screen: screen != before and "docs/s" in screen)
+    terminal.keys("p")
+    terminal.shows("paused", "no worker runs")
+    assert store.value("SELECT state FROM runs WHERE name = ?", (name,)) == "paused"
+    terminal.keys("p")
+    terminal.shows("running", "docs/s")
+    terminal.resize(100, 30)
+    terminal.shows("animals", "docs/s")
+    terminal.keys("q")
+    terminal.shows("LEFT 0")
+    state = store.value("SELECT state FROM runs WHERE name = ?", (name,))
+    assert state in ("running", "done")
+    watched = htrans(trained.workspace, "status", name, "--watch")
+    assert "done 3/3" in watched.stdout
+
+
+def test_re_attached_app_shows_the_finished_run_and_classifies(
+    terminal: Terminal,
+) -> None:
+    terminal.shows("small", "done")
+    terminal.until(lambda screen: "● done" in screen)
+    terminal.keys(*["Down"] * 9)
+    terminal.keys("Enter")
+    terminal.shows("small · htrans · done 7/7")
+    terminal.keys("c")
+    terminal.shows("Ready")
+    terminal.text("apple juice and a pear peel on a plate, taste")
+    terminal.shows("✓ fruit", "✓ food")
+    terminal.keys("Escape")
+    terminal.shows("small · htrans · done 7/7")
+    terminal.keys("C-q")
+    terminal.shows("LEFT 0")
+
+
+def test_a_lost_terminal_ends_the_app_and_not_the_run(tmp_path: Path, trained: Trained) -> None:
+    slow_run(trained.workspace, "lost-terminal", "animals")
+    terminal = Terminal(tmp_path, trained.workspace, 80, 24)
+    terminal.shows("lost-terminal", "running")
+    app = psutil.Process(terminal.app_pid())
+    terminal.end()
+    app.wait(timeout=15)
+    watched = htrans(trained.workspace, "status", "lost-terminal", "--watch")
+    assert "done 1/1" in watched.stdout
+
+
+def test_a_killed_app_leaves_the_run_going(tmp_path: Path, trained: Trained) -> None:
+    slow_run(trained.workspace, "killed-app", "animals")
+    terminal = Terminal(tmp_path, trained.workspace, 80, 24)
+    try:
+        terminal.shows("killed-app", "running")
+        os.kill(terminal.app_pid(), signal.SIGKILL)
+        terminal.shows("LEFT 137")
+    finally:
+        terminal.end()
+    watched = htrans(trained.workspace, "status", "killed-app", "--watch")
+    assert "done 1/1" in watched.stdout
