@@ -124,11 +124,10 @@ def close_upward(matrix: Matrix, category_ids: Sequence[str], taxonomy: Taxonomy
     """A copy of `matrix` in which each document is in all ancestors of its categories."""
     closed = matrix.copy()
     column = {category_id: i for i, category_id in enumerate(category_ids)}
-    deepest_first = sorted(category_ids, key=lambda c: taxonomy[c].level, reverse=True)
-    for category_id in deepest_first:
-        parent = taxonomy[category_id].parent
-        if parent in column:
-            closed[:, column[parent]] |= closed[:, column[category_id]]
+    for category_id in category_ids:
+        for ancestor in taxonomy.ancestors(category_id):
+            if ancestor in column:
+                closed[:, column[ancestor]] |= matrix[:, column[category_id]]
     return closed
 
 

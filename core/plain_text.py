@@ -9,7 +9,7 @@ _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 
 def _visible(character: str) -> str:
     code = ord(character)
-    if character in "\t\n\r":
+    if character in "\t\n\r\u2028\u2029\x85\x0b\x0c":
         return " "
     if code < 0x20:
         return chr(0x2400 + code)
@@ -18,6 +18,14 @@ def _visible(character: str) -> str:
     if character in _BIDI_CONTROLS or unicodedata.category(character) in ("Cc", "Cs"):
         return f"\\u{code:04x}"
     return character
+
+
+def without_surrogates(text: str) -> str:
+    """`text` with replacement marks for lone surrogates, which JSON and command lines can bring.
+
+    They cannot be encoded as UTF-8, so neither SQLite nor spaCy takes them.
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def printable(text: str) -> str:

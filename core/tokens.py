@@ -13,12 +13,15 @@ import numpy.typing as npt
 
 from core.errors import CorruptFileError, HTransError
 from core.files import replacing, write_bytes
+from core.plain_text import without_surrogates
 
 PADDING = 0
 """Token id of padding; its embedding is a row of zeros."""
 UNKNOWN = 1
 """Token id of a word outside the vocabulary, and of a document without any token."""
 _RESERVED = ("", "<unk>")
+RESERVED = len(_RESERVED)
+"""Token ids below this are no words."""
 
 Tokenize = Callable[[str, int], list[str]]
 """Text and the most words wanted, to lower-cased tokens."""
@@ -40,7 +43,7 @@ def tokenizer_for(language: str) -> Tokenize:
         ) from error
 
     def tokenize(text: str, max_words: int) -> list[str]:
-        pieces = text.split(None, max_words)[:max_words]
+        pieces = without_surrogates(text).split(None, max_words)[:max_words]
         tokens: list[str] = []
         for token in tokenizer(" ".join(pieces)):
             if len(tokens) == max_words:
@@ -89,10 +92,17 @@ class Vocabulary:
     def load(cls, path: Path) -> Vocabulary:
         """Read what `save` wrote; raise `CorruptFileError` for anything else."""
         try:
-            words = json.loads(path.read_bytes())
+            words = word_list(json.loads(path.read_bytes()))
         except (OSError, ValueError) as error:
             raise CorruptFileError(f"{path}: not a vocabulary ({error})") from error
         return cls(words)
+
+
+def word_list(value: object) -> list[str]:
+    """`value` if it is a list of strings; raise `ValueError` otherwise."""
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise ValueError("not a list of words")
+    return value
 
 
 class TokenWriter:
@@ -144,9 +154,9 @@ class TokenArrays:
         try:
             offsets = np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)
             tokens = np.memmap(folder / "tokens.bin", dtype=np.int32, mode="r")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise CorruptFileError(f"{folder}: no readable token arrays ({error})") from error
-        if len(tokens) != offsets[-1]:
+        if offsets.ndim != 1 or not len(offsets) or len(tokens) != offsets[-1]:
             raise CorruptFileError(f"{folder}: tokens.bin and offsets.npy do not belong together")
         return cls(tokens, offsets)
 

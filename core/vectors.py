@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from core.errors import CorruptFileError, HTransError, InputError
 from core.files import replacing, write_bytes
 from core.seeds import generator_for
-from core.tokens import PADDING, Vocabulary
+from core.tokens import PADDING, RESERVED, Vocabulary, word_list
 
 RANDOM_SCALE = 0.05
 """Words without a vector are drawn uniformly from ±RANDOM_SCALE."""
@@ -70,18 +71,14 @@ def read_glove(path: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8", newline="\n")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8", newline="\n")
-        ) as file:
+        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
             while line := file.readline(_LONGEST_LINE):
                 number += 1
-                yield number, line
+                yield number, line.decode("utf-8")
     except FileNotFoundError as error:
         raise HTransError(f"{path}: no such file; check the path") from error
     except UnicodeDecodeError as error:
-        raise InputError("not UTF-8 text", source=path, line=number + 1) from error
+        raise InputError("not UTF-8 text", source=path, line=number) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(
             f"not a whole gzip file ({error}); fetch it again", source=path, line=number + 1
@@ -120,13 +117,13 @@ def store_vectors(
 def vector_coverage(vocabulary: Vocabulary, folder: Path) -> Coverage:
     """How many words of a vocabulary the vectors stored in `folder` cover."""
     known = set(_stored_words(folder))
-    covered = sum(1 for word in vocabulary if word and word in known)
-    return Coverage(len(vocabulary) - 2, covered)
+    covered = sum(1 for word in islice(vocabulary, RESERVED, None) if word in known)
+    return Coverage(len(vocabulary) - RESERVED, covered)
 
 
 def _stored_words(folder: Path) -> list[str]:
     try:
-        words: list[str] = json.loads((folder / "words.json").read_bytes())
+        words = word_list(json.loads((folder / "words.json").read_bytes()))
     except (OSError, ValueError) as error:
         raise CorruptFileError(f"{folder}: no readable word vectors ({error})") from error
     return words
@@ -148,12 +145,12 @@ class WordVectors:
     def fill(self, matrix: npt.NDArray[np.float32], vocabulary: Vocabulary) -> Coverage:
         """Overwrite the rows of `matrix` (words, dimensions) whose word has a vector."""
         covered = 0
-        for token_id, word in enumerate(vocabulary):
+        for token_id, word in islice(enumerate(vocabulary), RESERVED, None):
             row = self._rows.get(word)
-            if row is not None and word:
+            if row is not None:
                 matrix[token_id] = self._matrix[row]
                 covered += 1
-        return Coverage(len(vocabulary) - 2, covered)
+        return Coverage(len(vocabulary) - RESERVED, covered)
 
 
 def embedding_matrix(
@@ -167,7 +164,7 @@ def embedding_matrix(
     generator = generator_for(seed, "embeddings")
     table = torch.rand(len(vocabulary), dimensions, generator=generator)
     table = (table * 2 - 1) * RANDOM_SCALE
-    coverage = Coverage(len(vocabulary) - 2, 0)
+    coverage = Coverage(len(vocabulary) - RESERVED, 0)
     if vectors is not None:
         coverage = vectors.fill(table.numpy(), vocabulary)
     table[PADDING] = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,8 +29,9 @@ class Store:
     def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
         """Open the database and bring its schema up to date.
 
-        Raises `StoreError` if there is none (unless `create`), if it is no SQLite database, if a
-        newer program wrote it, or if its schema is old and `read_only` forbids to migrate it.
+        Raises `StoreError` if there is none (unless `create`) or if it is no SQLite database, and
+        `SchemaError` if a newer program wrote it, or if it is old and `read_only` forbids to
+        migrate it.
         """
         if not create and not path.is_file():
             raise StoreError(
@@ -47,10 +49,22 @@ class Store:
             self._connection.row_factory = sqlite3.Row
             self._connection.execute("PRAGMA foreign_keys = ON")
             if not read_only:
-                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._use_wal()
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self.utils = Database(self._connection)
             migrate(self.utils, path, read_only=read_only)
+
+    def _use_wal(self) -> None:
+        """Switch to the write-ahead log; SQLite does not wait for others who do so, so we do."""
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[None]:
@@ -66,10 +80,10 @@ class Store:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield
+                    self._connection.execute("COMMIT")
                 except BaseException:
                     self._connection.rollback()
                     raise
-                self._connection.execute("COMMIT")
             finally:
                 if durable:
                     self._connection.execute("PRAGMA synchronous = NORMAL")

@@ -234,17 +234,18 @@ def release_trial(store: Store, claim: Claim, state: str) -> None:
     _update_mine(store, claim, "state = ?, owner = NULL", (state,))
 
 
-def crash_trial(store: Store, trial_id: int, reason: str, most_crashes: int) -> None:
-    """Take a trial from a worker that died, inside a transaction.
+def crash_trial(store: Store, trial_id: int, owner: int, reason: str, most_crashes: int) -> bool:
+    """Take a trial from a worker that died, inside a transaction; False if it holds it no more.
 
-    It becomes ready again, or failed at `most_crashes`.
+    The trial becomes ready again, or failed at `most_crashes`.
     """
-    store.execute(
+    cursor = store.execute(
         "UPDATE trials SET crashes = crashes + 1, reason = ?, owner = NULL, "
         "state = CASE WHEN crashes + 1 >= ? THEN 'failed' ELSE 'ready' END "
-        "WHERE id = ? AND state = 'running'",
-        (reason, most_crashes, trial_id),
+        "WHERE id = ? AND owner = ? AND state = 'running'",
+        (reason, most_crashes, trial_id, owner),
     )
+    return cursor.rowcount > 0
 
 
 def _key(claim: Claim) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Make the pictures in this folder from a workspace: `python docs/make_screenshots.py WORKSPACE RUN`.
+"""Make the pictures in this folder: `python docs/make_screenshots.py WORKSPACE RUN`.
 
 The pictures show whatever the run is at; the one in the README was made while the demo trained.
 """

@@ -263,7 +263,7 @@ class _Importer:
                 (self._rows[category], number, int(category in stated))
                 for category in self._taxonomy.close(stated)
             )
-            documents.append((number, document.id, split, _storable(document.text)))
+            documents.append((number, document.id, split, document.text))
             writer.add(tokenize(document.text, self._request.max_words))
             if split == "train":
                 self._report.train += 1
@@ -313,8 +313,3 @@ class _Importer:
         finish_corpus(
             self._store, self._corpus_id, report.train, report.test, self._taxonomy.levels
         )
-
-
-def _storable(text: str) -> str:
-    """Text that SQLite can store: lone surrogates, which JSON allows, become replacement marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -49,36 +49,43 @@ def release(store: Store, claim: Claim) -> None:
         settle(store, claim.run_category_id)
 
 
-def crash(store: Store, trial_id: int, reason: str) -> None:
-    """Take a trial from a worker that died or raised an unexpected error."""
+def crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
+    """Take a trial from its worker `owner`, which died or raised an unexpected error.
+
+    Does nothing if the trial is no longer that worker's.
+    """
     with store.write(durable=True):
-        row = store.row(
-            "SELECT t.run_category_id, t.class_weight, t.crashes, rc.run_id FROM trials t "
-            "JOIN run_categories rc ON rc.id = t.run_category_id "
-            "WHERE t.id = ? AND t.state = 'running'",
-            (trial_id,),
-        )
-        if row is None:
-            return
-        crash_trial(store, trial_id, reason, MOST_CRASHES)
-        crashes = row["crashes"] + 1
-        given_up = "; given up" if crashes >= MOST_CRASHES else "; it goes on from its checkpoint"
-        add_event(
-            store,
-            "crash",
-            f"class weight {row['class_weight']:g}, crash {crashes}: {reason}{given_up}",
-            row["run_id"],
-            row["run_category_id"],
-        )
-        settle(store, row["run_category_id"])
+        _crash(store, trial_id, owner, reason)
 
 
 def end_worker(store: Store, worker_id: int, reason: str) -> None:
     """Enter a worker's death, and take from it what it held."""
-    held = store.rows("SELECT id FROM trials WHERE owner = ? AND state = 'running'", (worker_id,))
-    for row in held:
-        crash(store, row["id"], reason)
+    with store.write(durable=True):
+        for row in store.rows(
+            "SELECT id FROM trials WHERE owner = ? AND state = 'running'", (worker_id,)
+        ):
+            _crash(store, row["id"], worker_id, reason)
     set_worker_state(store, worker_id, "ended")
+
+
+def _crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
+    if not crash_trial(store, trial_id, owner, reason, MOST_CRASHES):
+        return
+    row = store.row(
+        "SELECT t.run_category_id, t.class_weight, t.crashes, t.state, rc.run_id FROM trials t "
+        "JOIN run_categories rc ON rc.id = t.run_category_id WHERE t.id = ?",
+        (trial_id,),
+    )
+    assert row is not None
+    then = "given up" if row["state"] == "failed" else "it goes on from its checkpoint"
+    add_event(
+        store,
+        "crash",
+        f"class weight {row['class_weight']:g}, crash {row['crashes']}: {reason}; {then}",
+        row["run_id"],
+        row["run_category_id"],
+    )
+    settle(store, row["run_category_id"])
 
 
 def settle(store: Store, run_category_id: int) -> str:

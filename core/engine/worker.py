@@ -79,7 +79,7 @@ class Worker:
             raise
         except Exception as error:
             _log.exception("trial %d went wrong", claim.trial_id)
-            crash(self._store, claim.trial_id, f"{type(error).__name__}: {error}")
+            crash(self._store, claim.trial_id, self._id, f"{type(error).__name__}: {error}")
             self._stop.wait(1.0)
 
     def _stopping(self) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.documents import Document, Split
 from core.errors import InputError
+from core.plain_text import without_surrogates
 from core.readers.format import CorpusFormat, existing
 
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -44,7 +45,7 @@ def recognises(source: str) -> bool:
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
             while line := file.readline(_LONGEST_LINE + 1):
                 number += 1
                 if len(line) > _LONGEST_LINE:
@@ -88,8 +89,8 @@ def _document(path: Path, number: int, line: bytes) -> Document:
         raise wrong('the field "labels" holds an empty label; remove it')
     return Document(
         id=_id(record, path, number),
-        text=text,
-        labels=tuple(dict.fromkeys(labels)),
+        text=without_surrogates(text),
+        labels=tuple(dict.fromkeys(without_surrogates(label) for label in labels)),
         split=_split(record, wrong),
         place=f"{path}, line {number}",
     )
@@ -97,7 +98,7 @@ def _document(path: Path, number: int, line: bytes) -> Document:
 
 def _id(record: dict[str, object], path: Path, number: int) -> str:
     value = record.get("id")
-    return f"{path.name}:{number}" if value is None else str(value)
+    return f"{path.name}:{number}" if value is None else without_surrogates(str(value))
 
 
 def _split(record: dict[str, object], wrong: Callable[[str], InputError]) -> Split | None:

@@ -5,12 +5,14 @@ Source of the format: the README that the collection is distributed with (David 
 
 from __future__ import annotations
 
+import gzip
 import html
 import re
 import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from core.documents import Document, Split
 from core.errors import InputError
@@ -28,6 +30,7 @@ _TEXT = re.compile(r"<TEXT[^>]*>(.*?)</TEXT>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MODAPTE: dict[str, Split] = {"TRAIN": "train", "TEST": "test"}
+_END_OF_TAR = bytes(1024)
 _LARGEST_FILE = 64 * 1024 * 1024  # bytes; the real ones have about 1.3 MB
 
 
@@ -70,45 +73,71 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
         raise InputError(f"cannot be read: {error.strerror or error}", source=path) from error
 
 
+class _Archive:
+    """The bytes of a tar archive, gunzipped if need be, and whether its end was among them."""
+
+    def __init__(self, file: BinaryIO | gzip.GzipFile) -> None:
+        self._file = file
+        self._tail = b""
+
+    def read(self, size: int) -> bytes:
+        content = self._file.read(size)
+        self._tail = (self._tail + content)[-len(_END_OF_TAR) :]
+        return content
+
+    def is_whole(self) -> bool:
+        """Read what is left; a tar archive ends with two blocks of zeros."""
+        while self.read(1 << 16):
+            pass
+        return self._tail == _END_OF_TAR
+
+
 def _archived(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
-        with tarfile.open(path, "r|*") as archive:
-            for member in archive:
-                name = Path(member.name).name
-                if not member.isfile() or not _FILE.match(name):
-                    continue
-                if member.size > _LARGEST_FILE:
-                    raise InputError(
-                        f"{member.size} bytes are too many for a file of Reuters-21578",
-                        source=path,
-                        record=name,
-                    )
-                content = archive.extractfile(member)
-                if content is not None:
-                    yield f"{path}, {name}", content.read()
+        with path.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            stream = _Archive(gzip.GzipFile(fileobj=raw) if packed else raw)
+            with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+                yield from _members(path, archive)
+            if not stream.is_whole():
+                raise InputError("the archive is cut off; fetch it again", source=path)
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise InputError(
             f"not a whole tar archive ({error}); fetch it again", source=path
         ) from error
 
 
+def _members(path: Path, archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    for member in archive:
+        name = Path(member.name).name
+        if not member.isfile() or not _FILE.match(name):
+            continue
+        if member.size > _LARGEST_FILE:
+            raise InputError(
+                f"{member.size} bytes are too many for a file of Reuters-21578",
+                source=path,
+                record=name,
+            )
+        content = archive.extractfile(member)
+        if content is not None:
+            yield f"{path}, {name}", content.read()
+
+
 def _records(name: str, content: str) -> Iterator[Document]:
-    started, ended = 0, 0
-    line, counted = 1, 0
+    line, counted, ended = 1, 0, 0
     for match in _RECORD.finditer(content):
         line += content.count("\n", counted, match.start())
         counted = match.start()
         if _START.search(match["content"]):
-            raise InputError("a record does not end with </REUTERS>", source=name, line=line)
-        ended += 1
+            raise InputError("the record does not end with </REUTERS>", source=name, line=line)
         yield _document(name, line, match["attributes"], match["content"])
-    started = len(_START.findall(content))
-    if started != ended or not started:
-        raise InputError(
-            "no Reuters-21578 record in it" if not started else "a record does not end",
-            source=name,
-            line=line,
-        )
+        ended = match.end()
+    if unended := _START.search(content, ended):
+        line = content.count("\n", 0, unended.start()) + 1
+        raise InputError("the record does not end with </REUTERS>", source=name, line=line)
+    if not ended:
+        raise InputError("no Reuters-21578 record in it", source=name, line=1)
 
 
 def _document(name: str, line: int, attributes: str, content: str) -> Document:

@@ -33,7 +33,7 @@ def read(path: Path) -> Taxonomy:
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
+            first = next((line for line in file if line.strip()), "")
             file.seek(0)
             delimiter = "\t" if "\t" in first else "," if "," in first else " "
             reader = (

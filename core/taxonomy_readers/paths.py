@@ -13,7 +13,7 @@ def infer(labels: Iterable[str]) -> Taxonomy:
     """The taxonomy of `labels`: the id of a category is its whole path, its name the last part.
 
     The separator is the first of `SEPARATORS` that occurs in any label; where none does, every
-    label is a top-level category. Empty parts, as in `A//B`, belong to their neighbours.
+    label is a top-level category. Empty parts, as in `A//B` and `A/`, belong to their neighbours.
     """
     distinct = list(dict.fromkeys(labels))
     separator = next((s for s in SEPARATORS if any(s in label for label in distinct)), None)
@@ -22,11 +22,9 @@ def infer(labels: Iterable[str]) -> Taxonomy:
         parent: str | None = None
         for prefix in _prefixes(label, separator):
             if prefix not in edges:
-                name = (
-                    prefix
-                    if parent is None or separator is None
-                    else (prefix[len(parent) + len(separator) :])
-                )
+                name = prefix
+                if parent is not None and separator is not None:
+                    name = prefix[len(parent) + len(separator) :]
                 edges[prefix] = Edge(prefix, parent, name)
             parent = prefix
     return Taxonomy(edges.values(), "the labels' paths")
@@ -37,7 +35,10 @@ def _prefixes(label: str, separator: str | None) -> list[str]:
         return [label]
     cuts = []
     start = 0
-    while (at := label.find(separator, start)) >= 0:
+    content = label
+    while content.endswith(separator):
+        content = content.removesuffix(separator)
+    while (at := content.find(separator, start)) >= 0:
         if at > start:
             cuts.append(label[:at])
         start = at + len(separator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -217,7 +218,7 @@ def test_epoch_that_is_trained_again_after_a_crash_replaces_its_row(
 ) -> None:
     claim = claim_next(store, worker)
     record_epoch(store, claim, an_epoch(1, 0.25), is_kept=True, seconds=1.0)
-    scheduling.crash(store, claim.trial_id, "killed")
+    scheduling.crash(store, claim.trial_id, claim.owner, "killed")
     again = claim_next(store, worker)
     assert again.trial_id == claim.trial_id
     record_epoch(store, again, an_epoch(1, 0.5), is_kept=True, seconds=1.0)
@@ -275,7 +276,7 @@ def test_late_write_after_a_crash_touches_nothing(
     store: Store, run: Run, worker: int, write: Write
 ) -> None:
     claim = claim_next(store, worker)
-    scheduling.crash(store, claim.trial_id, "silent for 61 s")
+    scheduling.crash(store, claim.trial_id, claim.owner, "silent for 61 s")
     refused(store, claim, write)
 
 
@@ -284,7 +285,7 @@ def test_late_write_of_a_fenced_worker_touches_nothing(
     store: Store, run: Run, worker: int, write: Write
 ) -> None:
     claim = claim_next(store, worker)
-    scheduling.crash(store, claim.trial_id, "silent for 61 s")
+    scheduling.crash(store, claim.trial_id, claim.owner, "silent for 61 s")
     other = claim_next(store, start_worker(store))
     assert other.trial_id == claim.trial_id
     refused(store, claim, write)
@@ -296,11 +297,20 @@ def test_late_write_touches_nothing_though_the_same_worker_has_claimed_again(
     store: Store, run: Run, worker: int, write: Write
 ) -> None:
     claim = claim_next(store, worker)
-    scheduling.crash(store, claim.trial_id, "silent for 61 s")
+    scheduling.crash(store, claim.trial_id, claim.owner, "silent for 61 s")
     again = claim_next(store, worker)
     assert (again.trial_id, again.owner, again.number) == (claim.trial_id, worker, 2)
     refused(store, claim, write)
     assert holds(store, again)
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_write_in_the_name_of_another_worker_touches_nothing(
+    store: Store, run: Run, worker: int, write: Write
+) -> None:
+    claim = claim_next(store, worker)
+    refused(store, replace(claim, owner=start_worker(store)), write)
+    assert holds(store, claim)
 
 
 def test_trial_that_is_gone_is_a_lost_claim(store: Store) -> None:

@@ -193,6 +193,18 @@ def test_error_after_the_first_chunk_leaves_nothing(
     assert nothing_is_left(store, workspace)
 
 
+def test_numbers_of_documents_go_on_from_chunk_to_chunk(
+    store: Store, workspace: Workspace, tmp_path: Path
+) -> None:
+    records = [
+        document(f"d{i}", f"purr {i}", "cats", split="test" if i % 3 == 0 else "train")
+        for i in range(600)
+    ]
+    corpus, _ = import_corpus(store, workspace, request_for(tmp_path, records))
+    assert document_numbers(store, corpus.id, "test") == list(range(0, 600, 3))
+    assert list(texts(store, corpus.id)) == [f"purr {i}" for i in range(600)]
+
+
 def test_interrupted_import_leaves_nothing_and_can_be_repeated(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -65,11 +65,11 @@ def set_run_state(store: Store, run: Run, state: str) -> None:
 def crash_until_given_up(store: Store, worker_id: int) -> Claim:
     """Crash the next trial three times."""
     first = claim_next(store, worker_id)
-    crash(store, first.trial_id, "killed")
+    crash(store, first.trial_id, first.owner, "killed")
     for _ in range(2):
         claim = claim_next(store, worker_id)
         assert claim.trial_id == first.trial_id
-        crash(store, claim.trial_id, "killed")
+        crash(store, claim.trial_id, claim.owner, "killed")
     return first
 
 
@@ -247,7 +247,7 @@ def test_without_transfer_a_failed_parent_does_not_stop_its_children(
 
 def test_crashed_trial_is_ready_for_another_worker(store: Store, run: Run, worker: int) -> None:
     claim = claim_next(store, worker)
-    crash(store, claim.trial_id, "killed by SIGKILL")
+    crash(store, claim.trial_id, claim.owner, "killed by SIGKILL")
     trial = trial_with_id(store, claim.trial_id)
     assert (trial.state, trial.crashes, trial.reason) == ("ready", 1, "killed by SIGKILL")
     assert category_states(store, run)["animals"] == "ready"
@@ -265,7 +265,7 @@ def test_crash_leaves_the_other_trials_of_the_category_running(
 ) -> None:
     claim = claim_next(store, worker)
     claim_next(store, start_worker(store))
-    crash(store, claim.trial_id, "killed")
+    crash(store, claim.trial_id, claim.owner, "killed")
     assert trial_states(store, run, "animals") == ["ready", "running"]
     assert category_states(store, run)["animals"] == "running"
 
@@ -302,7 +302,19 @@ def test_crash_of_a_trial_that_is_not_held_changes_nothing(
     waiting = category_trials(store, run, "cats")[0]
     before = contents(store)
     for trial_id in (claim.trial_id, waiting.id, 999):
-        crash(store, trial_id, "killed")
+        crash(store, trial_id, worker, "killed")
+    assert contents(store) == before
+
+
+def test_late_error_of_a_fenced_worker_does_not_take_the_trial_from_the_next_one(
+    store: Store, run: Run, worker: int
+) -> None:
+    lost = claim_next(store, worker)
+    end_worker(store, worker, "silent for 61 s")
+    kept = claim_next(store, start_worker(store))
+    assert kept.trial_id == lost.trial_id
+    before = contents(store)
+    crash(store, lost.trial_id, lost.owner, "ValueError: late")
     assert contents(store) == before
 
 

@@ -169,6 +169,28 @@ def test_category_at_work_shows_the_running_loss_and_no_chosen_weight(
     assert (animals.trials, animals.trials_done, animals.silent_seconds) == (2, 0, None)
 
 
+def test_category_at_work_shows_the_best_validation_so_far(
+    store: Store, run: Run, worker: int
+) -> None:
+    first, second = claim_next(store, worker), claim_next(store, worker)
+    record_epoch(store, first, an_epoch(1, 0.25), is_kept=True, seconds=1.0)
+    record_epoch(store, second, an_epoch(1, 0.75), is_kept=True, seconds=1.0)
+    assert of(status_of(store, run.id), "animals").validation_f1 == 0.75
+    finish_with(store, first, 0.875)
+    assert of(status_of(store, run.id), "animals").validation_f1 == 0.875
+
+
+def test_category_that_is_trained_again_shows_no_chosen_weight(
+    store: Store, run: Run, worker: int
+) -> None:
+    claim = claim_next(store, worker)
+    finish_with(store, claim, 0.5)
+    claim_next(store, worker)
+    with store.write():
+        store.execute("UPDATE run_categories SET kept_trial_id = ?", (claim.trial_id,))
+    assert of(status_of(store, run.id), "animals").class_weight is None
+
+
 def test_done_category_shows_its_kept_model(store: Store, run: Run, worker: int) -> None:
     first, second = claim_next(store, worker), claim_next(store, worker)
     finish_with(store, first, 0.25)

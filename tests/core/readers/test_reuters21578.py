@@ -172,7 +172,7 @@ def test_links_and_other_members_of_an_archive_are_left(tmp_path: Path) -> None:
 
 def test_last_record_that_does_not_end_is_named_with_its_line(tmp_path: Path) -> None:
     source = sgml(tmp_path, record(1), record(2)[:90])
-    with pytest.raises(InputError, match="a record does not end") as caught:
+    with pytest.raises(InputError, match="the record does not end") as caught:
         ids(source)
     assert str(caught.value).startswith(f"{source}, line 14: ")
 
