@@ -2,7 +2,8 @@
 
 From scratch: everything is drawn at random and trained with one learning rate. From the parent:
 everything but the output layer is the parent's, the embeddings are frozen, and GRU and attention
-learn more slowly than the output layer.
+learn more slowly than the output layer. From its current model: a retraining that goes on from what
+the category has.
 """
 
 from __future__ import annotations
@@ -32,10 +33,26 @@ def from_parent(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(key, settings, "initial parameters"))
         network = GruAtt(embeddings, settings.hidden_units, settings.dropout)
-        kept = {n: v for n, v in parent_state.items() if not n.startswith(("output.", "embedd"))}
+        kept = {
+            n: v for n, v in parent_state.items() if not n.startswith(("output.", "embeddings."))
+        }
         network.load_state_dict(kept, strict=False)
         network.reset_output()
     network.embeddings.weight.requires_grad_(False)
+    return network
+
+
+def from_current(
+    state: dict[str, Tensor], embeddings: Tensor, settings: TrainingSettings, *, frozen: bool
+) -> GruAtt:
+    """A category's own model, its output layer too; its embeddings are `frozen` below the top."""
+    network = GruAtt(
+        embeddings if frozen else embeddings.clone(), settings.hidden_units, settings.dropout
+    )
+    network.load_state_dict(
+        {n: v for n, v in state.items() if not n.startswith("embeddings.")}, strict=False
+    )
+    network.embeddings.weight.requires_grad_(not frozen)
     return network
 
 

@@ -38,9 +38,7 @@ class ModelInfo:
 def save_embeddings(folder: Path, table: Tensor) -> str:
     """Store an embedding table (words, dimensions) unless it is there; return its hash."""
     content = table.detach().cpu().contiguous()
-    digest = hashlib.sha256(f"{tuple(content.shape)}".encode())
-    digest.update(content.numpy().data)
-    name = digest.hexdigest()
+    name = embeddings_name(content)
     path = folder / f"{name}.safetensors"
     if not path.exists():
         with replacing(path) as temporary:
@@ -49,15 +47,29 @@ def save_embeddings(folder: Path, table: Tensor) -> str:
 
 
 def load_embeddings(folder: Path, name: str) -> Tensor:
-    """The embedding table (words, dimensions) with that hash."""
+    """The embedding table (words, dimensions) with that hash.
+
+    Raises `CorruptFileError` for a missing file or one with other content.
+    """
     path = folder / f"{name}.safetensors"
-    return _tensors(path)[0][EMBEDDINGS]
+    table = _tensors(path)[0].get(EMBEDDINGS)
+    if table is None or embeddings_name(table) != name:
+        raise CorruptFileError(f"{path}: not the embedding table of that name; restore a backup")
+    return table
+
+
+def embeddings_name(table: Tensor) -> str:
+    """SHA-256 of an embedding table's shape and content, as hexadecimal digits."""
+    digest = hashlib.sha256(f"{tuple(table.shape)}".encode())
+    digest.update(table.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def save_model(path: Path, state: dict[str, Tensor], info: ModelInfo) -> None:
     """Write all parameters but the embedding table."""
     kept = {name: value.contiguous() for name, value in state.items() if name != EMBEDDINGS}
-    metadata = {"format": _FORMAT, "info": json.dumps(asdict(info))}
+    # One entry only: safetensors writes several in any order, and equal models would differ.
+    metadata = {_FORMAT: json.dumps(asdict(info), sort_keys=True)}
     with replacing(path) as temporary:
         save_file(kept, temporary, metadata)
 
@@ -68,9 +80,20 @@ def load_model(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:
     Raises `CorruptFileError` for a missing, damaged or foreign file.
     """
     state, metadata = _tensors(path)
-    if metadata.get("format") != _FORMAT:
-        raise CorruptFileError(f"{path}: not a model of this program; retrain its category")
-    return state, ModelInfo(**json.loads(metadata["info"]))
+    return state, _info(path, metadata)
+
+
+def model_info(path: Path) -> ModelInfo:
+    """What a model file says of itself, without reading its parameters.
+
+    Raises `CorruptFileError` for a missing, damaged or foreign file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise CorruptFileError(f"{path}: not a readable safetensors file ({error})") from error
+    return _info(path, metadata)
 
 
 def build_network(state: dict[str, Tensor], info: ModelInfo, embeddings: Tensor) -> GruAtt:
@@ -89,3 +112,9 @@ def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CorruptFileError(f"{path}: the file is missing") from error
     except (SafetensorError, OSError) as error:
         raise CorruptFileError(f"{path}: not a readable safetensors file ({error})") from error
+
+
+def _info(path: Path, metadata: dict[str, str]) -> ModelInfo:
+    if _FORMAT not in metadata:
+        raise CorruptFileError(f"{path}: not a model of this program; retrain its category")
+    return ModelInfo(**json.loads(metadata[_FORMAT]))

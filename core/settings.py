@@ -116,6 +116,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 """What each preset changes of the defaults, which are the paper's."""
 
 
+def settings_changes(**given: Any) -> dict[str, Any]:
+    """The settings among `given` that are not None: those that the user has chosen."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def settings_for(preset: str, changes: Mapping[str, Any]) -> TrainingSettings:
     """The settings of a preset with the user's changes; raise `HTransError` for bad values."""
     if preset not in PRESETS:

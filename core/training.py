@@ -148,8 +148,8 @@ class Trainer:
                 save(self.checkpoint())
                 return Outcome.INTERRUPTED
             result, is_kept = self._finish_epoch()
-            save(self.checkpoint())
             reporter.epoch_done(result, is_kept)
+            save(self.checkpoint())
             if not self._ended() and reporter.should_stop():
                 return Outcome.INTERRUPTED
         return Outcome.FINISHED
@@ -180,6 +180,11 @@ class Trainer:
                 "state": kept.state,
             },
         }
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The epoch at work, counted from 1, and how many of its batches are done."""
+        return self._epoch, self._batch
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same trial."""

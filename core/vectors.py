@@ -142,6 +142,9 @@ class WordVectors:
             raise CorruptFileError(f"{folder}: no readable word vectors ({error})") from error
         self._rows = {word: row for row, word in enumerate(words)}
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     def fill(self, matrix: npt.NDArray[np.float32], vocabulary: Vocabulary) -> Coverage:
         """Overwrite the rows of `matrix` (words, dimensions) whose word has a vector."""
         covered = 0

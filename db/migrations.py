@@ -138,12 +138,22 @@ def create_runs(database: Database) -> None:
             parent_id INTEGER REFERENCES run_categories (id),
             positives INTEGER NOT NULL,
             state TEXT NOT NULL,
+            held INTEGER NOT NULL DEFAULT 0,
             stale INTEGER NOT NULL DEFAULT 0,
             attempt INTEGER NOT NULL DEFAULT 1,
             kept_trial_id INTEGER REFERENCES trials (id),
             UNIQUE (run_id, category_id)
         ) STRICT;;
         CREATE INDEX run_categories_parent ON run_categories (parent_id);;
+        CREATE TABLE attempts (
+            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+            attempt INTEGER NOT NULL,
+            origin TEXT NOT NULL CHECK (origin IN ('parent', 'scratch', 'current')),
+            changes TEXT NOT NULL DEFAULT '{}',
+            kept_trial_id INTEGER REFERENCES trials (id),
+            created_at REAL NOT NULL,
+            PRIMARY KEY (run_category_id, attempt)
+        ) STRICT, WITHOUT ROWID;;
         CREATE TABLE trials (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
@@ -162,6 +172,7 @@ def create_runs(database: Database) -> None:
             precision REAL,
             recall REAL,
             f1 REAL,
+            source_trial_id INTEGER REFERENCES trials (id),
             model TEXT,
             sha256 TEXT,
             UNIQUE (run_category_id, attempt, class_weight)
@@ -192,14 +203,13 @@ def create_runs(database: Database) -> None:
         ) STRICT;;
         CREATE INDEX progress_trial ON progress (trial_id);;
         CREATE TABLE measures (
-            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
-            attempt INTEGER NOT NULL,
+            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
             split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
             tp INTEGER NOT NULL,
             fp INTEGER NOT NULL,
             fn INTEGER NOT NULL,
             f1 REAL NOT NULL,
-            PRIMARY KEY (run_category_id, attempt, split)
+            PRIMARY KEY (trial_id, split)
         ) STRICT, WITHOUT ROWID
         """,
     )

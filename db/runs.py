@@ -43,6 +43,7 @@ class RunCategory:
     level: int
     positives: int
     state: str
+    held: bool
     stale: bool
     attempt: int
     kept_trial_id: int | None
@@ -50,11 +51,12 @@ class RunCategory:
 
 @dataclass(frozen=True, slots=True)
 class NewRunCategory:
-    """A category to be trained in a new run, with the state that it starts in."""
+    """A category to be trained in a new run, with the state and the parameters it starts with."""
 
     key: str
     positives: int
     state: str
+    origin: str = "scratch"
 
 
 _RUN = """
@@ -164,16 +166,68 @@ def _add_categories(
         run_category_id = int(cursor.lastrowid or 0)
         run_category[row["id"]] = run_category_id
         if category.state != "empty":
-            store.execute_many(
-                "INSERT INTO trials (run_category_id, attempt, class_weight, state) "
-                f"VALUES ({run_category_id}, 1, ?, ?)",
-                [(weight, category.state) for weight in class_weights],
+            add_attempt(
+                store,
+                run_category_id,
+                attempt=1,
+                origin=category.origin,
+                changes="{}",
+                state=category.state,
+                class_weights=class_weights,
             )
+
+
+def add_attempt(
+    store: Store,
+    run_category_id: int,
+    *,
+    attempt: int,
+    origin: str,
+    changes: str,
+    state: str,
+    class_weights: Sequence[float],
+) -> None:
+    """Record an attempt at a category with one trial for each class weight, in a transaction.
+
+    `origin` says what it starts from: parent, scratch or current; `changes` is a JSON object of the
+    settings that differ from the run's.
+    """
+    store.execute(
+        "INSERT INTO attempts (run_category_id, attempt, origin, changes, created_at) "
+        "VALUES (?, ?, ?, ?, ?)",
+        (run_category_id, attempt, origin, changes, time.time()),
+    )
+    store.execute_many(
+        "INSERT INTO trials (run_category_id, attempt, class_weight, state) "
+        f"VALUES ({int(run_category_id)}, {int(attempt)}, ?, ?)",
+        [(weight, state) for weight in class_weights],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt at a category: what it starts from, the settings it changes, what was kept."""
+
+    attempt: int
+    origin: str
+    changes: str
+    kept_trial_id: int | None
+    created_at: float
+
+
+def attempts_of(store: Store, run_category_id: int) -> list[Attempt]:
+    """The attempts at a category, the first one first."""
+    rows = store.rows(
+        "SELECT attempt, origin, changes, kept_trial_id, created_at FROM attempts "
+        "WHERE run_category_id = ? ORDER BY attempt",
+        (run_category_id,),
+    )
+    return [Attempt(*row) for row in rows]
 
 
 _CATEGORY = """
     SELECT rc.id, rc.run_id, rc.category_id, c.key, c.name, p.key AS parent_key, rc.parent_id,
-           c.level, rc.positives, rc.state, rc.stale, rc.attempt, rc.kept_trial_id
+           c.level, rc.positives, rc.state, rc.held, rc.stale, rc.attempt, rc.kept_trial_id
     FROM run_categories rc
     JOIN categories c ON c.id = rc.category_id
     LEFT JOIN categories p ON p.id = c.parent_id
@@ -182,7 +236,7 @@ _CATEGORY = """
 
 def _category(row: Row) -> RunCategory:
     values = {key: row[key] for key in row.keys()}  # noqa: SIM118
-    return RunCategory(**{**values, "stale": bool(row["stale"])})
+    return RunCategory(**{**values, "held": bool(row["held"]), "stale": bool(row["stale"])})
 
 
 def run_categories(store: Store, run_id: int) -> list[RunCategory]:
@@ -200,19 +254,14 @@ def run_category(store: Store, run_category_id: int) -> RunCategory:
 
 
 def record_measures(
-    store: Store,
-    run_category_id: int,
-    attempt: int,
-    split: str,
-    counts: tuple[int, int, int],
-    f1: float,
+    store: Store, trial_id: int, split: str, counts: tuple[int, int, int], f1: float
 ) -> None:
-    """Keep a category's counts (tp, fp, fn) and F1 on a split, for the tree to show."""
+    """Keep the counts (tp, fp, fn) and F1 of a trial's model on a split, for the tree to show."""
     with store.write():
         store.execute(
-            "INSERT OR REPLACE INTO measures (run_category_id, attempt, split, tp, fp, fn, f1) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (run_category_id, attempt, split, *counts, f1),
+            "INSERT OR REPLACE INTO measures (trial_id, split, tp, fp, fn, f1) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (trial_id, split, *counts, f1),
         )
 
 

@@ -10,19 +10,22 @@ RUN = {
     "running": {"pausing", "paused", "done", "failed", "cancelled"},
     "pausing": {"paused", "running", "done", "failed", "cancelled"},
     "paused": {"running", "cancelled"},
-    "done": set(),
-    "failed": set(),
-    "cancelled": set(),
+    # A run that has ended goes on when one of its categories is retrained.
+    "done": {"running", "failed", "cancelled"},
+    "failed": {"running", "done", "cancelled"},
+    "cancelled": {"running", "done", "failed"},
 }
 
 CATEGORY = {
-    "waiting": {"ready", "cancelled"},
-    "ready": {"running", "cancelled"},
+    # To "done" and "failed": a retraining ends without a model, and what was before stays.
+    "waiting": {"ready", "cancelled", "done", "failed"},
+    "ready": {"running", "cancelled", "done", "failed"},
     "running": {"ready", "paused", "done", "failed", "cancelled"},
-    "paused": {"ready", "running", "cancelled"},
-    "done": set(),
-    "failed": set(),
-    "cancelled": set(),
+    "paused": {"ready", "running", "cancelled", "done", "failed"},
+    # From the final states: the category is retrained, or an earlier attempt is restored.
+    "done": {"ready", "waiting"},
+    "failed": {"ready", "waiting", "done"},
+    "cancelled": {"ready", "waiting", "done"},
     "empty": set(),
 }
 

@@ -49,6 +49,7 @@ class Trial:
     precision: float | None
     recall: float | None
     f1: float | None
+    source_trial_id: int | None
     model: str | None
     sha256: str | None
 
@@ -68,7 +69,8 @@ class Epoch:
 
 _TRIAL = (
     "SELECT id, run_category_id, attempt, class_weight, state, crashes, reason, seconds, epoch, "
-    "kept_epoch, training_loss, validation_loss, precision, recall, f1, model, sha256 FROM trials"
+    "kept_epoch, training_loss, validation_loss, precision, recall, f1, source_trial_id, model, "
+    "sha256 FROM trials"
 )
 _MINE = "id = ? AND owner = ? AND claim = ? AND state = 'running'"
 
@@ -119,7 +121,7 @@ def claim_trial(store: Store, worker_id: int) -> Claim | None:
                 JOIN run_categories rc ON rc.id = t.run_category_id AND rc.attempt = t.attempt
                 JOIN runs r ON r.id = rc.run_id
                 JOIN categories c ON c.id = rc.category_id
-                WHERE t.state = 'ready' AND r.state = 'running'
+                WHERE t.state = 'ready' AND r.state = 'running' AND NOT rc.held
                 ORDER BY r.id, c.height DESC, c.position, t.class_weight
                 LIMIT 1
             )
@@ -157,6 +159,31 @@ def claim_trial(store: Store, worker_id: int) -> Claim | None:
 def holds(store: Store, claim: Claim) -> bool:
     """Whether the claim still stands."""
     return store.row(f"SELECT 1 FROM trials WHERE {_MINE}", _key(claim)) is not None
+
+
+def may_go_on(store: Store, claim: Claim) -> bool:
+    """Whether the claim's run goes on and its category is not held."""
+    row = store.row(
+        "SELECT r.state = 'running' AND NOT rc.held FROM run_categories rc "
+        "JOIN runs r ON r.id = rc.run_id WHERE rc.id = ?",
+        (claim.run_category_id,),
+    )
+    return row is not None and bool(row[0])
+
+
+def record_source(store: Store, claim: Claim, source_trial_id: int) -> None:
+    """Record whose model the trial starts from; a resumed trial keeps to it."""
+    with store.write(durable=True):
+        _update_mine(store, claim, "source_trial_id = ?", (source_trial_id,))
+
+
+def rewind_progress(store: Store, claim: Claim, epoch: int, batch: int) -> None:
+    """Forget progress beyond the checkpoint that the trial goes on from, for it comes again."""
+    with store.write():
+        store.execute(
+            "DELETE FROM progress WHERE trial_id = ? AND (epoch > ? OR (epoch = ? AND batch > ?))",
+            (claim.trial_id, epoch, epoch, batch),
+        )
 
 
 def record_progress(

@@ -102,6 +102,11 @@ def set_worker_state(store: Store, worker_id: int, state: str) -> None:
         )
 
 
+def has_ended(store: Store, worker_id: int) -> bool:
+    """Whether a worker has been declared dead."""
+    return bool(store.value("SELECT state = 'ended' FROM workers WHERE id = ?", (worker_id,)))
+
+
 def present_workers(store: Store) -> list[Worker]:
     """Workers that have not ended, as far as the database knows."""
     rows = store.rows(

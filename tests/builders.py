@@ -22,8 +22,17 @@ from db.corpora import (
     taxonomy_of,
     training_positives,
 )
-from db.runs import NewRunCategory, Run, RunCategory, create_run, run_categories, run_with_id
-from db.trials import Claim, Epoch, Trial, claim_trial, record_epoch, trials_of
+from db.runs import (
+    NewRunCategory,
+    Run,
+    RunCategory,
+    attempts_of,
+    create_run,
+    run_categories,
+    run_category,
+    run_with_id,
+)
+from db.trials import Claim, Epoch, Trial, claim_trial, record_epoch, record_source, trials_of
 from db.workers import add_worker
 from tests.small_corpus import write_corpus
 
@@ -106,7 +115,8 @@ def record_run(
         waits = transfer and category.parent is not None
         state = "empty" if not count else "waiting" if waits else "ready"
         if category.id in wanted:
-            categories.append(NewRunCategory(category.id, count, state))
+            origin = "parent" if waits else "scratch"
+            categories.append(NewRunCategory(category.id, count, state, origin))
     run_id = create_run(
         store,
         name=name,
@@ -141,7 +151,16 @@ def an_epoch(number: int, f1: float = 0.5) -> Epoch:
 
 
 def finish_with(store: Store, claim: Claim, f1: float) -> bool:
-    """Finish a trial whose kept epoch has this validation F1; True if its category is done."""
+    """Finish a trial whose kept epoch has this validation F1; True if its category is done.
+
+    As a worker does, it records whose model the trial started from.
+    """
+    category = run_category(store, claim.run_category_id)
+    attempt = next(a for a in attempts_of(store, category.id) if a.attempt == claim.attempt)
+    if attempt.origin == "parent" and category.parent_id is not None:
+        source = run_category(store, category.parent_id).kept_trial_id
+        if source is not None:
+            record_source(store, claim, source)
     record_epoch(store, claim, an_epoch(1, f1), is_kept=True, seconds=1.0)
     return scheduling.finish(store, claim, f"artifacts/{claim.trial_id}.safetensors", "abc")
 
@@ -185,3 +204,13 @@ def contents(store: Store) -> dict[str, list[tuple[Any, ...]]]:
         table["name"]: [tuple(row) for row in store.rows(f'SELECT * FROM "{table["name"]}"')]
         for table in tables
     }
+
+
+def keep_first_trial(store: Store, category: RunCategory) -> int:
+    """Make the first trial of a category the one whose model is current; return its id."""
+    trial = trials_of(store, category.id, category.attempt)[0].id
+    with store.write():
+        store.execute(
+            "UPDATE run_categories SET kept_trial_id = ? WHERE id = ?", (trial, category.id)
+        )
+    return trial

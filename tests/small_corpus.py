@@ -28,16 +28,32 @@ _COMMON = ("the", "a", "today", "we", "saw", "with", "some", "very", "and", "nea
 _PARENT = {"cats": "animals", "dogs": "animals", "fruit": "food", "bread": "food"}
 
 
-def documents(number: int, seed: int = 0) -> list[dict[str, object]]:
+LARGER_TAXONOMY = TAXONOMY + (
+    "\thome\tHome\nhome\tgarden\tGarden\nhome\ttools\tTools\n\tsea\tSea\nsea\tships\tShips\n"
+)
+"""Eleven categories with documents and one without, on two levels."""
+_MORE_WORDS = {
+    "home": ("roof", "door", "floor", "stairs"),
+    "garden": ("lawn", "hedge", "rake", "roses"),
+    "tools": ("hammer", "saw", "nails", "drill"),
+    "sea": ("tide", "waves", "salt", "harbour"),
+    "ships": ("mast", "anchor", "deck", "crew"),
+}
+_MORE_PARENTS = {"garden": "home", "tools": "home", "ships": "sea"}
+
+
+def documents(number: int, seed: int = 0, *, larger: bool = False) -> list[dict[str, object]]:
     """Documents with text, labels, id and split; every fourth is for test."""
     draw = random.Random(seed)
+    words_of = {**WORDS, **_MORE_WORDS} if larger else WORDS
+    parents = {**_PARENT, **_MORE_PARENTS} if larger else _PARENT
     made: list[dict[str, object]] = []
     for i in range(number):
-        labels = draw.sample(sorted(_PARENT), k=draw.choice((0, 1, 1, 1, 2)))
+        labels = draw.sample(sorted(parents), k=draw.choice((0, 1, 1, 1, 2)))
         words = draw.choices(_COMMON, k=6)
         for label in labels:
-            words += draw.choices(WORDS[label], k=3)
-            words += draw.choices(WORDS[_PARENT[label]], k=2)
+            words += draw.choices(words_of[label], k=3)
+            words += draw.choices(words_of[parents[label]], k=2)
         draw.shuffle(words)
         made.append(
             {
@@ -50,11 +66,12 @@ def documents(number: int, seed: int = 0) -> list[dict[str, object]]:
     return made
 
 
-def write_corpus(folder: Path, number: int = 240) -> tuple[Path, Path]:
+def write_corpus(folder: Path, number: int = 240, *, larger: bool = False) -> tuple[Path, Path]:
     """Write `corpus.jsonl` and `taxonomy.tsv`; return their paths."""
     corpus, taxonomy = folder / "corpus.jsonl", folder / "taxonomy.tsv"
     corpus.write_text(
-        "".join(json.dumps(document) + "\n" for document in documents(number)), encoding="utf-8"
+        "".join(json.dumps(made) + "\n" for made in documents(number, larger=larger)),
+        encoding="utf-8",
     )
-    taxonomy.write_text(TAXONOMY, encoding="utf-8")
+    taxonomy.write_text(LARGER_TAXONOMY if larger else TAXONOMY, encoding="utf-8")
     return corpus, taxonomy

@@ -13,6 +13,7 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from core.engine.run_data import RunData
+from core.engine.run_files import scores_path
 from core.examples import Examples
 from core.files import replacing
 from core.metrics import Counts, Rates, Summary, count, hierarchical, summarise
@@ -93,20 +94,20 @@ def score_category(
         if split == "test"
         else data.training_and_validation(category)[1]
     )
-    path = _scores_path(data, category, split)
+    if category.kept_trial_id is None:
+        return examples, np.zeros(len(examples), dtype=np.float32)
+    path = scores_path(data.folder, category.id, category.kept_trial_id, split)
     scores = _load_scores(path, len(examples))
     if scores is None:
         network = data.network(category)
-        if network is None:
-            return examples, np.zeros(len(examples), dtype=np.float32)
+        assert network is not None
         scores = probabilities(logits_of(network.to(device), examples, device, stop))
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, scores)
     counts = count(examples.targets, scores >= THRESHOLD)
     record_measures(
         store,
-        category.id,
-        category.attempt,
+        category.kept_trial_id,
         split,
         (counts.tp, counts.fp, counts.fn),
         counts.rates.f1,
@@ -164,10 +165,6 @@ def _average_precision(examples: Examples, scores: Scores, category: RunCategory
     if not examples.positives or category.kept_trial_id is None:
         return None
     return float(average_precision_score(examples.targets, scores))
-
-
-def _scores_path(data: RunData, category: RunCategory, split: str) -> Path:
-    return data.folder / f"c{category.id}-a{category.attempt}.{split}-scores.npy"
 
 
 def _load_scores(path: Path, documents: int) -> Scores | None:

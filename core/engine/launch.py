@@ -27,7 +27,7 @@ def running_supervisor(store: Store) -> Engine | None:
 
 
 def ensure_supervisor(store: Store, workspace: Workspace) -> None:
-    """Start the supervisor, detached from this process, unless one runs.
+    """Start a guardian and its supervisor, detached from this process, unless one runs.
 
     Two that are started at once settle it by a file lock: one of them ends.
     """
@@ -38,7 +38,7 @@ def ensure_supervisor(store: Store, workspace: Workspace) -> None:
     workspace.create()
     with (workspace.logs / "supervisor.log").open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "core.engine.supervisor", str(workspace.root.absolute())],
+            [sys.executable, "-m", "core.engine.guardian", str(workspace.root.absolute())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

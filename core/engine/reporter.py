@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from core.training import BatchProgress, EpochResult
 from db.connection import Store
-from db.trials import Claim, Epoch, LostClaimError, holds, record_epoch, record_progress
+from db.trials import (
+    Claim,
+    Epoch,
+    LostClaimError,
+    holds,
+    may_go_on,
+    record_epoch,
+    record_progress,
+)
 
 INTERVAL = 0.3
 """Seconds between two rows of the running loss."""
@@ -63,17 +71,17 @@ class LocalReporter:
         record_epoch(self._store, self._claim, epoch, is_kept=is_kept, seconds=self._worked())
 
     def should_stop(self) -> bool:
-        """Whether the run pauses or the worker is to end; raise `LostClaimError` if fenced off.
+        """Whether run or category pause, or the worker is to end.
 
-        Asks the database only after somebody has written to it.
+        Raises `LostClaimError` if the trial is no longer the worker's. Asks the database only
+        after somebody has written to it.
         """
         if self._stopping():
             return True
         version = self._store.data_version()
         if version != self._version:
             self._version = version
-            state = self._store.value("SELECT state FROM runs WHERE id = ?", (self._claim.run_id,))
-            self._stop = state != "running"
+            self._stop = not may_go_on(self._store, self._claim)
             if not holds(self._store, self._claim):
                 raise LostClaimError(f"trial {self._claim.trial_id} was taken from this worker")
         return self._stop

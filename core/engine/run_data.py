@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import numpy as np
 import torch
 
 from core.engine.token_store import token_folder
+from core.errors import CorruptFileError
 from core.examples import Examples, Rows, validation_split
+from core.files import sha256
 from core.model_files import ModelInfo, build_network, load_embeddings, load_model
 from core.models.gru_att import GruAtt
 from core.settings import TrainingSettings
@@ -22,6 +25,15 @@ from db.corpora import document_numbers, positive_numbers
 from db.runs import Run, RunCategory
 from db.trials import trial_with_id
 from db.vectors import vectors_with_id
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """Parameters of a trial's kept epoch and the embedding table (words, dimensions) below them."""
+
+    state: dict[str, torch.Tensor]
+    info: ModelInfo
+    embeddings: torch.Tensor
 
 
 class RunData:
@@ -82,22 +94,29 @@ class RunData:
             category.key,
         )
 
-    def kept_state(
-        self, category: RunCategory
-    ) -> tuple[dict[str, torch.Tensor], ModelInfo, torch.Tensor] | None:
-        """Parameters, info and embeddings of a category's kept model; None if it has none."""
-        if category.kept_trial_id is None:
-            return None
-        model = trial_with_id(self._store, category.kept_trial_id).model
-        if model is None:
-            return None
-        state, info = load_model(self.workspace.root / model)
-        return state, info, self._table(info.embeddings)
+    def model_of(self, trial_id: int) -> TrainedModel:
+        """The model that a trial kept.
+
+        Raises `CorruptFileError` if its file is missing or is not the one that was written.
+        """
+        trial = trial_with_id(self._store, trial_id)
+        if trial.model is None:
+            raise CorruptFileError(f"trial {trial_id} has no model; retrain its category")
+        path = self.workspace.root / trial.model
+        if not path.is_file() or sha256(path) != trial.sha256:
+            raise CorruptFileError(
+                f"{path}: missing or not the file that was written; restore a backup or retrain "
+                "its category"
+            )
+        state, info = load_model(path)
+        return TrainedModel(state, info, self._table(info.embeddings))
 
     def network(self, category: RunCategory) -> GruAtt | None:
         """The category's kept network in evaluation mode; None if it has none."""
-        kept = self.kept_state(category)
-        return None if kept is None else build_network(*kept)
+        if category.kept_trial_id is None:
+            return None
+        model = self.model_of(category.kept_trial_id)
+        return build_network(model.state, model.info, model.embeddings)
 
     def _load_table(self, name: str) -> torch.Tensor:
         return load_embeddings(self.workspace.embeddings, name)

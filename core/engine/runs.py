@@ -88,7 +88,8 @@ def _new_categories(
         count = positives.get(category.id, 0)
         waits = system.transfer and category.parent is not None
         state = "empty" if not count else "waiting" if waits else "ready"
-        new.append(NewRunCategory(category.id, count, state))
+        origin = "parent" if waits else "scratch"
+        new.append(NewRunCategory(category.id, count, state, origin))
     return new
 
 

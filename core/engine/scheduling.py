@@ -1,16 +1,27 @@
 """What a change of one trial means for its category, the categories below it and the run.
 
-All functions here run in one durable transaction each. The one that ends a category's last trial
-picks the best class weight, marks the category done and its children ready.
+All public functions here run in one durable transaction each, but `settle`, which is part of one.
+The one that ends a category's last trial picks the best class weight, marks the category done and
+its children ready.
 """
 
 from __future__ import annotations
 
 from core.search import TrialScore, best_trial
+from core.systems import system_named
 from db.connection import Store
 from db.events import add_event
 from db.runs import end_run
-from db.trials import Claim, Trial, crash_trial, fail_trial, finish_trial, release_trial, trials_of
+from db.trials import (
+    Claim,
+    Trial,
+    crash_trial,
+    fail_trial,
+    finish_trial,
+    may_go_on,
+    release_trial,
+    trials_of,
+)
 from db.workers import present_workers, remove_supervisor, set_worker_state
 
 MOST_CRASHES = 3
@@ -41,11 +52,9 @@ def fail(store: Store, claim: Claim, reason: str) -> None:
 
 
 def release(store: Store, claim: Claim) -> None:
-    """Give a trial back unfinished: paused if its run pauses, else ready for another worker."""
+    """Give a trial back unfinished: ready for another worker, or paused if it may not go on."""
     with store.write(durable=True):
-        run_state = store.value("SELECT state FROM runs WHERE id = ?", (claim.run_id,))
-        paused = run_state in ("pausing", "paused")
-        release_trial(store, claim, "paused" if paused else "ready")
+        release_trial(store, claim, "ready" if may_go_on(store, claim) else "paused")
         settle(store, claim.run_category_id)
 
 
@@ -58,13 +67,23 @@ def crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
         _crash(store, trial_id, owner, reason)
 
 
-def end_worker(store: Store, worker_id: int, reason: str) -> None:
-    """Enter a worker's death, and take from it what it held."""
+def end_worker(store: Store, worker_id: int, reason: str, *, is_crash: bool = True) -> None:
+    """Enter a worker's death, and take from it what it held.
+
+    Where the trial had no part in the death (a full disk, a locked database), it is no crash of it.
+    """
     with store.write(durable=True):
         for row in store.rows(
-            "SELECT id FROM trials WHERE owner = ? AND state = 'running'", (worker_id,)
+            "SELECT id, run_category_id FROM trials WHERE owner = ? AND state = 'running'",
+            (worker_id,),
         ):
-            _crash(store, row["id"], worker_id, reason)
+            if is_crash:
+                _crash(store, row["id"], worker_id, reason)
+            else:
+                store.execute(
+                    "UPDATE trials SET state = 'ready', owner = NULL WHERE id = ?", (row["id"],)
+                )
+                settle(store, row["run_category_id"])
     set_worker_state(store, worker_id, "ended")
 
 
@@ -91,20 +110,80 @@ def _crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
 def settle(store: Store, run_category_id: int) -> str:
     """Bring a category's state in line with its trials, inside a transaction; return it."""
     row = store.row(
-        "SELECT run_id, attempt, state FROM run_categories WHERE id = ?", (run_category_id,)
+        "SELECT run_id, attempt, state, kept_trial_id FROM run_categories WHERE id = ?",
+        (run_category_id,),
     )
     if row is None:
         return "cancelled"
     trials = trials_of(store, run_category_id, row["attempt"])
     state = _category_state(trials)
     if state == "done":
-        _complete(store, run_category_id, trials)
+        _complete(store, run_category_id, row["attempt"], trials)
+        refresh_stale(store, row["run_id"])
+    elif state in ("failed", "cancelled") and row["kept_trial_id"] is not None:
+        for descendant in waiting_below(store, run_category_id):
+            cancel_category(store, descendant)
+        fall_back(store, run_category_id, state)
+        state = "done"
     elif state != row["state"]:
         store.execute("UPDATE run_categories SET state = ? WHERE id = ?", (state, run_category_id))
     if state == "failed":
         _give_up_descendants(store, row["run_id"], run_category_id)
-    _settle_run(store, row["run_id"])
+    settle_run(store, row["run_id"])
     return state
+
+
+def fall_back(store: Store, run_category_id: int, ended: str) -> None:
+    """Let the model of an earlier attempt stand, after a retraining that `ended` without one."""
+    row = store.row(
+        "SELECT rc.run_id, rc.attempt, t.attempt AS kept FROM run_categories rc "
+        "JOIN trials t ON t.id = rc.kept_trial_id WHERE rc.id = ?",
+        (run_category_id,),
+    )
+    assert row is not None
+    store.execute(
+        "UPDATE run_categories SET state = 'done', attempt = ? WHERE id = ?",
+        (row["kept"], run_category_id),
+    )
+    if row["attempt"] != row["kept"]:
+        add_event(
+            store,
+            ended,
+            f"attempt {row['attempt']} {ended}; the model of attempt {row['kept']} stays",
+            row["run_id"],
+            run_category_id,
+        )
+
+
+def refresh_stale(store: Store, run_id: int) -> None:
+    """Mark the categories whose parent has another model than they started from.
+
+    Inside a transaction. What stands below a stale category is stale too.
+    """
+    system = store.value("SELECT system FROM runs WHERE id = ?", (run_id,))
+    if not system_named(system).transfer:
+        return
+    rows = store.rows(
+        "SELECT rc.id, rc.parent_id, rc.kept_trial_id, rc.stale, t.source_trial_id, a.origin "
+        "FROM run_categories rc JOIN categories c ON c.id = rc.category_id "
+        "LEFT JOIN trials t ON t.id = rc.kept_trial_id "
+        "LEFT JOIN attempts a ON a.run_category_id = rc.id AND a.attempt = t.attempt "
+        "WHERE rc.run_id = ? ORDER BY c.position",
+        (run_id,),
+    )
+    kept: dict[int, int | None] = {}
+    stale: dict[int, bool] = {}
+    for row in rows:
+        kept[row["id"]] = row["kept_trial_id"]
+        from_parent = row["origin"] == "parent" and row["parent_id"] is not None
+        stale[row["id"]] = from_parent and (
+            row["source_trial_id"] != kept[row["parent_id"]] or stale[row["parent_id"]]
+        )
+        if stale[row["id"]] != bool(row["stale"]):
+            store.execute(
+                "UPDATE run_categories SET stale = ? WHERE id = ?",
+                (int(stale[row["id"]]), row["id"]),
+            )
 
 
 def end_supervisor_if_idle(store: Store) -> bool:
@@ -120,11 +199,11 @@ def end_supervisor_if_idle(store: Store) -> bool:
 
 
 def has_work(store: Store) -> bool:
-    """Whether any trial is held, or ready in a run that is going on."""
+    """Whether any trial is held by a worker, or ready to be claimed."""
     return store.row(
         "SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
-        "JOIN runs r ON r.id = rc.run_id "
-        "WHERE t.state = 'running' OR (t.state = 'ready' AND r.state = 'running') LIMIT 1"
+        "JOIN runs r ON r.id = rc.run_id WHERE t.state = 'running' "
+        "OR (t.state = 'ready' AND r.state = 'running' AND NOT rc.held) LIMIT 1"
     ) is not None or any(worker.state == "scoring" for worker in present_workers(store))
 
 
@@ -138,7 +217,7 @@ def _category_state(trials: list[Trial]) -> str:
     return "failed" if "failed" in states else "cancelled"
 
 
-def _complete(store: Store, run_category_id: int, trials: list[Trial]) -> None:
+def _complete(store: Store, run_category_id: int, attempt: int, trials: list[Trial]) -> None:
     best = best_trial(
         TrialScore(trial.id, trial.class_weight, trial.f1 or 0.0)
         for trial in trials
@@ -146,8 +225,12 @@ def _complete(store: Store, run_category_id: int, trials: list[Trial]) -> None:
     )
     assert best is not None
     store.execute(
-        "UPDATE run_categories SET state = 'done', kept_trial_id = ?, stale = 0 WHERE id = ?",
+        "UPDATE run_categories SET state = 'done', kept_trial_id = ? WHERE id = ?",
         (best.trial_id, run_category_id),
+    )
+    store.execute(
+        "UPDATE attempts SET kept_trial_id = ? WHERE run_category_id = ? AND attempt = ?",
+        (best.trial_id, run_category_id, attempt),
     )
     store.execute(
         "UPDATE trials SET state = 'ready' WHERE state = 'waiting' AND run_category_id IN "
@@ -160,19 +243,44 @@ def _complete(store: Store, run_category_id: int, trials: list[Trial]) -> None:
     )
 
 
-def _give_up_descendants(store: Store, run_id: int, run_category_id: int) -> None:
-    waiting = store.rows(
+def waiting_below(store: Store, run_category_id: int) -> list[int]:
+    """Row ids of the categories below that wait for this one, directly or not."""
+    rows = store.rows(
         "WITH RECURSIVE below (id) AS ("
-        "  SELECT id FROM run_categories WHERE parent_id = ?"
+        "  SELECT id FROM run_categories WHERE parent_id = ? AND state = 'waiting'"
         "  UNION ALL SELECT rc.id FROM run_categories rc JOIN below ON rc.parent_id = below.id"
-        ") SELECT rc.id FROM run_categories rc JOIN below USING (id) WHERE rc.state = 'waiting'",
+        "  WHERE rc.state = 'waiting'"
+        ") SELECT id FROM below",
         (run_category_id,),
     )
-    for row in waiting:
+    return [row["id"] for row in rows]
+
+
+def cancel_category(store: Store, run_category_id: int) -> None:
+    """Cancel what is unfinished of a category, inside a transaction; its old model stays."""
+    store.execute(
+        "UPDATE trials SET state = 'cancelled', owner = NULL WHERE run_category_id = ? "
+        "AND state IN ('waiting', 'ready', 'running', 'paused')",
+        (run_category_id,),
+    )
+    row = store.row(
+        "SELECT state, kept_trial_id FROM run_categories WHERE id = ?", (run_category_id,)
+    )
+    assert row is not None
+    if row["state"] in _FINAL or row["state"] == "empty":
+        return
+    if row["kept_trial_id"] is not None:
+        fall_back(store, run_category_id, "cancelled")
+    else:
         store.execute(
-            "UPDATE trials SET state = 'cancelled' WHERE run_category_id = ?", (row["id"],)
+            "UPDATE run_categories SET state = 'cancelled' WHERE id = ?", (run_category_id,)
         )
-        store.execute("UPDATE run_categories SET state = 'cancelled' WHERE id = ?", (row["id"],))
+
+
+def _give_up_descendants(store: Store, run_id: int, run_category_id: int) -> None:
+    waiting = waiting_below(store, run_category_id)
+    for descendant in waiting:
+        cancel_category(store, descendant)
     add_event(
         store,
         "failed",
@@ -182,7 +290,8 @@ def _give_up_descendants(store: Store, run_id: int, run_category_id: int) -> Non
     )
 
 
-def _settle_run(store: Store, run_id: int) -> None:
+def settle_run(store: Store, run_id: int) -> None:
+    """Bring a run's state in line with its categories, inside a transaction."""
     states = {
         row["state"]
         for row in store.rows(
@@ -191,10 +300,8 @@ def _settle_run(store: Store, run_id: int) -> None:
     }
     run_state = store.value("SELECT state FROM runs WHERE id = ?", (run_id,))
     if not states - {*_FINAL, "empty"}:
-        if run_state not in _FINAL:
-            ended = (
-                "failed" if "failed" in states else "cancelled" if "cancelled" in states else "done"
-            )
+        ended = "failed" if "failed" in states else "cancelled" if "cancelled" in states else "done"
+        if run_state != ended:
             end_run(store, run_id, ended)
     elif run_state == "pausing" and "running" not in states:
         store.execute("UPDATE runs SET state = 'paused' WHERE id = ?", (run_id,))

@@ -177,7 +177,9 @@ def workers_of(store: Store) -> tuple[WorkerStatus, ...]:
 
 
 _CATEGORIES = """
-    SELECT rc.id, c.key, c.name, p.key AS parent, c.level, rc.positives, rc.state, rc.stale,
+    SELECT rc.id, c.key, c.name, p.key AS parent, c.level, rc.positives, rc.stale,
+           CASE WHEN rc.held AND rc.state IN ('waiting', 'ready') THEN 'paused'
+                ELSE rc.state END AS state,
            rc.attempt, kept.class_weight, best.kept_epoch, best.training_loss,
            best.validation_loss, best.f1, m.f1 AS test_f1, w.heartbeat,
            live.epoch AS live_epoch, live.loss AS live_loss,
@@ -200,8 +202,7 @@ _CATEGORIES = """
     LEFT JOIN workers w ON w.id = running.owner
     LEFT JOIN progress live ON live.id = (
         SELECT max(id) FROM progress WHERE trial_id = running.id)
-    LEFT JOIN measures m ON m.run_category_id = rc.id AND m.attempt = rc.attempt
-        AND m.split = 'test'
+    LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.split = 'test'
     WHERE rc.run_id = ? ORDER BY c.position
 """
 
@@ -328,8 +329,7 @@ def _test_f1(store: Store, run_id: int) -> tuple[float | None, float | None]:
                count(*) AS categories,
                count(m.f1) AS scored, sum(rc.state = 'empty') AS empty
         FROM run_categories rc
-        LEFT JOIN measures m ON m.run_category_id = rc.id AND m.attempt = rc.attempt
-            AND m.split = 'test'
+        LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.split = 'test'
         WHERE rc.run_id = ?
         """,
         (run_id,),

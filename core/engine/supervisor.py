@@ -1,13 +1,15 @@
 """The supervisor: one detached process per workspace that keeps a worker in each slot.
 
-Run as `python -m core.engine.supervisor WORKSPACE`. It holds a file lock for as long as it lives,
-restarts workers that die, and ends when no run has work left. It imports no torch.
+Run as `python -m core.engine.supervisor WORKSPACE` by its guardian. It holds a file lock for as
+long as it lives, restarts workers that die, and ends when no run has work left. It imports no
+torch.
 """
 
 from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from core.engine.deaths import ENVIRONMENT, cause_of_death, out_of_memory_kills
 from core.engine.devices import slots
 from core.engine.processes import is_alive, own_identity
 from core.engine.scheduling import end_supervisor_if_idle, end_worker, has_work
@@ -25,7 +28,6 @@ from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
 from db.workers import (
-    Worker,
     engine_of,
     present_workers,
     record_supervisor,
@@ -34,7 +36,10 @@ from db.workers import (
 )
 
 LEASE = 60.0
-"""Seconds without a heartbeat after which a worker's trial is given to another."""
+"""Seconds without a heartbeat after which a worker's trial is given to another.
+
+HTRANS_LEASE sets another number, for machines that stall for longer.
+"""
 _TICK = 0.25
 _HEARTBEAT = 1.0
 _LOCK_PATIENCE = 10.0
@@ -50,6 +55,15 @@ class _Slot:
     device: str
     process: subprocess.Popen[bytes] | None = None
     not_before: float = 0.0
+    kills_before: int | None = None
+
+
+@dataclass(slots=True)
+class _Pulse:
+    """A worker's newest heartbeat, and when it was seen by the supervisor's own steady clock."""
+
+    heartbeat: float
+    seen: float
 
 
 class Supervisor:
@@ -61,6 +75,8 @@ class Supervisor:
         self._stopping = False
         self._slots: list[_Slot] = []
         self._last_heartbeat = 0.0
+        self._pulses: dict[int, _Pulse] = {}
+        self._silent: list[subprocess.Popen[bytes]] = []
 
     def run(self) -> None:
         """Work until no run has work, or until SIGTERM or SIGINT."""
@@ -86,9 +102,11 @@ class Supervisor:
 
     def _tick(self) -> None:
         now = time.monotonic()
+        self._silent = [process for process in self._silent if process.poll() is None]
         if now - self._last_heartbeat >= _HEARTBEAT:
             supervisor_heartbeat(self._store)
             self._expire_leases()
+            self._bury_strangers()
             self._last_heartbeat = now
         for slot in self._slots:
             if slot.process is not None and slot.process.poll() is not None:
@@ -97,7 +115,8 @@ class Supervisor:
                 self._start(slot)
 
     def _start(self, slot: _Slot) -> None:
-        with (self._workspace.logs / f"worker-{slot.number}.log").open("ab") as log:
+        slot.kills_before = out_of_memory_kills()
+        with self._log_of(slot).open("ab") as log:
             slot.process = subprocess.Popen(
                 [
                     sys.executable,
@@ -118,32 +137,58 @@ class Supervisor:
         slot.process = None
         if code != 0:
             slot.not_before = time.monotonic() + _RESTART_DELAY
-        reason = _cause_of_death(code)
+        reason = cause_of_death(code, self._log_of(slot), slot.kills_before)
         for worker in present_workers(self._store):
             if worker.pid == pid:
                 _log.warning("worker %d (pid %d) ended: %s", worker.id, pid, reason)
-                end_worker(self._store, worker.id, reason)
+                end_worker(self._store, worker.id, reason, is_crash=code != ENVIRONMENT)
+
+    def _log_of(self, slot: _Slot) -> Path:
+        return self._workspace.logs / f"worker-{slot.number}.log"
 
     def _bury_strangers(self) -> None:
         """Enter the deaths of workers of an earlier supervisor."""
+        own = {slot.process.pid for slot in self._slots if slot.process is not None}
+        own |= {process.pid for process in self._silent}
         for worker in present_workers(self._store):
-            if not is_alive(worker.pid, worker.process_started):
-                end_worker(self._store, worker.id, "its engine ended without stopping it")
+            if worker.pid not in own and not is_alive(worker.pid, worker.process_started):
+                _log.warning("worker %d (pid %d) is gone", worker.id, worker.pid)
+                end_worker(self._store, worker.id, "its engine was killed", is_crash=False)
 
     def _expire_leases(self) -> None:
-        now = time.time()
-        for worker in present_workers(self._store):
-            if now - worker.heartbeat > LEASE and worker.trial_id is not None:
-                self._expire(worker, now)
+        """Take trials from workers that have been silent for too long.
 
-    def _expire(self, worker: Worker, now: float) -> None:
-        _log.warning("worker %d (pid %d) is silent; its claim expires", worker.id, worker.pid)
-        end_worker(self._store, worker.id, f"silent for {now - worker.heartbeat:.0f} s")
+        Silence is measured by this process's steady clock, so a clock that jumps expires nothing.
+        """
+        now = time.monotonic()
+        workers = present_workers(self._store)
+        self._pulses = {
+            worker.id: pulse
+            if (pulse := self._pulses.get(worker.id)) and pulse.heartbeat == worker.heartbeat
+            else _Pulse(worker.heartbeat, now)
+            for worker in workers
+        }
+        for worker in workers:
+            silence = now - self._pulses[worker.id].seen
+            if silence > lease_seconds() and worker.trial_id is not None:
+                _log.warning("worker %d (pid %d) is silent", worker.id, worker.pid)
+                end_worker(self._store, worker.id, f"silent for {silence:.0f} s")
+                self._replace_silent(worker.pid)
+
+    def _replace_silent(self, pid: int) -> None:
+        """Free the slot of a worker that may come back; if it does, it finds itself replaced."""
+        for slot in self._slots:
+            if slot.process is not None and slot.process.pid == pid:
+                self._silent.append(slot.process)
+                slot.process = None
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._stopping = True
 
     def _stop_workers(self) -> None:
+        for process in self._silent:
+            process.kill()
+            process.wait()
         living = [slot for slot in self._slots if slot.process is not None]
         for slot in living:
             assert slot.process is not None
@@ -159,12 +204,9 @@ class Supervisor:
             self._bury(slot)
 
 
-def _cause_of_death(code: int) -> str:
-    if code < 0:
-        name = signal.Signals(-code).name
-        hint = " (the kernel kills so when memory runs out)" if -code == signal.SIGKILL else ""
-        return f"killed by {name}{hint}"
-    return f"ended with exit code {code}"
+def lease_seconds() -> float:
+    """The lease that is in force."""
+    return float(os.environ.get("HTRANS_LEASE", LEASE))
 
 
 @contextmanager

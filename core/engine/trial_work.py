@@ -8,22 +8,32 @@ from pathlib import Path
 
 import torch
 
-from core.checkpoints import load_checkpoint, save_checkpoint
 from core.engine.evaluation import score_category
 from core.engine.reporter import LocalReporter
+from core.engine.retraining import attempt_settings
 from core.engine.run_data import RunData
+from core.engine.run_files import checkpoints_of, model_path
 from core.engine.scheduling import fail, finish, release
 from core.errors import CorruptFileError, TrainingError
 from core.files import sha256
-from core.initialisation import from_parent, from_scratch, parameter_groups
-from core.model_files import EMBEDDINGS, ModelInfo, save_embeddings, save_model
+from core.initialisation import from_current, from_parent, from_scratch, parameter_groups
+from core.model_files import EMBEDDINGS, ModelInfo, load_model, save_embeddings, save_model
 from core.models.gru_att import GruAtt
 from core.scoring import ScoringAbandonedError
-from core.training import Outcome, Trainer, TrialKey
+from core.settings import TrainingSettings
+from core.training import Checkpoint, Outcome, Trainer, TrialKey
 from db.connection import Store
 from db.events import add_event
-from db.runs import RunCategory, run_category
-from db.trials import Claim, trials_of
+from db.runs import Attempt, RunCategory, attempts_of, run_category
+from db.trials import (
+    Claim,
+    LostClaimError,
+    holds,
+    record_source,
+    rewind_progress,
+    trial_with_id,
+    trials_of,
+)
 from db.workers import set_worker_state
 
 _log = logging.getLogger("htrans.worker")
@@ -41,26 +51,35 @@ def work_on(
     Raises `LostClaimError` when the trial was taken away; then nothing more is written.
     """
     category = run_category(store, claim.run_category_id)
-    checkpoint_path = _path(data, claim, "checkpoint.pt")
+    checkpoints = checkpoints_of(data.folder, claim)
     label = f"run {claim.run_id}, {category.key}, class weight {claim.class_weight:g}"
     _log.info("%s: begins", label)
+
+    def save(checkpoint: Checkpoint) -> None:
+        if not holds(store, claim):
+            raise LostClaimError(f"{label}: was taken from this worker")
+        checkpoints.save(checkpoint, claim.number)
+
     try:
-        network, embeddings = _network(store, data, category, claim)
+        attempt = next(a for a in attempts_of(store, category.id) if a.attempt == claim.attempt)
+        settings = attempt_settings(data.run, attempt.changes)
+        network, embeddings = _network(store, data, category, claim, attempt, settings)
         training, validation = data.training_and_validation(category)
         trainer = Trainer(
             network,
-            parameter_groups(network, data.settings),
+            parameter_groups(network, settings),
             training,
             validation,
             TrialKey(category.key, claim.class_weight),
-            data.settings,
+            settings,
             device,
         )
-        _restore(store, trainer, checkpoint_path, claim)
-        outcome = trainer.run(
-            LocalReporter(store, claim, stopping),
-            lambda checkpoint: save_checkpoint(checkpoint_path, checkpoint, _identity(claim)),
-        )
+        resumed = checkpoints.load(lambda error: _tell_of_corruption(store, claim, error))
+        if resumed is not None:
+            trainer.restore(resumed)
+        epoch, batch = trainer.position
+        rewind_progress(store, claim, epoch, batch)
+        outcome = trainer.run(LocalReporter(store, claim, stopping), save)
     except TrainingError as error:
         _log.warning("%s: %s", label, error)
         fail(store, claim, str(error))
@@ -69,41 +88,56 @@ def work_on(
         release(store, claim)
         _log.info("%s: interrupted, checkpoint written", label)
         return
-    model_path = _keep(data, trainer, category, claim, embeddings)
-    relative = str(model_path.relative_to(data.workspace.root))
-    category_done = finish(store, claim, relative, sha256(model_path))
-    checkpoint_path.unlink(missing_ok=True)
+    path = _keep(data, trainer, category, claim, embeddings)
+    relative = str(path.relative_to(data.workspace.root))
+    category_done = finish(store, claim, relative, sha256(path))
+    checkpoints.remove()
     _log.info("%s: done", label)
     if category_done:
         _after_category(store, data, claim, device, stopping)
 
 
 def _network(
-    store: Store, data: RunData, category: RunCategory, claim: Claim
+    store: Store,
+    data: RunData,
+    category: RunCategory,
+    claim: Claim,
+    attempt: Attempt,
+    settings: TrainingSettings,
 ) -> tuple[GruAtt, str | None]:
     """The network to train, and the hash of its embeddings if they are frozen."""
     key = TrialKey(category.key, claim.class_weight)
-    if data.system.transfer and category.parent_id is not None:
-        parent = data.kept_state(run_category(store, category.parent_id))
-        if parent is None:
-            raise TrainingError(f"the parent {category.parent_key} has no model to start from")
-        state, info, table = parent
-        return from_parent(state, table, key, data.settings), info.embeddings
-    return from_scratch(data.initial_embeddings(), key, data.settings), None
+    if attempt.origin == "scratch":
+        return from_scratch(data.initial_embeddings(), key, settings), None
+    source = _source(store, category, claim, attempt)
+    model = data.model_of(source)
+    if attempt.origin == "parent":
+        network = from_parent(model.state, model.embeddings, key, settings)
+        return network, model.info.embeddings
+    frozen = data.system.transfer and category.parent_id is not None
+    network = from_current(model.state, model.embeddings, settings, frozen=frozen)
+    return network, model.info.embeddings if frozen else None
 
 
-def _restore(store: Store, trainer: Trainer, path: Path, claim: Claim) -> None:
-    try:
-        checkpoint = load_checkpoint(path, _identity(claim))
-    except CorruptFileError as error:
-        _log.warning("%s; the trial starts again", error)
-        path.rename(path.with_suffix(".corrupt"))
-        with store.write():
-            message = f"{error}; class weight {claim.class_weight:g} starts again"
-            add_event(store, "corrupt", message, claim.run_id, claim.run_category_id)
-        return
-    if checkpoint is not None:
-        trainer.restore(checkpoint)
+def _source(store: Store, category: RunCategory, claim: Claim, attempt: Attempt) -> int:
+    """The trial whose model this one starts from; the same when it is resumed."""
+    recorded = trial_with_id(store, claim.trial_id).source_trial_id
+    if recorded is not None:
+        return recorded
+    kept = category.kept_trial_id
+    if attempt.origin == "parent" and category.parent_id is not None:
+        kept = run_category(store, category.parent_id).kept_trial_id
+    if kept is None:
+        raise TrainingError(f"there is no model of the {attempt.origin} to start from")
+    record_source(store, claim, kept)
+    return kept
+
+
+def _tell_of_corruption(store: Store, claim: Claim, error: CorruptFileError) -> None:
+    _log.warning("%s; going back to the checkpoint before it", error)
+    message = f"{error}; class weight {claim.class_weight:g} goes back to the one before it"
+    with store.write():
+        add_event(store, "corrupt", message, claim.run_id, claim.run_category_id)
 
 
 def _keep(
@@ -123,7 +157,7 @@ def _keep(
         data.settings.hidden_units,
         data.settings.dropout,
     )
-    path = _path(data, claim, "safetensors")
+    path = model_path(data.folder, claim)
     save_model(path, kept.state, info)
     return path
 
@@ -137,9 +171,10 @@ def _after_category(
 ) -> None:
     """Remove what the search has left behind, and score the test documents."""
     category = run_category(store, claim.run_category_id)
-    kept = [t for t in trials_of(store, category.id, category.attempt) if t.model]
-    kept_model = next(t.model for t in kept if t.id == category.kept_trial_id)
-    _remove_unused_embeddings(data, [t.model for t in kept if t.model], kept_model)
+    trials = trials_of(store, category.id, category.attempt)
+    models = {trial.id: trial.model for trial in trials if trial.model is not None}
+    if category.kept_trial_id in models:
+        _remove_unused_embeddings(data, models, category.kept_trial_id)
     set_worker_state(store, claim.owner, "scoring")
     try:
         score_category(store, data, category, "test", device, stopping)
@@ -147,20 +182,11 @@ def _after_category(
         _log.info("%s: scoring of the test documents left for later", category.key)
 
 
-def _remove_unused_embeddings(data: RunData, models: list[str], kept_model: str | None) -> None:
+def _remove_unused_embeddings(data: RunData, models: dict[int, str], kept_trial_id: int) -> None:
     """Embedding tables of class weights that were not chosen: large, and used by nobody."""
-    from core.model_files import load_model
-
-    names = {model: load_model(data.workspace.root / model)[1].embeddings for model in models}
-    used = names.get(kept_model or "")
-    for name in set(names.values()) - {used}:
+    names = {
+        trial: load_model(data.workspace.root / model)[1].embeddings
+        for trial, model in models.items()
+    }
+    for name in set(names.values()) - {names[kept_trial_id]}:
         (data.workspace.embeddings / f"{name}.safetensors").unlink(missing_ok=True)
-
-
-def _identity(claim: Claim) -> str:
-    return f"run {claim.run_id} trial {claim.trial_id}"
-
-
-def _path(data: RunData, claim: Claim, suffix: str) -> Path:
-    name = f"c{claim.run_category_id}-a{claim.attempt}-w{claim.class_weight:g}.{suffix}"
-    return data.folder / name

@@ -6,6 +6,7 @@ supervisor is gone.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -17,22 +18,35 @@ from types import FrameType
 
 import torch
 
+from core.engine.deaths import ENVIRONMENT, describe
 from core.engine.processes import own_identity
 from core.engine.run_data import RunData
-from core.engine.scheduling import crash
+from core.engine.scheduling import crash, release
+from core.engine.steering import pause_run
 from core.engine.trial_work import work_on
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
+from db.events import add_event
 from db.runs import run_with_id
 from db.trials import Claim, LostClaimError, claim_trial
-from db.workers import add_worker, set_worker_state, worker_heartbeat
+from db.workers import add_worker, has_ended, set_worker_state, worker_heartbeat
 
 HEARTBEAT = 1.0
 """Seconds between two signs of life."""
 _IDLE = 0.2
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 _log = logging.getLogger("htrans.worker")
+
+
+class _DiskFullError(HTransError):
+    def __init__(self, claim: Claim, error: OSError) -> None:
+        super().__init__(
+            f"the disk is full ({error.filename}); run paused: free some space, then resume it"
+        )
+        self.claim = claim
 
 
 class Worker:
@@ -53,19 +67,33 @@ class Worker:
             signal.signal(signum, self._on_signal)
         beat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         beat.start()
-        idle = False
+        try:
+            self._claim_and_work()
+        except _DiskFullError as error:
+            self._pause_for_space(error)
+        set_worker_state(self._store, self._id, "ended")
+
+    def _claim_and_work(self) -> None:
+        set_worker_state(self._store, self._id, "idle")
         while not self._stopping():
             claim = claim_trial(self._store, self._id)
             if claim is None:
-                if not idle:
-                    set_worker_state(self._store, self._id, "idle")
-                idle = True
                 self._stop.wait(_IDLE)
                 continue
-            idle = False
             self._work_on(claim)
+            if has_ended(self._store, self._id):
+                _log.warning("this worker was taken for dead and replaced; it ends")
+                return
             set_worker_state(self._store, self._id, "idle")
-        set_worker_state(self._store, self._id, "ended")
+
+    def _pause_for_space(self, error: _DiskFullError) -> None:
+        """Give the trial back and pause its run; a checkpoint before it is still there."""
+        claim = error.claim
+        _log.error("%s", error)
+        pause_run(self._store, run_with_id(self._store, claim.run_id))
+        with self._store.write(durable=True):
+            add_event(self._store, "disk", str(error), claim.run_id, claim.run_category_id)
+        release(self._store, claim)
 
     def _work_on(self, claim: Claim) -> None:
         try:
@@ -78,8 +106,11 @@ class Worker:
         except StoreError:
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _DISK_FULL:
+                raise _DiskFullError(claim, error) from error
             _log.exception("trial %d went wrong", claim.trial_id)
-            crash(self._store, claim.trial_id, self._id, f"{type(error).__name__}: {error}")
+            crash(self._store, claim.trial_id, self._id, describe(error))
+            self._data = None
             self._stop.wait(1.0)
 
     def _stopping(self) -> bool:
@@ -118,7 +149,7 @@ def main(root: str, device: str) -> int:
             store.close()
     except HTransError:
         _log.exception("this worker cannot go on")
-        return 1
+        return ENVIRONMENT
     _log.info("ended after %.0f s", time.monotonic() - started)
     return 0
 

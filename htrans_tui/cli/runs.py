@@ -1,4 +1,4 @@
-"""Commands: train, runs, status, pause, resume, cancel."""
+"""Commands: train, runs, status."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import HTransError
-from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, settings_for
+from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, settings_changes, settings_for
 from core.workspace import Workspace
 from db.connection import Store
 from htrans_tui.cli.options import (
@@ -33,7 +33,7 @@ _ENDED = ("done", "failed", "cancelled")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (train, runs, status, pause, resume, cancel):
+    for command in (train, runs, status):
         app.command()(command)
 
 
@@ -83,21 +83,20 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train a hierarchy in the background; it goes on when this command ends."""
-    given = {
-        "class_weights": None if class_weights is None else parse_weights(class_weights),
-        "epochs": epochs,
-        "patience": patience,
-        "max_words": max_words,
-        "batch_size": batch_size,
-        "hidden_units": hidden_units,
-        "dropout": dropout,
-        "learning_rate": learning_rate,
-        "transferred_learning_rate": transferred_learning_rate,
-        "validation_fraction": validation_fraction,
-        "dimensions": dimensions,
-        "seed": seed,
-    }
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes = settings_changes(
+        class_weights=None if class_weights is None else parse_weights(class_weights),
+        epochs=epochs,
+        patience=patience,
+        max_words=max_words,
+        batch_size=batch_size,
+        hidden_units=hidden_units,
+        dropout=dropout,
+        learning_rate=learning_rate,
+        transferred_learning_rate=transferred_learning_rate,
+        validation_fraction=validation_fraction,
+        dimensions=dimensions,
+        seed=seed,
+    )
     settings = settings_for(preset, changes)
     from core.engine.runs import RunRequest, start_run
     from core.engine.status import status_of
@@ -239,40 +238,3 @@ def _print_status(view: Any) -> None:
         print(f"worker {worker.pid} {worker.device} {worker.state}{at}{epoch}")
     if view.run.run.state == "done":
         print_f1(view.run)
-
-
-def pause(
-    run: Annotated[str, typer.Argument(help="Name of the run.")],
-    workspace: WorkspaceOption = None,
-) -> None:
-    """Pause a run: batches in flight end, checkpoints are written, devices are freed."""
-    from core.engine.control import pause_run
-    from db.runs import run_named
-
-    store = open_store(workspace_at(workspace))
-    print(f"{run}: {pause_run(store, run_named(store, run)).state}")
-
-
-def resume(
-    run: Annotated[str, typer.Argument(help="Name of the run.")],
-    workspace: WorkspaceOption = None,
-) -> None:
-    """Resume a paused run from its checkpoints."""
-    from core.engine.control import resume_run
-    from db.runs import run_named
-
-    place = workspace_at(workspace)
-    store = open_store(place)
-    print(f"{run}: {resume_run(store, place, run_named(store, run)).state}")
-
-
-def cancel(
-    run: Annotated[str, typer.Argument(help="Name of the run.")],
-    workspace: WorkspaceOption = None,
-) -> None:
-    """End a run; categories that are done keep their models."""
-    from core.engine.control import cancel_run
-    from db.runs import run_named
-
-    store = open_store(workspace_at(workspace))
-    print(f"{run}: {cancel_run(store, run_named(store, run)).state}")

@@ -20,6 +20,7 @@ from tests.builders import (
     category_states,
     category_trials,
     contents,
+    keep_first_trial,
     record_corpus,
     record_run,
     trial_states,
@@ -129,9 +130,10 @@ def test_unknown_run_is_answered_with_the_newest(store: Store) -> None:
 def test_measures_of_a_split_replace_earlier_ones(store: Store) -> None:
     run = record_run(store, record_corpus(store))
     cats = category_of(store, run, "cats")
-    record_measures(store, cats.id, 1, "test", (1, 2, 3), 0.25)
-    record_measures(store, cats.id, 1, "validation", (9, 9, 9), 0.5)
-    record_measures(store, cats.id, 1, "test", (4, 5, 6), 0.75)
+    trial = keep_first_trial(store, cats)
+    record_measures(store, trial, "test", (1, 2, 3), 0.25)
+    record_measures(store, trial, "validation", (9, 9, 9), 0.5)
+    record_measures(store, trial, "test", (4, 5, 6), 0.75)
     rows = store.rows("SELECT split, tp, fp, fn, f1 FROM measures ORDER BY split")
     assert [tuple(row) for row in rows] == [
         ("test", 4, 5, 6, 0.75),

@@ -109,6 +109,10 @@ def test_every_state_that_is_entered_has_a_row_of_its_own(machine: dict[str, set
     assert set().union(*machine.values()) <= set(machine)
 
 
-@pytest.mark.parametrize("machine", [RUN, CATEGORY, TRIAL])
-def test_what_is_done_failed_or_cancelled_stays_so(machine: dict[str, set[str]]) -> None:
-    assert not machine["done"] | machine["failed"] | machine["cancelled"]
+def test_a_trial_that_has_ended_stays_so() -> None:
+    assert not TRIAL["done"] | TRIAL["failed"] | TRIAL["cancelled"]
+
+
+def test_a_category_without_positives_is_never_trained() -> None:
+    assert not CATEGORY["empty"]
+    assert all("empty" not in following for following in CATEGORY.values())

@@ -137,7 +137,7 @@ async def test_p_pauses_and_resumes_the_run(
 ) -> None:
     started: list[Workspace] = []
     monkeypatch.setattr(
-        "core.engine.launch.ensure_supervisor", lambda store, place: started.append(place)
+        "core.engine.steering.ensure_supervisor", lambda store, place: started.append(place)
     )
     store = Store(still.database)
     app = HTransApp(still)
@@ -182,6 +182,9 @@ async def test_typed_text_is_classified_while_typing(trained: Trained) -> None:
 
 
 async def test_classifying_without_any_model_says_so(still: Workspace) -> None:
+    store = Store(still.database)
+    with store.write():
+        store.execute("UPDATE run_categories SET kept_trial_id = NULL")
     app = HTransApp(still)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: bool(app.snapshot.runs))

@@ -8,7 +8,7 @@ import time
 
 import psutil
 
-from core.engine.processes import is_alive, own_identity
+from core.engine.processes import is_alive, own_identity, start_time
 
 
 def test_own_process_is_alive() -> None:
@@ -17,7 +17,7 @@ def test_own_process_is_alive() -> None:
 
 def test_another_running_process_is_alive_until_it_ends() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        started = psutil.Process(process.pid).create_time()
+        started = start_time(process.pid)
         assert is_alive(process.pid, started)
     assert not is_alive(process.pid, started)
 
@@ -25,7 +25,7 @@ def test_another_running_process_is_alive_until_it_ends() -> None:
 def test_ended_process_that_nobody_has_waited_for_is_not_alive() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     seen = psutil.Process(process.pid)
-    started = seen.create_time()
+    started = start_time(process.pid)
     deadline = time.monotonic() + 30
     while seen.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the process does not end"

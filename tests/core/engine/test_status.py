@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from core.engine.control import pause_run
 from core.engine.scheduling import finish
 from core.engine.status import (
     SILENT,
@@ -18,6 +17,7 @@ from core.engine.status import (
     status_of,
     workers_of,
 )
+from core.engine.steering import pause_run
 from core.errors import NotFoundError
 from db.connection import Store
 from db.runs import Run, record_measures, run_categories, run_with_id
@@ -28,6 +28,7 @@ from tests.builders import (
     category_of,
     claim_next,
     finish_with,
+    keep_first_trial,
     record_corpus,
     record_run,
     start_worker,
@@ -208,23 +209,27 @@ def test_done_category_shows_its_kept_model(store: Store, run: Run, worker: int)
     assert (status.run.done, status.run.total) == (1, 2)
 
 
-def test_earlier_attempt_is_not_shown(store: Store, run: Run, worker: int) -> None:
+def test_a_new_attempt_counts_anew_while_the_old_model_stays_current(
+    store: Store, run: Run, worker: int
+) -> None:
     animals = category_of(store, run, "animals")
     progress(store, claim_next(store, worker), seconds=5.0)
-    record_measures(store, animals.id, 1, "test", (1, 0, 0), 1.0)
+    record_measures(store, keep_first_trial(store, animals), "test", (1, 0, 0), 1.0)
     assert of(status_of(store, run.id), "animals").test_f1 == 1.0
     with store.write():
         store.execute("UPDATE run_categories SET attempt = 2, stale = 1")
     shown = of(status_of(store, run.id), "animals")
     assert (shown.attempt, shown.stale) == (2, True)
-    assert (shown.test_f1, shown.seconds, shown.trials) == (None, 0.0, 0)
+    assert (shown.seconds, shown.trials) == (0.0, 0)
+    assert shown.test_f1 == 1.0
 
 
 def test_test_f1_of_a_category_is_that_of_the_test_documents(store: Store, run: Run) -> None:
     animals = category_of(store, run, "animals")
-    record_measures(store, animals.id, 1, "validation", (9, 1, 0), 0.9)
+    kept = keep_first_trial(store, animals)
+    record_measures(store, kept, "validation", (9, 1, 0), 0.9)
     assert of(status_of(store, run.id), "animals").test_f1 is None
-    record_measures(store, animals.id, 1, "test", (1, 1, 1), 0.5)
+    record_measures(store, kept, "test", (1, 1, 1), 0.5)
     status = status_of(store, run.id)
     assert of(status, "animals").test_f1 == 0.5
     assert of(status, "cats").test_f1 is None
@@ -237,10 +242,10 @@ def test_test_f1_of_the_run_waits_for_its_last_category_and_counts_empty_ones_as
     run = record_run(store, record_corpus(store))
     trained = [c for c in run_categories(store, run.id) if c.state != "empty"]
     for category in trained[:-1]:
-        record_measures(store, category.id, 1, "test", (3, 1, 1), 0.75)
+        record_measures(store, keep_first_trial(store, category), "test", (3, 1, 1), 0.75)
     before = status_of(store, run.id).run
     assert (before.test_micro_f1, before.test_macro_f1) == (None, None)
-    record_measures(store, trained[-1].id, 1, "test", (1, 3, 1), 1 / 3)
+    record_measures(store, keep_first_trial(store, trained[-1]), "test", (1, 3, 1), 1 / 3)
     after = status_of(store, run.id).run
     assert after.test_micro_f1 == pytest.approx(2 * 16 / (2 * 16 + 8 + 6))
     assert after.test_macro_f1 == pytest.approx((5 * 0.75 + 1 / 3) / 7)

@@ -7,13 +7,21 @@ from collections.abc import Callable
 
 import pytest
 
-from core.engine.control import cancel_run, pause_run, resume_run
-from core.engine.scheduling import fail, finish, release
-from core.errors import ConflictError
+from core.engine.scheduling import fail, finish, has_work, release
+from core.engine.status import status_of
+from core.engine.steering import (
+    cancel_in_run,
+    cancel_run,
+    pause_category,
+    pause_run,
+    resume_category,
+    resume_run,
+)
+from core.errors import ConflictError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import Run
-from db.trials import LostClaimError, claim_trial, holds
+from db.runs import Run, RunCategory, run_category
+from db.trials import LostClaimError, claim_trial, holds, may_go_on
 from tests.builders import (
     category_of,
     category_states,
@@ -34,7 +42,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Workspace]:
     """The workspaces for which an engine would have been started."""
     asked: list[Workspace] = []
     monkeypatch.setattr(
-        "core.engine.launch.ensure_supervisor", lambda store, workspace: asked.append(workspace)
+        "core.engine.steering.ensure_supervisor", lambda store, workspace: asked.append(workspace)
     )
     return asked
 
@@ -223,3 +231,117 @@ def test_ended_run_is_neither_paused_nor_resumed_nor_cancelled(
         cancel_run(store, run)
     assert contents(store) == before
     assert started == []
+
+
+@pytest.fixture
+def forest(store: Store) -> Run:
+    """A run of all categories with two class weights."""
+    return record_run(store, record_corpus(store))
+
+
+def keys(categories: list[RunCategory]) -> list[str]:
+    return [category.key for category in categories]
+
+
+def test_held_category_is_not_claimed_and_the_others_are(
+    store: Store, forest: Run, worker: int
+) -> None:
+    assert keys(pause_category(store, forest, "animals", subtree=False)) == ["animals"]
+    claimed = set()
+    while (claim := claim_trial(store, worker)) is not None:
+        claimed.add(run_category(store, claim.run_category_id).key)
+        finish_with(store, claim, 0.5)
+    assert claimed == {"food", "fruit", "bread"}
+    assert run_state(store, forest) == "running"
+    assert not has_work(store)
+    shown = {c.key: c.state for c in status_of(store, forest.id).categories}
+    assert (shown["animals"], shown["cats"]) == ("paused", "waiting")
+
+
+def test_holding_a_subtree_holds_what_is_below_once_it_is_ready(
+    store: Store, forest: Run, worker: int
+) -> None:
+    held = pause_category(store, forest, "food", subtree=True)
+    assert keys(held) == ["food", "fruit", "bread"]
+    finish_all(store, worker)
+    assert category_states(store, forest)["food"] == "ready"
+    assert category_states(store, forest)["cats"] == "done"
+
+
+def test_worker_at_a_held_category_is_to_let_go_and_leaves_it_paused(
+    store: Store, forest: Run, worker: int
+) -> None:
+    claim = claim_next(store, worker)
+    assert may_go_on(store, claim)
+    pause_category(store, forest, "animals", subtree=False)
+    assert not may_go_on(store, claim)
+    release(store, claim)
+    assert category_states(store, forest)["animals"] == "paused"
+    assert "paused" in trial_states(store, forest, "animals")
+
+
+def test_resumed_category_goes_on(
+    store: Store,
+    workspace: Workspace,
+    forest: Run,
+    worker: int,
+    started: list[Workspace],
+) -> None:
+    claim = claim_next(store, worker)
+    pause_category(store, forest, "animals", subtree=True)
+    release(store, claim)
+    resumed = resume_category(store, workspace, forest, "animals", subtree=True)
+    assert keys(resumed) == ["animals", "cats", "dogs"]
+    assert started == [workspace]
+    finish_all(store, worker)
+    assert run_state(store, forest) == "done"
+
+
+def test_resuming_a_run_lets_its_held_categories_go(
+    store: Store, workspace: Workspace, forest: Run, worker: int, started: list[Workspace]
+) -> None:
+    pause_category(store, forest, "animals", subtree=True)
+    resume_run(store, workspace, forest)
+    finish_all(store, worker)
+    assert run_state(store, forest) == "done"
+
+
+def test_category_cannot_be_resumed_while_the_whole_run_is_paused(
+    store: Store, workspace: Workspace, forest: Run, started: list[Workspace]
+) -> None:
+    pause_category(store, forest, "animals", subtree=False)
+    pause_run(store, forest)
+    with pytest.raises(ConflictError, match="the whole run"):
+        resume_category(store, workspace, forest, "animals", subtree=False)
+    with pytest.raises(ConflictError, match=r"'food' .* is not paused by itself"):
+        resume_category(store, workspace, forest, "food", subtree=False)
+    assert started == []
+
+
+def test_cancelled_category_takes_along_what_waits_for_it(
+    store: Store, forest: Run, worker: int
+) -> None:
+    claim = claim_next(store, worker)
+    cancelled = cancel_in_run(store, forest, "animals", subtree=False)
+    assert sorted(keys(cancelled)) == ["animals", "cats", "dogs"]
+    assert not holds(store, claim)
+    with pytest.raises(LostClaimError):
+        finish(store, claim, "m", "s")
+    finish_all(store, worker)
+    states = category_states(store, forest)
+    assert (states["animals"], states["dogs"], states["bread"]) == ("cancelled",) * 2 + ("done",)
+    assert run_state(store, forest) == "cancelled"
+
+
+def test_finished_category_is_neither_paused_nor_cancelled(
+    store: Store, forest: Run, worker: int
+) -> None:
+    finish_all(store, worker)
+    before = contents(store)
+    with pytest.raises(ConflictError, match="is done: nothing of it can be paused"):
+        pause_category(store, forest, "cats", subtree=False)
+    with pytest.raises(ConflictError, match="is done: nothing of it can be cancelled"):
+        cancel_in_run(store, forest, "cats", subtree=True)
+    with pytest.raises(NotFoundError, match="has no category 'horses'"):
+        pause_category(store, forest, "horses", subtree=False)
+    assert contents(store) == before

@@ -1,0 +1,70 @@
+"""Why a worker died: its signal or exit code, memory that ran out, the last lines of its log."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+ENVIRONMENT = 75
+"""Exit code of a worker that cannot go on through no fault of its trial (sysexits: EX_TEMPFAIL)."""
+
+_LOG_TAIL = 4096
+_TRACEBACK = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt)\b.*", re.MULTILINE)
+
+
+def out_of_memory_kills() -> int | None:
+    """How often the kernel has killed for want of memory so far; None where it does not say.
+
+    Linux: `oom_kill` of /proc/vmstat, or of memory.events of the control group (cgroup v2).
+    """
+    counts = []
+    for path in (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events")):
+        try:
+            for line in path.read_text().splitlines():
+                name, _, value = line.partition(" ")
+                if name == "oom_kill":
+                    counts.append(int(value))
+        except (OSError, ValueError):
+            continue
+    return sum(counts) if counts else None
+
+
+def cause_of_death(code: int, log: Path, kills_before: int | None) -> str:
+    """One sentence for an exit code as `subprocess` gives it (negative for a signal)."""
+    if code == -signal.SIGKILL:
+        kills = out_of_memory_kills()
+        if kills is not None and kills_before is not None and kills > kills_before:
+            return "out of memory: killed by the kernel; use fewer --workers or a smaller batch"
+        return "killed by SIGKILL"
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}{_last_words(log)}"
+    return f"ended with exit code {code}{_last_words(log)}"
+
+
+def describe(error: BaseException) -> str:
+    """One sentence for an exception of a trial; memory that ran out is recognised."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    if name == "OutOfMemoryError" or "out of memory" in text.lower():
+        return (
+            f"out of memory on the GPU: {text[:200]}; use a smaller --workers-per-device or "
+            "--batch-size"
+        )
+    if isinstance(error, MemoryError):
+        return "out of memory; use fewer --workers or a smaller --batch-size"
+    return f"{name}: {text}" if text else name
+
+
+def _last_words(log: Path) -> str:
+    """The last error in a worker's log, or its last line."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _LOG_TAIL))
+            tail = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    errors = [match.group() for match in _TRACEBACK.finditer(tail)]
+    lines = [line for line in tail.splitlines() if line.strip()]
+    last = errors[-1] if errors else lines[-1] if lines else ""
+    return f"; the log ends: {last[:300]}" if last else ""

@@ -1,0 +1,281 @@
+"""SIGKILL anywhere, SIGSTOP past the lease, two supervisors: nothing is lost, bits are the same.
+
+HTRANS_FAULTS=full kills 100 times; otherwise a few times, to keep the suite short.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.engine.processes import is_alive
+from core.workspace import Workspace
+from db.connection import Store
+from db.trials import Claim, LostClaimError, record_progress
+from db.workers import Worker, engine_of, present_workers
+from tests.command_line import htrans
+from tests.small_corpus import write_corpus
+
+KILLS = 100 if os.environ.get("HTRANS_FAULTS") == "full" else 8
+SLOW_TRAINING = (
+    *("--class-weights=1,3", "--epochs=6", "--patience=6", "--batch-size=4"),
+    *("--hidden-units=24", "--dimensions=24", "--learning-rate=0.005", "--device=cpu"),
+)
+
+
+def engine_processes(workspace: Workspace) -> list[psutil.Process]:
+    """Every process of this workspace's engine."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            command = process.cmdline()
+            if any(part.startswith("core.engine.") for part in command) and (
+                str(workspace.root.absolute()) in command
+            ):
+                found.append(process)
+    return found
+
+
+@pytest.fixture
+def workspaces(tmp_path: Path) -> Iterator[Callable[[str], Workspace]]:
+    """Makes workspaces that hold the small corpus; ends their engines afterwards."""
+    corpus, taxonomy = write_corpus(tmp_path, larger=True)
+    made: list[Workspace] = []
+
+    def make(name: str) -> Workspace:
+        workspace = Workspace(tmp_path / name)
+        made.append(workspace)
+        arguments = ("import", str(corpus), "--name", "small", "--taxonomy", str(taxonomy))
+        assert htrans(workspace, *arguments).returncode == 0
+        return workspace
+
+    yield make
+    for workspace in made:
+        for process in engine_processes(workspace):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def start(workspace: Workspace, *options: str) -> Store:
+    result = htrans(workspace, "train", "small", "--name", "r", *SLOW_TRAINING, *options)
+    assert result.returncode == 0, result.stderr
+    return Store(workspace.database)
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to pass"
+        time.sleep(0.02)
+
+
+def run_state(store: Store) -> str:
+    return str(store.value("SELECT state FROM runs"))
+
+
+def models(store: Store) -> dict[tuple[str, float], str]:
+    """SHA-256 of the final model of each class weight of each category."""
+    rows = store.rows(
+        "SELECT c.key, t.class_weight, t.sha256 FROM trials t "
+        "JOIN run_categories rc ON rc.id = t.run_category_id "
+        "JOIN categories c ON c.id = rc.category_id"
+    )
+    return {(row["key"], row["class_weight"]): row["sha256"] for row in rows}
+
+
+def living(store: Store) -> list[tuple[str, int]]:
+    """Kind and pid of the engine's processes that the database knows and that are alive."""
+    processes = [
+        ("worker", worker.pid)
+        for worker in present_workers(store)
+        if is_alive(worker.pid, worker.process_started)
+    ]
+    engine = engine_of(store)
+    if engine is not None and engine.pid and is_alive(engine.pid, engine.process_started):
+        processes.append(("supervisor", engine.pid))
+    return processes
+
+
+@pytest.mark.timeout(1800)
+def test_killed_anywhere_the_run_ends_by_itself_with_the_same_bits(
+    workspaces: Callable[[str], Workspace],
+) -> None:
+    whole = start(workspaces("whole"))
+    until(lambda: run_state(whole) == "done", 300)
+    expected = models(whole)
+    assert len(expected) == 22
+    assert None not in expected.values()
+
+    draw = random.Random(7)
+    killed = {"worker": 0, "supervisor": 0}
+    store = start(workspaces("killed"))
+    with store.write():
+        # A trial is given up after three crashes of its own; here it is not at fault.
+        store.execute(
+            "CREATE TRIGGER forgive AFTER UPDATE OF crashes ON trials WHEN NEW.crashes > 0 "
+            "BEGIN UPDATE trials SET crashes = 0 WHERE id = NEW.id; END"
+        )
+    while sum(killed.values()) < KILLS and run_state(store) == "running":
+        time.sleep(draw.uniform(0.0, 2.5))
+        if not (processes := living(store)):
+            continue
+        kind, pid = draw.choice(processes)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            killed[kind] += 1
+    print(
+        f"killed {killed}, {store.value('SELECT count(*) FROM trials WHERE state = ?', ('done',))}"
+        " of 22 trials done by then"
+    )
+    until(lambda: run_state(store) == "done", 600)
+    assert min(killed.values()) >= 1
+    assert models(store) == expected
+
+
+def test_a_trial_that_always_crashes_is_given_up_after_three_times_with_the_reason(
+    workspaces: Callable[[str], Workspace],
+) -> None:
+    store = start(workspaces("given-up"), "--categories=animals", "--class-weights=1")
+    for crash in range(1, 4):
+        until(lambda: any(worker.trial_id for worker in present_workers(store)))
+        victim = next(worker for worker in present_workers(store) if worker.trial_id)
+        os.kill(victim.pid, signal.SIGKILL)
+        until(lambda crash=crash: store.value("SELECT crashes FROM trials") == crash)  # type: ignore[misc]
+    until(lambda: run_state(store) == "failed")
+    trial = store.row("SELECT state, reason FROM trials")
+    assert trial is not None
+    assert tuple(trial) == ("failed", "killed by SIGKILL")
+    events = [row["message"] for row in store.rows("SELECT message FROM events ORDER BY id")]
+    assert "crash 3: killed by SIGKILL; given up" in "\n".join(events)
+
+
+def test_paused_at_random_batches_and_resumed_the_run_has_the_same_bits(
+    workspaces: Callable[[str], Workspace],
+) -> None:
+    options = ("--categories=cats",)
+    whole = start(workspaces("whole"), *options)
+    until(lambda: run_state(whole) == "done", 120)
+    paused_place = workspaces("paused")
+    store = start(paused_place, *options)
+    draw = random.Random(3)
+    pauses = 0
+    while run_state(store) == "running" and pauses < (12 if KILLS >= 100 else 3):
+        rows = store.value("SELECT count(*) FROM progress")
+        until(
+            lambda rows=rows: (
+                store.value("SELECT count(*) FROM progress") > rows  # type: ignore[misc]
+                or run_state(store) == "done"
+            )
+        )
+        time.sleep(draw.uniform(0, 0.7))
+        if htrans(paused_place, "pause", "r").returncode == 0:
+            until(lambda: run_state(store) == "paused")
+            pauses += 1
+            assert htrans(paused_place, "resume", "r").returncode == 0
+    until(lambda: run_state(store) == "done", 120)
+    print(f"paused {pauses} times")
+    assert pauses >= 1
+    assert models(store) == models(whole)
+
+
+def test_stopped_engine_writes_checkpoints_and_goes_on_with_the_same_bits(
+    workspaces: Callable[[str], Workspace],
+) -> None:
+    options = ("--categories=cats",)
+    whole = start(workspaces("whole"), *options)
+    until(lambda: run_state(whole) == "done", 120)
+    place = workspaces("stopped")
+    store = start(place, *options)
+    until(lambda: store.value("SELECT count(*) FROM progress") > 3)
+    assert "has stopped" in htrans(place, "engine", "stop").stdout
+    assert not engine_processes(place)
+    assert run_state(store) == "running"
+    assert store.value("SELECT count(*) FROM trials WHERE state = 'running'") == 0
+    assert store.value("SELECT sum(crashes) FROM trials") == 0
+    assert list(place.run(1).glob("*.resume"))
+    assert "the engine runs" in htrans(place, "engine", "start").stdout
+    until(lambda: run_state(store) == "done", 120)
+    assert models(store) == models(whole)
+
+
+def test_of_two_supervisors_started_at_once_one_stays(
+    workspaces: Callable[[str], Workspace],
+) -> None:
+    place = workspaces("two")
+    store = start(place)
+    until(lambda: bool(present_workers(store)))
+    second = subprocess.run(
+        [sys.executable, "-m", "core.engine.supervisor", str(place.root.absolute())],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 0
+    assert "another supervisor is at work" in second.stderr
+    supervisors = [p for p in engine_processes(place) if "core.engine.supervisor" in p.cmdline()]
+    assert len(supervisors) == 1
+    engine = engine_of(store)
+    assert engine is not None
+    assert engine.pid == supervisors[0].pid
+
+
+def test_late_writes_of_a_worker_frozen_past_its_lease_touch_nothing(
+    workspaces: Callable[[str], Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--categories=animals", "--class-weights=1", "--epochs=9", "--patience=9")
+    whole = start(workspaces("whole"), *options)
+    until(lambda: run_state(whole) == "done", 120)
+    monkeypatch.setenv("HTRANS_LEASE", "3")
+    place = workspaces("frozen")
+    store = start(place, *options)
+
+    def at_work() -> list[Worker]:
+        return [worker for worker in present_workers(store) if worker.trial_id]
+
+    until(lambda: bool(at_work()) and store.value("SELECT count(*) FROM progress") > 1)
+    frozen = at_work()[0]
+    row = store.row("SELECT * FROM trials WHERE state = 'running'")
+    assert row is not None
+    old = Claim(row["id"], row["run_category_id"], 1, 1, 1.0, frozen.id, row["claim"])
+    os.kill(frozen.pid, signal.SIGSTOP)
+    until(lambda: any(worker.id != frozen.id for worker in at_work()))
+    with pytest.raises(LostClaimError):
+        record_progress(
+            store, old, epoch=1, batch=1, batches=1, loss=0.0, documents_per_second=1.0, seconds=1
+        )
+    os.kill(frozen.pid, signal.SIGCONT)
+    until(lambda: not psutil.pid_exists(frozen.pid))
+    until(lambda: run_state(store) == "done", 120)
+    assert store.value("SELECT claim FROM trials") > old.number
+    assert models(store) == models(whole)
+    assert "silent for" in str(store.value("SELECT message FROM events ORDER BY id LIMIT 1"))
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_ends_with_the_same_bits(
+    workspaces: Callable[[str], Workspace],
+) -> None:
+    options = ("--categories=animals", "--class-weights=1")
+    whole = start(workspaces("whole"), *options)
+    until(lambda: run_state(whole) == "done", 120)
+    place = workspaces("damaged")
+    store = start(place, *options)
+    until(lambda: store.value("SELECT count(*) FROM epochs") >= 2)
+    htrans(place, "engine", "stop")
+    newest = max(place.run(1).glob("*.resume"))
+    newest.write_bytes(newest.read_bytes()[:-100])
+    htrans(place, "engine", "start")
+    until(lambda: run_state(store) == "done", 120)
+    assert models(store) == models(whole)
+    message = store.value("SELECT message FROM events WHERE kind = 'corrupt'")
+    assert newest.name in message
