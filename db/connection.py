@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,11 @@ class StoreError(HTransError):
     """The database cannot be opened, read or written."""
 
 
+def may_write(path: Path) -> bool:
+    """Whether the database and the folder that holds its write-ahead log may be written."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
 class Store:
     """A connection to `htrans.db`. One for each thread and process; open it after a fork."""
 
@@ -41,7 +47,7 @@ class Store:
         self.path = path
         with _clear_errors(path):
             self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
+                _uri(path, read_only=read_only),
                 uri=True,
                 timeout=BUSY_TIMEOUT,
                 isolation_level=None,
@@ -131,6 +137,15 @@ class Store:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def _uri(path: Path, *, read_only: bool) -> str:
+    if not read_only:
+        return f"{path.absolute().as_uri()}?mode=rwc"
+    log = path.with_name(f"{path.name}-wal")
+    # Without a log there is nothing to share, and where nobody can write none can come to be.
+    alone = not may_write(path) and not log.exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
 
 
 @contextmanager

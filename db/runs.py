@@ -257,6 +257,11 @@ def record_measures(
     store: Store, trial_id: int, split: str, counts: tuple[int, int, int], f1: float
 ) -> None:
     """Keep the counts (tp, fp, fn) and F1 of a trial's model on a split, for the tree to show."""
+    known = store.row(
+        "SELECT tp, fp, fn FROM measures WHERE trial_id = ? AND split = ?", (trial_id, split)
+    )
+    if known is not None and tuple(known) == counts:
+        return
     with store.write():
         store.execute(
             "INSERT OR REPLACE INTO measures (trial_id, split, tp, fp, fn, f1) "

@@ -19,7 +19,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from core.errors import HTransError
-from db.connection import Store
+from db.connection import Store, may_write
 from htrans_tui.snapshot import Snapshot, take_snapshot
 
 INTERVAL = 0.33
@@ -81,7 +81,8 @@ class Poller:
         while not self._ended.is_set():
             try:
                 if store is None:
-                    store = Store(self._database)
+                    writable = not self._database.exists() or may_write(self._database)
+                    store = Store(self._database, read_only=not writable)
                 wanted = self._run_id, self._category_id
                 key = (store.data_version(), *wanted)
                 if key != seen or age >= LONGEST_WITHOUT:

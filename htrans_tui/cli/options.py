@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from core.workspace import Workspace
-from db.connection import Store
+from db.connection import Store, may_write
 
 DEFAULT_WORKSPACE = Path("htrans-workspace")
 
@@ -51,7 +51,11 @@ def workspace_at(path: Path | None) -> Workspace:
 
 
 def open_store(workspace: Workspace, *, create: bool = False) -> Store:
-    """The database of a workspace; `create` makes both where there are none."""
+    """The database of a workspace; `create` makes both where there are none.
+
+    One that may not be written is opened for reading only.
+    """
     if create:
         workspace.create()
-    return Store(workspace.database, create=create)
+    path = workspace.database
+    return Store(path, create=create, read_only=path.exists() and not may_write(path))

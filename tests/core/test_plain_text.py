@@ -23,6 +23,7 @@ def test_letters_of_every_script_stay(text: str) -> None:
     [
         ("\x1b[2J\x1b]0;title\x07", "␛[2J␛]0;title␇"),
         ("a\nb\r\nc\td", "a b  c d"),
+        ("low tide\x1b", "low tide␛"),
         ("\x00\x08\x7f", "␀␈␡"),
         ("\x9b31m", "\\u009b31m"),
         ("user\u202etxt.exe\u2069", "user\\u202etxt.exe\\u2069"),

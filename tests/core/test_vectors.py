@@ -113,7 +113,7 @@ def test_truncated_gzip_file_is_named(tmp_path: Path) -> None:
 
 
 def test_plain_file_with_a_gzip_name_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not a whole gzip file"):
+    with pytest.raises(InputError, match=r"line 1: not a whole gzip file"):
         pairs(written(tmp_path, GLOVE, "glove.txt.gz"))
 
 

@@ -86,6 +86,14 @@ def test_pairs_without_header_state_their_own_top_level(tmp_path: Path, between:
     ]
 
 
+def test_pair_with_a_category_called_id_is_no_header(tmp_path: Path) -> None:
+    assert shape(edges.read(written(tmp_path, "papers\tid\nid\tpassport\n"))) == [
+        ("papers", None, "papers"),
+        ("id", "papers", "id"),
+        ("passport", "id", "passport"),
+    ]
+
+
 def test_pair_with_empty_parent_is_a_top_level_category(tmp_path: Path) -> None:
     assert shape(edges.read(written(tmp_path, "\tsea\nsea\tfish\n"))) == [
         ("sea", None, "sea"),
