@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -119,7 +120,7 @@ class TokenWriter:
 
     def add(self, tokens: Iterable[str]) -> None:
         """Append the tokens of the next document, at most `max_words` of them."""
-        ids = [self.vocabulary.add(token) for token in tokens][: self._max_words]
+        ids = [self.vocabulary.add(token) for token in islice(tokens, self._max_words)]
         array = np.asarray(ids or [UNKNOWN], dtype=np.int32)
         self._file.write(array.tobytes())
         self._offsets.append(self._offsets[-1] + len(array))
@@ -156,7 +157,8 @@ class TokenArrays:
             tokens = np.memmap(folder / "tokens.bin", dtype=np.int32, mode="r")
         except (OSError, ValueError, EOFError) as error:
             raise CorruptFileError(f"{folder}: no readable token arrays ({error})") from error
-        if offsets.ndim != 1 or not len(offsets) or len(tokens) != offsets[-1]:
+        fits = offsets.ndim == 1 and len(offsets) > 0 and len(tokens) == offsets[-1]
+        if not fits or (np.diff(offsets) < 1).any():
             raise CorruptFileError(f"{folder}: tokens.bin and offsets.npy do not belong together")
         return cls(tokens, offsets)
 

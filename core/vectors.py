@@ -55,12 +55,15 @@ def read_glove(path: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
                     line=number,
                 )
         word, values = " ".join(fields[:-dimensions]), fields[-dimensions:]
-        if not word or len(fields) <= dimensions:
+        if len(fields) <= dimensions:
             raise InputError(
                 f"{len(fields) - 1} numbers, but line 1 has {dimensions}", source=path, line=number
             )
+        if not word:
+            raise InputError("numbers without a word before them", source=path, line=number)
         try:
-            vector = np.array(values, dtype=np.float32)
+            with np.errstate(over="ignore"):
+                vector = np.array(values, dtype=np.float32)
         except ValueError as error:
             raise InputError(f"not a number in it: {error}", source=path, line=number) from error
         if not np.isfinite(vector).all():
