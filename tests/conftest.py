@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.engine.doctor import engine_at_work
 from core.workspace import Workspace
 from db.connection import Store
 from tests.command_line import TRAIN_QUICKLY, htrans
@@ -65,3 +68,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     result = htrans(place, "train", "small", "--name", "small", *TRAIN_QUICKLY, "--wait")
     assert result.returncode == 0, result.stderr
     return Trained(place, folder)
+
+
+@pytest.fixture
+def own_copy(trained: Trained, tmp_path: Path) -> Workspace:
+    """A copy of the trained workspace, with no process at work, that a test may damage."""
+    store = Store(trained.workspace.database)
+    deadline = time.monotonic() + 60
+    while engine_at_work(store):
+        assert time.monotonic() < deadline, "the engine of the trained workspace does not end"
+        time.sleep(0.1)
+    store.close()
+    shutil.copytree(trained.workspace.root, tmp_path / "copy")
+    return Workspace(tmp_path / "copy")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from core.plain_text import printable
+
+PLAIN_INTERVAL = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 
 class Step(Protocol):
@@ -43,14 +47,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str
 
 
 def _plain_steps(title: str, unit: str) -> Step:
-    said = 0
+    last = time.monotonic()
 
     def step(done: int, total: int | None = None) -> None:
-        nonlocal said
-        every = max(total // 10, 1) if total else 5_000
-        if done // every > said // every:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_INTERVAL:
+            last = time.monotonic()
             say(f"{title}: {done:,}{f' of {total:,}' if total else ''} {unit}")
-        said = done
 
     return step
 

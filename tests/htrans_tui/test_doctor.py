@@ -1,0 +1,173 @@
+"""`doctor` and `backup` as a user runs them, also while a run trains."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.workspace import Workspace
+from tests.command_line import htrans, htrans_json
+
+SLOWLY = (
+    "--class-weights=1,3",
+    "--epochs=30",
+    "--patience=30",
+    "--hidden-units=24",
+    "--dimensions=16",
+    "--batch-size=8",
+    "--learning-rate=0.01",
+    "--device=cpu",
+    "--workers=1",
+    "--categories=animals,food",
+    "--system=gru-att",
+)
+"""Options with which a run is still at work when the next command looks at it."""
+
+
+def wait_until(happens: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.2)
+
+
+def an_orphan(place: Workspace) -> Path:
+    """A model that no trial has, an hour old."""
+    path = place.run(1) / "c1-a1-w9.k000001.safetensors"
+    path.write_bytes(b"orphan")
+    os.utime(path, (time.time() - 3600,) * 2)
+    return path
+
+
+def test_doctor_finds_nothing_wrong_and_says_what_it_runs_on(own_copy: Workspace) -> None:
+    result = htrans(own_copy, "doctor")
+    assert result.returncode == 0, result.stdout
+    first, second, *_, last = result.stdout.splitlines()
+    for name in ("htrans-tui", "Python", "torch", "textual", "sqlite-utils", "SQLite"):
+        assert f"{name} " in first
+    assert "CPU core" in second
+    assert "CUDA device" in second
+    assert last == "nothing is wrong"
+
+
+def test_doctor_json_names_each_problem_and_exit_code_tells(own_copy: Workspace) -> None:
+    orphan = an_orphan(own_copy)
+    result = htrans(own_copy, "doctor", "--json")
+    assert result.returncode == 1
+    said = json.loads(result.stdout)
+    assert set(said) == {
+        *("versions", "cpu_cores", "cuda_devices", "workspace"),
+        *("problems", "notes", "mended"),
+    }
+    assert said["problems"] == [
+        {
+            "kind": "orphan",
+            "subject": str(orphan.relative_to(own_copy.root)),
+            "problem": "a model of no trial",
+            "remedy": "remove it with: htrans-tui doctor --fix",
+            "fixable": True,
+            "is_note": False,
+        }
+    ]
+
+
+def test_doctor_fix_says_what_it_mended_and_a_second_run_is_clean(own_copy: Workspace) -> None:
+    orphan = an_orphan(own_copy)
+    found = htrans(own_copy, "doctor")
+    assert found.returncode == 1
+    assert f"problem: orphan artifacts/run-0001/{orphan.name}: a model of no trial" in found.stdout
+    assert found.stdout.splitlines()[-1] == "1 problem left"
+    assert orphan.exists()
+    mended = htrans(own_copy, "doctor", "--fix")
+    assert mended.returncode == 0, mended.stdout
+    assert f"mended: orphan artifacts/run-0001/{orphan.name}" in mended.stdout
+    assert not orphan.exists()
+    assert htrans(own_copy, "doctor").returncode == 0
+    assert "labels" in htrans_json(own_copy, "classify", "small", "fur and paw")
+
+
+def test_doctor_fix_leaves_a_lost_model_as_a_problem(own_copy: Workspace) -> None:
+    model = next(own_copy.run(1).glob("c1-*.safetensors"))
+    model.unlink()
+    result = htrans(own_copy, "doctor", "--fix")
+    assert result.returncode == 1
+    assert f"{model.name}: the file is missing; restore a backup, or:" in result.stdout
+
+
+def test_doctor_without_a_workspace_speaks_of_the_machine_only(tmp_path: Path) -> None:
+    nowhere = Workspace(tmp_path / "nowhere")
+    result = htrans(nowhere, "doctor", "--fix")
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert len(lines) == 3
+    assert lines[2] == f"{nowhere.root} is no workspace yet: nothing else to examine"
+    assert not nowhere.root.exists()
+    assert htrans_json(nowhere, "doctor")["workspace"] is None
+
+
+def test_backup_reports_a_missing_file_in_one_line(own_copy: Workspace, tmp_path: Path) -> None:
+    model = next(own_copy.run(1).glob("c1-*.safetensors"))
+    model.unlink()
+    result = htrans(own_copy, "backup", str(tmp_path / "b.tar"))
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"error: {tmp_path / 'b.tar'} was written, but files that the database refers to are "
+        f"missing: 1, first artifacts/run-0001/{model.name}; see: htrans-tui doctor"
+    )
+    assert (tmp_path / "b.tar").exists()
+
+
+def test_backup_of_no_workspace_is_an_error_of_one_line(tmp_path: Path) -> None:
+    result = htrans(Workspace(tmp_path / "nowhere"), "backup", str(tmp_path / "b.tar"))
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"error: {tmp_path / 'nowhere'} is no workspace yet; import a corpus into it, or name "
+        "another folder with --workspace"
+    ]
+    assert not (tmp_path / "b.tar").exists()
+
+
+@pytest.fixture
+def in_training(own_copy: Workspace) -> Workspace:
+    """The trained workspace with a second run at work, which has written a checkpoint."""
+    started = htrans(own_copy, "train", "small", "--name", "second", *SLOWLY)
+    assert started.returncode == 0, started.stderr
+    wait_until(lambda: any(own_copy.run(2).glob("*.resume")))
+    return own_copy
+
+
+def test_a_backup_taken_during_training_goes_on_elsewhere(
+    in_training: Workspace, tmp_path: Path
+) -> None:
+    archive = tmp_path / "b.tar"
+    try:
+        orphan = an_orphan(in_training)
+        at_work = htrans(in_training, "doctor", "--fix")
+        taken = htrans(in_training, "backup", str(archive))
+        still = htrans_json(in_training, "engine", "status")
+    finally:
+        htrans(in_training, "engine", "stop")
+    assert taken.returncode == 0, taken.stderr
+    assert still["running"], "the run ended before the backup was taken"
+    assert at_work.returncode == 1, at_work.stdout
+    assert "first stop the engine (htrans-tui engine stop)" in at_work.stdout
+    assert at_work.stdout.splitlines()[-1] == "1 problem left"
+    assert orphan.exists()
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    unpacked = Workspace(tmp_path / "htrans-workspace")
+    examined = htrans(unpacked, "doctor")
+    assert examined.returncode == 0, examined.stdout
+    assert list(unpacked.run(2).glob("*.resume"))
+    assert "labels" in htrans_json(unpacked, "classify", "small", "fur and paw")
+    assert htrans_json(unpacked, "status", "second")["run"]["state"] == "running"
+    assert htrans(unpacked, "engine", "start", "--device=cpu").returncode == 0
+    wait_until(lambda: htrans_json(unpacked, "status", "second")["run"]["state"] == "done", 150)
+    wait_until(lambda: not htrans_json(unpacked, "engine", "status")["running"])
+    assert htrans(unpacked, "doctor").returncode == 0
