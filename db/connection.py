@@ -123,6 +123,9 @@ class Store:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Read several queries from one state of the database, without blocking writers."""
+        if self._connection.in_transaction:
+            yield
+            return
         with _clear_errors(self.path):
             self._connection.execute("BEGIN")
             try:

@@ -175,10 +175,12 @@ def create_runs(database: Database) -> None:
             source_trial_id INTEGER REFERENCES trials (id),
             model TEXT,
             sha256 TEXT,
+            embeddings TEXT,
             UNIQUE (run_category_id, attempt, class_weight)
         ) STRICT;;
         CREATE INDEX trials_state ON trials (state);;
         CREATE INDEX trials_owner ON trials (owner);;
+        CREATE INDEX trials_embeddings ON trials (embeddings);;
         CREATE TABLE epochs (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,

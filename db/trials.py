@@ -244,10 +244,41 @@ def record_epoch(
         )
 
 
-def finish_trial(store: Store, claim: Claim, model: str, sha256: str) -> None:
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model on disk: its path in the workspace, its SHA-256, its embedding table's name."""
+
+    path: str
+    sha256: str
+    embeddings: str
+
+
+def finish_trial(store: Store, claim: Claim, model: ModelFile) -> None:
     """Mark a trial done and record its model file, inside a transaction."""
     _update_mine(
-        store, claim, "state = 'done', owner = NULL, model = ?, sha256 = ?", (model, sha256)
+        store,
+        claim,
+        "state = 'done', owner = NULL, model = ?, sha256 = ?, embeddings = ?",
+        (model.path, model.sha256, model.embeddings),
+    )
+
+
+def is_table_needed(store: Store, embeddings: str) -> bool:
+    """Whether a model that is kept, or may yet be, has this embedding table."""
+    return (
+        store.row(
+            """
+            SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
+            WHERE t.embeddings = ? AND (
+                t.id = rc.kept_trial_id
+                OR t.id IN (SELECT kept_trial_id FROM attempts WHERE run_category_id = rc.id)
+                OR (t.attempt = rc.attempt
+                    AND rc.state NOT IN ('done', 'failed', 'cancelled'))
+            ) LIMIT 1
+            """,
+            (embeddings,),
+        )
+        is not None
     )
 
 

@@ -58,18 +58,23 @@ class Snapshot:
 
 
 def take_snapshot(store: Store, run_id: int | None, category_id: int | None) -> Snapshot:
-    """Read what is to be shown of the runs, of one run, and of one of its categories."""
-    if run_id is None:
-        return Snapshot(runs=tuple(all_runs(store)))
-    status = status_of(store, run_id)
-    chosen = next((c for c in status.categories if c.id == category_id), None)
-    return Snapshot(
-        runs=tuple(all_runs(store)),
-        status=status,
-        details=None if chosen is None else _details(store, chosen),
-        events=tuple(events_of(store, run_id)),
-        sparks=_sparks(store, run_id),
-    )
+    """Read what is to be shown of the runs, of one run, and of one of its categories.
+
+    All of it is of one moment.
+    """
+    with store.snapshot():
+        runs = tuple(all_runs(store))
+        if run_id is None:
+            return Snapshot(runs=runs)
+        status = status_of(store, run_id)
+        chosen = next((c for c in status.categories if c.id == category_id), None)
+        return Snapshot(
+            runs=runs,
+            status=status,
+            details=None if chosen is None else _details(store, chosen),
+            events=tuple(events_of(store, run_id)),
+            sparks=_sparks(store, run_id),
+        )
 
 
 def _details(store: Store, category: CategoryStatus) -> Details:

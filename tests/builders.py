@@ -32,7 +32,16 @@ from db.runs import (
     run_category,
     run_with_id,
 )
-from db.trials import Claim, Epoch, Trial, claim_trial, record_epoch, record_source, trials_of
+from db.trials import (
+    Claim,
+    Epoch,
+    ModelFile,
+    Trial,
+    claim_trial,
+    record_epoch,
+    record_source,
+    trials_of,
+)
 from db.workers import add_worker
 from tests.small_corpus import write_corpus
 
@@ -150,6 +159,11 @@ def an_epoch(number: int, f1: float = 0.5) -> Epoch:
     return Epoch(number, 1.0 / number, 2.0 / number, 0.25, 0.75, f1, 3.0)
 
 
+def a_model(path: str = "m", sha256: str = "abc", embeddings: str = "table") -> ModelFile:
+    """A model file as a row names it; there is no file behind it."""
+    return ModelFile(path, sha256, embeddings)
+
+
 def finish_with(store: Store, claim: Claim, f1: float) -> bool:
     """Finish a trial whose kept epoch has this validation F1; True if its category is done.
 
@@ -162,7 +176,7 @@ def finish_with(store: Store, claim: Claim, f1: float) -> bool:
         if source is not None:
             record_source(store, claim, source)
     record_epoch(store, claim, an_epoch(1, f1), is_kept=True, seconds=1.0)
-    return scheduling.finish(store, claim, f"artifacts/{claim.trial_id}.safetensors", "abc")
+    return scheduling.finish(store, claim, a_model(f"artifacts/{claim.trial_id}.safetensors"))
 
 
 def finish_all(store: Store, worker_id: int) -> None:

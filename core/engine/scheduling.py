@@ -7,6 +7,8 @@ its children ready.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from core.search import TrialScore, best_trial
 from core.systems import system_named
 from db.connection import Store
@@ -14,10 +16,12 @@ from db.events import add_event
 from db.runs import end_run
 from db.trials import (
     Claim,
+    ModelFile,
     Trial,
     crash_trial,
     fail_trial,
     finish_trial,
+    is_table_needed,
     may_go_on,
     release_trial,
     trials_of,
@@ -30,11 +34,35 @@ MOST_CRASHES = 3
 _FINAL = ("done", "failed", "cancelled")
 
 
-def finish(store: Store, claim: Claim, model: str, sha256: str) -> bool:
-    """Record a finished trial; True if its category is done with it."""
+def finish(
+    store: Store, claim: Claim, model: ModelFile, put_table: Callable[[], None] = lambda: None
+) -> bool:
+    """Record a finished trial; True if its category is done with it.
+
+    `put_table` writes the model's embedding table if it is not there. It is called inside the
+    transaction, since `remove_unused_tables` removes tables inside one: from then on it is needed.
+    """
     with store.write(durable=True):
-        finish_trial(store, claim, model, sha256)
+        finish_trial(store, claim, model)
+        put_table()
         return settle(store, claim.run_category_id) == "done"
+
+
+def remove_unused_tables(
+    store: Store, run_category_id: int, attempt: int, remove: Callable[[str], None]
+) -> None:
+    """Call `remove` with each embedding table of an attempt that no model needs any more.
+
+    Equal tables of other attempts and runs have the same name, so all are asked.
+    """
+    with store.write(durable=True):
+        for row in store.rows(
+            "SELECT DISTINCT embeddings FROM trials WHERE run_category_id = ? AND attempt = ? "
+            "AND embeddings IS NOT NULL",
+            (run_category_id, attempt),
+        ):
+            if not is_table_needed(store, row["embeddings"]):
+                remove(row["embeddings"])
 
 
 def fail(store: Store, claim: Claim, reason: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
@@ -13,11 +12,17 @@ from core.engine.reporter import LocalReporter
 from core.engine.retraining import attempt_settings
 from core.engine.run_data import RunData
 from core.engine.run_files import checkpoints_of, model_path
-from core.engine.scheduling import fail, finish, release
+from core.engine.scheduling import fail, finish, release, remove_unused_tables
 from core.errors import CorruptFileError, TrainingError
 from core.files import sha256
 from core.initialisation import from_current, from_parent, from_scratch, parameter_groups
-from core.model_files import EMBEDDINGS, ModelInfo, load_model, save_embeddings, save_model
+from core.model_files import (
+    EMBEDDINGS,
+    ModelInfo,
+    embeddings_name,
+    save_embeddings,
+    save_model,
+)
 from core.models.gru_att import GruAtt
 from core.scoring import ScoringAbandonedError
 from core.settings import TrainingSettings
@@ -28,11 +33,11 @@ from db.runs import Attempt, RunCategory, attempts_of, run_category
 from db.trials import (
     Claim,
     LostClaimError,
+    ModelFile,
     holds,
     record_source,
     rewind_progress,
     trial_with_id,
-    trials_of,
 )
 from db.workers import set_worker_state
 
@@ -88,9 +93,25 @@ def work_on(
         release(store, claim)
         _log.info("%s: interrupted, checkpoint written", label)
         return
-    path = _keep(data, trainer, category, claim, embeddings)
-    relative = str(path.relative_to(data.workspace.root))
-    category_done = finish(store, claim, relative, sha256(path))
+    kept = trainer.kept
+    assert kept is not None
+    table = embeddings or embeddings_name(kept.state[EMBEDDINGS])
+    info = ModelInfo(
+        category.key,
+        claim.class_weight,
+        table,
+        data.settings.hidden_units,
+        data.settings.dropout,
+    )
+    path = model_path(data.folder, claim)
+    save_model(path, kept.state, info)
+    model = ModelFile(str(path.relative_to(data.workspace.root)), sha256(path), table)
+
+    def put_table() -> None:
+        if embeddings is None:
+            save_embeddings(data.workspace.embeddings, kept.state[EMBEDDINGS])
+
+    category_done = finish(store, claim, model, put_table)
     checkpoints.remove()
     _log.info("%s: done", label)
     if category_done:
@@ -140,28 +161,6 @@ def _tell_of_corruption(store: Store, claim: Claim, error: CorruptFileError) -> 
         add_event(store, "corrupt", message, claim.run_id, claim.run_category_id)
 
 
-def _keep(
-    data: RunData,
-    trainer: Trainer,
-    category: RunCategory,
-    claim: Claim,
-    embeddings: str | None,
-) -> Path:
-    kept = trainer.kept
-    assert kept is not None
-    table = embeddings or save_embeddings(data.workspace.embeddings, kept.state[EMBEDDINGS])
-    info = ModelInfo(
-        category.key,
-        claim.class_weight,
-        table,
-        data.settings.hidden_units,
-        data.settings.dropout,
-    )
-    path = model_path(data.folder, claim)
-    save_model(path, kept.state, info)
-    return path
-
-
 def _after_category(
     store: Store,
     data: RunData,
@@ -171,22 +170,15 @@ def _after_category(
 ) -> None:
     """Remove what the search has left behind, and score the test documents."""
     category = run_category(store, claim.run_category_id)
-    trials = trials_of(store, category.id, category.attempt)
-    models = {trial.id: trial.model for trial in trials if trial.model is not None}
-    if category.kept_trial_id in models:
-        _remove_unused_embeddings(data, models, category.kept_trial_id)
+    tables = data.workspace.embeddings
+    remove_unused_tables(
+        store,
+        category.id,
+        claim.attempt,
+        lambda name: (tables / f"{name}.safetensors").unlink(missing_ok=True),
+    )
     set_worker_state(store, claim.owner, "scoring")
     try:
         score_category(store, data, category, "test", device, stopping)
     except ScoringAbandonedError:
         _log.info("%s: scoring of the test documents left for later", category.key)
-
-
-def _remove_unused_embeddings(data: RunData, models: dict[int, str], kept_trial_id: int) -> None:
-    """Embedding tables of class weights that were not chosen: large, and used by nobody."""
-    names = {
-        trial: load_model(data.workspace.root / model)[1].embeddings
-        for trial, model in models.items()
-    }
-    for name in set(names.values()) - {names[kept_trial_id]}:
-        (data.workspace.embeddings / f"{name}.safetensors").unlink(missing_ok=True)

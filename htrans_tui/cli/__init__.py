@@ -6,6 +6,7 @@ functions of `core.engine` when they run.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -75,6 +76,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if _debugging():
+            traceback.print_exc()
+        _fail(_explain(error))
     except KeyboardInterrupt:
         _fail("interrupted")
     except Exception as error:
@@ -85,6 +90,13 @@ def main() -> None:
 
 def _debugging() -> bool:
     return os.environ.get("HTRANS_DEBUG") == "1"
+
+
+def _explain(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{place}the disk is full; free some space and try again"
+    return f"{place}{error.strerror or error}"
 
 
 def _fail(message: str) -> None:

@@ -27,6 +27,7 @@ from db.trials import (
 )
 from db.workers import present_workers
 from tests.builders import (
+    a_model,
     an_epoch,
     category_of,
     category_states,
@@ -244,10 +245,10 @@ WRITES: dict[str, Write] = {
     "record_epoch_not_kept": lambda store, claim: record_epoch(
         store, claim, an_epoch(1), is_kept=False, seconds=1.0
     ),
-    "finish_trial": in_transaction(lambda store, claim: finish_trial(store, claim, "m", "abc")),
+    "finish_trial": in_transaction(lambda store, claim: finish_trial(store, claim, a_model())),
     "fail_trial": in_transaction(lambda store, claim: fail_trial(store, claim, "diverged")),
     "release_trial": in_transaction(lambda store, claim: release_trial(store, claim, "ready")),
-    "scheduling.finish": lambda store, claim: scheduling.finish(store, claim, "m", "abc"),
+    "scheduling.finish": lambda store, claim: scheduling.finish(store, claim, a_model()),
     "scheduling.fail": lambda store, claim: scheduling.fail(store, claim, "diverged"),
     "scheduling.release": scheduling.release,
 }

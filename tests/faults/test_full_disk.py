@@ -55,25 +55,27 @@ def import_(workspace: Workspace, source: Path) -> str:
     )
 
 
-def assert_nothing_is_left(workspace: Workspace) -> None:
+def assert_no_corpus_and_no_file(workspace: Workspace) -> None:
     assert htrans_json(workspace, "corpora") == []
-    store = Store(workspace.database)
-    left = {
-        table: store.value(f"SELECT count(*) FROM {table}")
-        for table in ("corpora", "categories", "documents", "document_categories")
-    }
-    store.close()
-    assert set(left.values()) == {0}, left
     corpora = workspace.corpus(1).parent
     assert not corpora.exists() or names(corpora) == []
 
 
-def test_import_onto_a_disk_too_full_for_its_rows_says_so_and_leaves_nothing(
+def rows_of_corpora(workspace: Workspace) -> dict[str, int]:
+    store = Store(workspace.database)
+    tables = ("corpora", "categories", "documents", "document_categories")
+    rows = {table: int(store.value(f"SELECT count(*) FROM {table}")) for table in tables}
+    store.close()
+    return rows
+
+
+def test_import_onto_a_disk_too_full_for_its_rows_says_so_and_leaves_no_corpus_and_no_file(
     disk: Disk, long_corpus: Path
 ) -> None:
+    """Its rows may stay, unseen, until the next import: deleting needs space in the log too."""
     workspace = Workspace(disk.root / "workspace")
     assert "the disk is full" in import_(workspace, long_corpus)
-    assert_nothing_is_left(workspace)
+    assert_no_corpus_and_no_file(workspace)
 
 
 def test_import_onto_a_disk_too_full_for_its_arrays_says_so_and_leaves_nothing(
@@ -82,8 +84,9 @@ def test_import_onto_a_disk_too_full_for_its_arrays_says_so_and_leaves_nothing(
     workspace = Workspace(tmp_path / "workspace")
     with mounted(workspace.corpus(1).parent, 2):
         message = import_(workspace, long_corpus)
+        assert_no_corpus_and_no_file(workspace)
+        assert set(rows_of_corpora(workspace).values()) == {0}
         assert "disk is full" in message or "No space left on device" in message
-        assert_nothing_is_left(workspace)
 
 
 def test_import_into_a_workspace_that_cannot_be_made_says_so(disk: Disk, long_corpus: Path) -> None:
@@ -105,6 +108,12 @@ def test_import_works_once_there_is_space_again(tmp_path: Path, long_corpus: Pat
         assert result.returncode == 0, result.stderr
         assert [corpus["documents"] for corpus in htrans_json(workspace, "corpora")] == [DOCUMENTS]
         assert names(workspace.corpus(2).parent) == [workspace.corpus(2).name]
+        assert rows_of_corpora(workspace) == {
+            "corpora": 1,
+            "categories": 2,
+            "documents": DOCUMENTS,
+            "document_categories": 2 * DOCUMENTS,
+        }
 
 
 def a_checkpoint(epoch: int) -> dict[str, object]:

@@ -14,11 +14,12 @@ from core.engine.scheduling import (
     finish,
     has_work,
     release,
+    remove_unused_tables,
 )
 from db.connection import Store
 from db.events import events_of
 from db.runs import Run, run_with_id
-from db.trials import Claim, claim_trial, trial_with_id
+from db.trials import Claim, claim_trial, record_epoch, trial_with_id
 from db.workers import (
     configure_engine,
     engine_of,
@@ -27,6 +28,8 @@ from db.workers import (
     set_worker_state,
 )
 from tests.builders import (
+    a_model,
+    an_epoch,
     category_of,
     category_states,
     category_trials,
@@ -90,7 +93,7 @@ def test_category_goes_on_until_its_last_trial_ends(store: Store, run: Run, work
 
 def test_finished_trial_is_free_and_keeps_its_model(store: Store, run: Run, worker: int) -> None:
     claim = claim_next(store, worker)
-    finish(store, claim, "artifacts/m.safetensors", "cafe")
+    finish(store, claim, a_model("artifacts/m.safetensors", "cafe"))
     trial = trial_with_id(store, claim.trial_id)
     assert (trial.state, trial.model, trial.sha256) == ("done", "artifacts/m.safetensors", "cafe")
     owner = store.value("SELECT owner FROM trials WHERE id = ?", (claim.trial_id,))
@@ -434,3 +437,40 @@ def test_supervisor_stays_while_a_worker_scores(store: Store, worker: int) -> No
     assert end_supervisor_if_idle(store) is False
     set_worker_state(store, worker, "idle")
     assert end_supervisor_if_idle(store) is True
+
+
+def test_embedding_tables_are_removed_once_no_model_needs_them(store: Store, worker: int) -> None:
+    corpus = record_corpus(store)
+    first = record_run(store, corpus, name="first", keys=["animals"], weights=(1.0,))
+    second = record_run(store, corpus, name="second", keys=["animals"], weights=(1.0, 3.0))
+    finish(store, claim_next(store, worker), a_model("a", embeddings="shared"))
+    removed: list[str] = []
+    claims = [claim_next(store, worker) for _ in range(2)]
+    for claim, table, f1 in zip(claims, ("shared", "better"), (0.2, 0.9), strict=True):
+        record_epoch(store, claim, an_epoch(1, f1), is_kept=True, seconds=1.0)
+        finish(store, claim, a_model("b", embeddings=table))
+        category = category_of(store, second, "animals")
+        remove_unused_tables(store, category.id, 1, removed.append)
+        assert removed == []
+    assert category_of(store, first, "animals").state == "done"
+    with store.write():
+        store.execute(
+            "UPDATE run_categories SET kept_trial_id = NULL WHERE run_id = ?", (first.id,)
+        )
+        store.execute("UPDATE attempts SET kept_trial_id = NULL WHERE kept_trial_id = 1")
+    remove_unused_tables(store, category.id, 1, removed.append)
+    assert removed == ["shared"]
+
+
+def test_the_table_is_put_in_place_inside_the_transaction_that_needs_it(
+    store: Store, run: Run, worker: int
+) -> None:
+    claim = claim_next(store, worker)
+    before = contents(store)
+
+    def full_disk() -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        finish(store, claim, a_model(), full_disk)
+    assert contents(store) == before

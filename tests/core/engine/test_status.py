@@ -24,6 +24,7 @@ from db.runs import Run, record_measures, run_categories, run_with_id
 from db.trials import Claim, record_epoch, record_progress
 from db.workers import set_worker_state, worker_heartbeat
 from tests.builders import (
+    a_model,
     an_epoch,
     category_of,
     claim_next,
@@ -199,7 +200,7 @@ def test_done_category_shows_its_kept_model(store: Store, run: Run, worker: int)
     record_epoch(store, second, an_epoch(2, 0.75), is_kept=True, seconds=1.0)
     record_epoch(store, second, an_epoch(3, 0.5), is_kept=False, seconds=1.0)
     progress(store, second, loss=9.0)
-    finish(store, second, "m", "abc")
+    finish(store, second, a_model())
     status = status_of(store, run.id)
     animals = of(status, "animals")
     assert (animals.state, animals.class_weight, animals.epoch) == ("done", 2.0, 2)

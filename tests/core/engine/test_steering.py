@@ -23,6 +23,7 @@ from db.connection import Store
 from db.runs import Run, RunCategory, run_category
 from db.trials import LostClaimError, claim_trial, holds, may_go_on
 from tests.builders import (
+    a_model,
     category_of,
     category_states,
     claim_next,
@@ -188,7 +189,7 @@ def test_worker_of_a_cancelled_run_has_lost_its_claim(store: Store, run: Run, wo
     assert not holds(store, claim)
     before = contents(store)
     with pytest.raises(LostClaimError):
-        finish(store, claim, "m", "abc")
+        finish(store, claim, a_model())
     with pytest.raises(LostClaimError):
         release(store, claim)
     assert contents(store) == before
@@ -326,7 +327,7 @@ def test_cancelled_category_takes_along_what_waits_for_it(
     assert sorted(keys(cancelled)) == ["animals", "cats", "dogs"]
     assert not holds(store, claim)
     with pytest.raises(LostClaimError):
-        finish(store, claim, "m", "s")
+        finish(store, claim, a_model())
     finish_all(store, worker)
     states = category_states(store, forest)
     assert (states["animals"], states["dogs"], states["bread"]) == ("cancelled",) * 2 + ("done",)
