@@ -307,6 +307,10 @@ class _Importer:
                 f"labels that are not in the taxonomy were dropped {times} times, of "
                 f"{len(report.dropped_labels)} kinds: {some}"
             )
+        if report.without_labels:
+            report.notes.append(
+                f"{report.without_labels:,} documents have no label: negatives of every category"
+            )
         if not report.test:
             report.notes.append("no test documents: test measures will be missing")
         writer.finish()

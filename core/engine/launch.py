@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.engine.processes import is_alive
 from core.errors import HTransError
 from core.workspace import Workspace
@@ -34,7 +35,7 @@ def ensure_supervisor(store: Store, workspace: Workspace) -> None:
     if running_supervisor(store) is not None:
         return
     if engine_of(store) is None:
-        configure_engine(store, "auto", None, 2)
+        configure_engine(store, "auto", None, DEFAULT_WORKERS_PER_DEVICE)
     workspace.create()
     with (workspace.logs / "supervisor.log").open("ab") as log:
         subprocess.Popen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from core.engine.devices import slots
+from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE, slots
 from core.engine.launch import ensure_supervisor, running_supervisor
 from core.engine.token_store import ensure_tokens, token_folder
 from core.errors import HTransError
@@ -31,7 +31,7 @@ class RunRequest:
     categories: tuple[str, ...] = ()
     device: str = "auto"
     workers: int | None = None
-    workers_per_device: int = 2
+    workers_per_device: int = DEFAULT_WORKERS_PER_DEVICE
 
 
 def start_run(store: Store, workspace: Workspace, request: RunRequest) -> tuple[Run, list[str]]:

@@ -93,11 +93,3 @@ class GruAtt(nn.Module):
     def reset_output(self) -> None:
         """Draw the output layer anew, as a child does with its parent's (section 3)."""
         self.output.reset_parameters()
-
-    def state_without_embeddings(self) -> dict[str, Tensor]:
-        """Copies of all parameters but the embedding table, on the CPU."""
-        return {
-            name: value.detach().cpu().clone()
-            for name, value in self.state_dict().items()
-            if not name.startswith("embeddings.")
-        }

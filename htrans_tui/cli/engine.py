@@ -7,6 +7,7 @@ import time
 
 import typer
 
+from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
 from htrans_tui.cli.options import (
     DeviceOption,
@@ -31,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def start(
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
-    workers_per_device: WorkersPerDeviceOption = 2,
+    workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Start the engine, if runs have work for it."""

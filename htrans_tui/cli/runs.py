@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
 from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, settings_changes, settings_for
 from core.workspace import Workspace
@@ -77,7 +78,7 @@ def train(
     seed: Annotated[int | None, _setting("seed")] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
-    workers_per_device: WorkersPerDeviceOption = 2,
+    workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run ends.")] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -22,9 +22,6 @@ from db.runs import Run, run_categories
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.classifier_process import Answer, ClassifierProcess, Failure, Ready
 from htrans_tui.widgets.sparkline import bar
-
-if TYPE_CHECKING:
-    from htrans_tui.app import HTransApp
 
 DEBOUNCE = 0.12
 """Seconds without a key after which typed text is classified."""
@@ -124,10 +121,6 @@ class ClassifyScreen(Screen[None]):
 
     def _say(self, message: str) -> None:
         self.query_one("#state", Static).update(message)
-
-    @property
-    def _app(self) -> HTransApp:
-        return cast("HTransApp", self.app)
 
 
 def _ready(without_model: int) -> str:
