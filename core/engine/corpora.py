@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from core.taxonomy import Edge, Taxonomy
 from core.taxonomy_readers import PATHS, paths, read_taxonomy
 from core.tokens import Tokenize, TokenWriter, tokenizer_for
 from core.workspace import Workspace
-from db.connection import Store
+from db.connection import Store, StoreError
 from db.corpora import (
     Corpus,
     add_categories,
@@ -103,7 +104,10 @@ def import_corpus(
         importer = _Importer(store, workspace, request, format_, taxonomy, report, corpus_id)
         importer.run(tokenize, progress)
     except BaseException:
-        _remove(store, workspace, corpus_id)
+        # On a full disk even deleting rows may fail; the next import removes them then, and until
+        # it does nobody sees them. What is raised is why the import failed.
+        with suppress(StoreError):
+            _remove(store, workspace, corpus_id)
         raise
     return corpus_named(store, request.name), report
 
@@ -116,8 +120,8 @@ def remove_abandoned_imports(store: Store, workspace: Workspace) -> None:
 
 
 def _remove(store: Store, workspace: Workspace, corpus_id: int) -> None:
-    delete_corpus(store, corpus_id)
     shutil.rmtree(workspace.corpus(corpus_id), ignore_errors=True)
+    delete_corpus(store, corpus_id)
 
 
 def _check(request: ImportRequest) -> None:
