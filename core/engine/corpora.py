@@ -313,7 +313,7 @@ class _Importer:
             )
         if report.without_labels:
             report.notes.append(
-                f"{report.without_labels:,} documents have no label: negatives of every category"
+                f"documents without a label: {report.without_labels:,}, negatives of every category"
             )
         if not report.test:
             report.notes.append("no test documents: test measures will be missing")

@@ -125,7 +125,7 @@ def test_report_counts_what_was_read(store: Store, workspace: Workspace, tmp_pat
     _, report = import_corpus(store, workspace, request_for(tmp_path, records), seen.append)
     assert (report.format, report.taxonomy) == ("jsonl", "edges")
     assert (report.read, report.train, report.test, report.without_labels) == (3, 2, 1, 1)
-    assert report.notes == []
+    assert report.notes == ["documents without a label: 1, negatives of every category"]
     assert seen == [3]
 
 
