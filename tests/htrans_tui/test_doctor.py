@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.workspace import Workspace
+from db.connection import Store
 from tests.command_line import htrans, htrans_json
 
 SLOWLY = (
@@ -133,12 +134,21 @@ def test_backup_of_no_workspace_is_an_error_of_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "b.tar").exists()
 
 
+def second_run(place: Workspace) -> Path:
+    """The folder of the run named `second`, whatever its number."""
+    store = Store(place.database)
+    try:
+        return place.run(store.value("SELECT id FROM runs WHERE name = 'second'"))
+    finally:
+        store.close()
+
+
 @pytest.fixture
 def in_training(own_copy: Workspace) -> Workspace:
     """The trained workspace with a second run at work, which has written a checkpoint."""
     started = htrans(own_copy, "train", "small", "--name", "second", *SLOWLY)
     assert started.returncode == 0, started.stderr
-    wait_until(lambda: any(own_copy.run(2).glob("*.resume")))
+    wait_until(lambda: any(second_run(own_copy).glob("*.resume")))
     return own_copy
 
 
@@ -164,7 +174,7 @@ def test_a_backup_taken_during_training_goes_on_elsewhere(
     unpacked = Workspace(tmp_path / "htrans-workspace")
     examined = htrans(unpacked, "doctor")
     assert examined.returncode == 0, examined.stdout
-    assert list(unpacked.run(2).glob("*.resume"))
+    assert list(second_run(unpacked).glob("*.resume"))
     assert "labels" in htrans_json(unpacked, "classify", "small", "fur and paw")
     assert htrans_json(unpacked, "status", "second")["run"]["state"] == "running"
     assert htrans(unpacked, "engine", "start", "--device=cpu").returncode == 0
