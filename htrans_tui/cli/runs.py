@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
+from core.engine.status import Status
 from core.errors import HTransError
 from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, settings_changes, settings_for
 from core.workspace import Workspace
@@ -149,7 +150,7 @@ def parse_weights(text: str) -> tuple[float, ...]:
 
 
 def wait_for(store: Store, workspace: Workspace, run_id: int) -> str:
-    """Wait until a run has ended; return the state that it ended in.
+    """Wait until a run has ended and its test documents are scored; return its state.
 
     Ctrl-C ends the waiting, not the run. Raises `HTransError` if the engine dies meanwhile.
     """
@@ -161,7 +162,7 @@ def wait_for(store: Store, workspace: Workspace, run_id: int) -> str:
     with progress("training", "trials") as step:
         while True:
             status = status_of(store, run_id)
-            if status.run.run.state in _ENDED:
+            if status.run.run.state in _ENDED and not _scoring(status):
                 return status.run.run.state
             step(
                 sum(category.trials_done for category in status.categories),
@@ -175,6 +176,15 @@ def wait_for(store: Store, workspace: Workspace, run_id: int) -> str:
                     "then go on with: htrans-tui engine start"
                 )
             time.sleep(WAIT_INTERVAL)
+
+
+def _scoring(status: Status) -> bool:
+    """Whether a worker still scores the test documents of what it has just trained."""
+    return any(
+        worker.state == "scoring"
+        or (worker.state == "training" and worker.run_id == status.run.run.id)
+        for worker in status.workers
+    )
 
 
 def runs(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:

@@ -193,6 +193,7 @@ def test_train_wait_json_prints_the_run_twice(trained: Trained) -> None:
     assert set(first) >= RUN_FIELDS
     assert (first["name"], first["state"], first["total"]) == ("again", "running", 2)
     assert (last["name"], last["state"], last["done"]) == ("again", "done", 2)
+    assert last["test_micro_f1"] is not None
 
 
 def test_pause_holds_a_run_and_resume_ends_it(trained: Trained) -> None:
