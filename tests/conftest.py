@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
@@ -79,5 +80,8 @@ def own_copy(trained: Trained, tmp_path: Path) -> Workspace:
         assert time.monotonic() < deadline, "the engine of the trained workspace does not end"
         time.sleep(0.1)
     store.close()
-    shutil.copytree(trained.workspace.root, tmp_path / "copy")
+    with trained.workspace.supervisor_lock.open("ab") as lock:
+        # A supervisor that has said goodbye still closes the database, which removes files.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.copytree(trained.workspace.root, tmp_path / "copy")
     return Workspace(tmp_path / "copy")
