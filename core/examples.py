@@ -17,6 +17,9 @@ Rows = npt.NDArray[np.int64]
 """Numbers of documents in their corpus."""
 
 
+_DOCUMENTS_AT_ONCE = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One batch on its device: tokens (batch, time), lengths (batch,), targets (batch,)."""
@@ -58,6 +61,19 @@ class Examples:
             torch.from_numpy(lengths).to(device),
             torch.from_numpy(self.targets[chosen].astype(np.float32)).to(device),
         )
+
+    def words(self) -> Rows:
+        """The distinct token ids of all these documents, ascending."""
+        lengths = self.tokens.lengths(self.rows, self.max_words)
+        found: Rows = np.zeros(0, dtype=np.int64)
+        for start in range(0, len(self.rows), _DOCUMENTS_AT_ONCE):
+            some = slice(start, start + _DOCUMENTS_AT_ONCE)
+            offsets = self.tokens.offsets[self.rows[some]]
+            positions = np.arange(lengths[some].max(initial=1))
+            inside = positions < lengths[some, None]
+            ids = self.tokens.tokens[(offsets[:, None] + positions)[inside]]
+            found = np.union1d(found, ids).astype(np.int64)
+        return found
 
     def by_length(self, batch_size: int) -> Iterator[Rows]:
         """Places of all examples, in batches of similar length: for scoring, not for training."""

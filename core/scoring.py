@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from core.examples import Examples
-from core.models.gru_att import GruAtt
+from core.passes import Pass
 
 SCORING_BATCH = 256
 
@@ -18,28 +18,18 @@ class ScoringAbandonedError(Exception):
     """Scoring was told to stop; nothing is kept of it."""
 
 
-@torch.inference_mode()
 def logits_of(
-    network: GruAtt,
-    examples: Examples,
-    device: torch.device,
-    stop: Callable[[], bool] = lambda: False,
+    runner: Pass, examples: Examples, stop: Callable[[], bool] = lambda: False
 ) -> npt.NDArray[np.float32]:
     """Logits (documents,) of a binary network, in the order of `examples`.
 
     `stop` is asked between batches; when it says so, `ScoringAbandonedError` is raised.
     """
-    was_training = network.training
-    network.eval()
     logits = np.empty(len(examples), dtype=np.float32)
-    try:
-        for chosen in examples.by_length(SCORING_BATCH):
-            if stop():
-                raise ScoringAbandonedError
-            batch = examples.batch(chosen, device)
-            logits[chosen] = network(batch.tokens, batch.lengths).logits.squeeze(1).cpu().numpy()
-    finally:
-        network.train(was_training)
+    for chosen in examples.by_length(SCORING_BATCH):
+        if stop():
+            raise ScoringAbandonedError
+        logits[chosen] = runner.scores(examples, chosen)
     return logits
 
 

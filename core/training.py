@@ -21,6 +21,7 @@ from core.errors import TrainingError
 from core.examples import Examples
 from core.metrics import Rates, count
 from core.models.gru_att import GruAtt
+from core.passes import pass_for
 from core.scoring import logits_of
 from core.seeds import generator_for, seed_for
 from core.settings import TrainingSettings
@@ -50,7 +51,10 @@ class EpochResult:
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """Where a training stands: `loss` of the batch just done, `seconds` it took."""
+    """Where a training stands. `loss`, `documents` and `seconds` are of what is new since the last.
+
+    `loss` is the mean over those documents.
+    """
 
     epoch: int
     batch: int
@@ -80,8 +84,11 @@ class Outcome(enum.Enum):
 class Reporter(Protocol):
     """Receives progress and says whether to go on. Where it writes is its own affair."""
 
-    def batch_done(self, progress: BatchProgress) -> None:
-        """Take note of a batch."""
+    def is_due(self) -> bool:
+        """Whether progress is wanted now. Asked after each batch; a loss is fetched only then."""
+
+    def progressed(self, progress: BatchProgress) -> None:
+        """Take note of the batches since the last time; the last of an epoch always comes here."""
 
     def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
         """Take note of an epoch; `is_kept` says that it is the best so far."""
@@ -112,7 +119,17 @@ class Trainer:
         device: torch.device,
     ) -> None:
         self.network = network.to(device)
-        self._optimizer = torch.optim.Adam(parameter_groups, fused=True)
+        self._frozen = {
+            name for name, parameter in network.named_parameters() if not parameter.requires_grad
+        }
+        self._pass = pass_for(network, device, training)
+        self._optimizer = torch.optim.Adam(
+            [
+                {**group, "params": [self._trained(parameter) for parameter in group["params"]]}
+                for group in parameter_groups
+            ],
+            fused=True,
+        )
         self._training = training
         self._validation = validation
         self._key = key
@@ -120,9 +137,7 @@ class Trainer:
         self._device = device
         weight = torch.tensor(key.class_weight, device=device)
         self._loss = nn.BCEWithLogitsLoss(pos_weight=weight)
-        self._frozen = {
-            name for name, parameter in network.named_parameters() if not parameter.requires_grad
-        }
+        self._unread: list[tuple[Tensor, int]] = []
         self._epoch = 1
         self._batch = 0
         self._loss_sum = 0.0
@@ -189,6 +204,7 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same trial."""
         self.network.load_state_dict(checkpoint["network"], strict=False)
+        self._pass.reload()
         self._optimizer.load_state_dict(checkpoint["optimizer"])
         self._epoch = checkpoint["epoch"]
         self._batch = checkpoint["batch"]
@@ -221,36 +237,57 @@ class Trainer:
             self._settings.seed, key.category_id, key.class_weight, self._epoch, "order"
         )
         order = torch.randperm(len(self._training), generator=generator).numpy()
-        self.network.train()
+        started = time.perf_counter()
         while self._batch < self.batches:
-            started = time.perf_counter()
-            chosen = order[self._batch * size : (self._batch + 1) * size]
-            loss = self._step(chosen)
+            self._step(order[self._batch * size : (self._batch + 1) * size])
             self._batch += 1
-            self._loss_sum += loss * len(chosen)
-            seconds = time.perf_counter() - started
-            self._epoch_seconds += seconds
-            reporter.batch_done(
-                BatchProgress(self._epoch, self._batch, self.batches, loss, len(chosen), seconds)
-            )
-            if self._batch < self.batches and reporter.should_stop():
+            is_last = self._batch == self.batches
+            if is_last or reporter.is_due():
+                started = self._progress(reporter, started)
+            if not is_last and reporter.should_stop():
+                if self._unread:
+                    self._progress(reporter, started)
                 return False
         return True
 
-    def _step(self, chosen: np.ndarray[Any, np.dtype[np.int64]]) -> float:
-        batch = self._training.batch(chosen, self._device)
-        logits = self.network(batch.tokens, batch.lengths).logits.squeeze(1)
-        loss = self._loss(logits, batch.targets)
-        value = float(loss.item())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"the loss of class weight {self._key.class_weight:g} became {value} in epoch "
-                f"{self._epoch}, batch {self._batch + 1}; try a smaller --learning-rate"
-            )
+    def _step(self, chosen: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        logits, targets = self._pass.training(
+            self._training, chosen, self._seed(f"dropout of batch {self._batch + 1}")
+        )
+        loss = self._loss(logits, targets)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
-        return value
+        self._unread.append((loss.detach(), len(chosen)))
+
+    def _progress(self, reporter: Reporter, started: float) -> float:
+        """Fetch the losses since the last time, at `started`, and report them; return the time."""
+        values = torch.stack([loss for loss, _ in self._unread]).tolist()
+        seconds = time.perf_counter() - started
+        documents, weighted = 0, 0.0
+        first = self._batch - len(values) + 1
+        for batch, (value, (_, count)) in enumerate(zip(values, self._unread, strict=True), first):
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"the loss of class weight {self._key.class_weight:g} became {value} in epoch "
+                    f"{self._epoch}, batch {batch}; try a smaller --learning-rate"
+                )
+            self._loss_sum += value * count
+            weighted += value * count
+            documents += count
+        self._unread.clear()
+        self._epoch_seconds += seconds
+        loss = weighted / documents
+        reporter.progressed(
+            BatchProgress(self._epoch, self._batch, self.batches, loss, documents, seconds)
+        )
+        return time.perf_counter()
+
+    def _trained(self, parameter: Tensor) -> Tensor:
+        """What the optimizer is to change in place of one of the network's parameters."""
+        if parameter is self.network.embeddings.weight:
+            return self._pass.embeddings()
+        return parameter
 
     def _finish_epoch(self) -> tuple[EpochResult, bool]:
         """Validate, decide whether this epoch is kept, move to the next."""
@@ -278,7 +315,8 @@ class Trainer:
         """Rates at threshold 0.5 and mean weighted loss; zeros without validation documents."""
         if not len(self._validation):
             return Rates(0.0, 0.0, 0.0), 0.0
-        logits = logits_of(self.network, self._validation, self._device)
+        self._pass.settle()
+        logits = logits_of(self._pass, self._validation)
         rates = count(self._validation.targets, logits >= 0.0).rates
         targets = torch.from_numpy(self._validation.targets.astype(np.float32))
         loss = nn.functional.binary_cross_entropy_with_logits(
@@ -288,6 +326,7 @@ class Trainer:
 
     def _trained_state(self) -> dict[str, Tensor]:
         """Copies on the CPU of all parameters that are trained."""
+        self._pass.settle()
         return {
             name: value.detach().to("cpu", copy=True)
             for name, value in self.network.state_dict().items()

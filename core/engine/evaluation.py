@@ -17,6 +17,7 @@ from core.engine.run_files import scores_path
 from core.examples import Examples
 from core.files import replacing
 from core.metrics import Counts, Rates, Summary, count, hierarchical, summarise
+from core.passes import pass_for
 from core.scoring import logits_of, probabilities
 from core.training import THRESHOLD
 from db.connection import Store
@@ -101,7 +102,7 @@ def score_category(
     if scores is None:
         network = data.network(category)
         assert network is not None
-        scores = probabilities(logits_of(network.to(device), examples, device, stop))
+        scores = probabilities(logits_of(pass_for(network.to(device), device), examples, stop))
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, scores)
     counts = count(examples.targets, scores >= THRESHOLD)

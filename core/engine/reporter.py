@@ -30,32 +30,26 @@ class LocalReporter:
         self._stopping = stopping
         self._version = -1
         self._stop = False
-        self._last_row = time.monotonic()
-        self._loss_sum = 0.0
-        self._documents = 0
-        self._seconds = 0.0
+        self._next_row = time.monotonic() + INTERVAL
         self._counted_until = time.monotonic()
 
-    def batch_done(self, progress: BatchProgress) -> None:
-        """Write the mean loss since the last row, at most a few times a second."""
-        self._loss_sum += progress.loss * progress.documents
-        self._documents += progress.documents
-        self._seconds += progress.seconds
-        now = time.monotonic()
-        if now - self._last_row < INTERVAL and progress.batch < progress.batches:
-            return
+    def is_due(self) -> bool:
+        """A few times a second."""
+        return time.monotonic() >= self._next_row
+
+    def progressed(self, progress: BatchProgress) -> None:
+        """Write a row with the mean loss since the last one."""
         record_progress(
             self._store,
             self._claim,
             epoch=progress.epoch,
             batch=progress.batch,
             batches=progress.batches,
-            loss=self._loss_sum / self._documents,
-            documents_per_second=self._documents / max(self._seconds, 1e-9),
+            loss=progress.loss,
+            documents_per_second=progress.documents / max(progress.seconds, 1e-9),
             seconds=self._worked(),
         )
-        self._last_row = now
-        self._loss_sum, self._documents, self._seconds = 0.0, 0, 0.0
+        self._next_row = time.monotonic() + INTERVAL
 
     def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
         """Write the epoch's row."""

@@ -64,7 +64,10 @@ class Recorder:
         self.epochs: list[tuple[EpochResult, bool]] = []
         self._stop_after = set(stop_after)
 
-    def batch_done(self, progress: BatchProgress) -> None:
+    def is_due(self) -> bool:
+        return True
+
+    def progressed(self, progress: BatchProgress) -> None:
         self.batches.append(progress)
 
     def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
@@ -84,7 +87,7 @@ def same_state(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) ->
 
 def test_training_learns_the_category() -> None:
     reporter = Recorder()
-    subject = trainer(replace(SETTINGS, epochs=12, patience=12))
+    subject = trainer(replace(SETTINGS, epochs=20, patience=20))
     assert subject.run(reporter, nothing) is Outcome.FINISHED
     assert subject.kept is not None
     assert subject.kept.validation.f1 > 0.9
@@ -231,7 +234,8 @@ def test_the_class_weight_multiplies_the_positive_term() -> None:
         network.dropout.p = 0.0
         groups = parameter_groups(network, SETTINGS)
         subject = Trainer(network, groups, training, validation, key, SETTINGS, CPU)
-        losses.append(subject._step(np.arange(len(training))))
+        subject._step(np.arange(len(training)))
+        losses.append(subject._unread[-1][0].item())
     batch = training.batch(np.arange(len(training)), CPU)
     network = from_scratch(TABLE, TrialKey("same start", 1.0), SETTINGS).eval()
     probability = network(batch.tokens, batch.lengths).logits.squeeze(1).sigmoid()

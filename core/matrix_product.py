@@ -1,0 +1,79 @@
+"""Matrix products on the CPU, by the fastest library that this build of torch has.
+
+torch hands products of 32-bit floats to its BLAS. oneDNN, which most builds carry too, took about
+half the time where it was measured (docs/performance.md); torch offers it for this only through an
+operator of its compiler, so it is used if the operator is there and gives the right product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+BLOCK = 512
+"""Rows that are worked on at once where rows are independent: they fit a core's cache."""
+_SUM_BLOCK = 1024
+
+Linear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+
+@cache
+def fast_linear() -> Linear:
+    """A function with the meaning of `torch.nn.functional.linear`, without gradients.
+
+    Input (rows, in), weight (out, in), bias (out,) or None, all float32 on the CPU; strides are
+    free. Preparing a new number of rows may cost milliseconds, so callers keep to few.
+    """
+    try:
+        operator = torch.ops.mkldnn._linear_pointwise
+
+        def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            return operator(rows, weight, bias, "none", [], "")  # type: ignore[no-any-return]
+
+        if _is_right(linear):
+            return linear
+    except (AttributeError, RuntimeError, TypeError, NotImplementedError):
+        pass
+    return nn.functional.linear
+
+
+def product_of_rows(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`torch.nn.functional.linear`, in blocks: (rows, in) and (out, in) give (rows, out).
+
+    What is left over after whole blocks goes to torch, so that oneDNN sees one number of rows.
+    """
+    whole = len(rows) // BLOCK * BLOCK
+    if whole == BLOCK == len(rows):
+        return fast_linear()(rows, weight, bias)
+    out = torch.empty(len(rows), len(weight))
+    for start in range(0, whole, BLOCK):
+        block = slice(start, start + BLOCK)
+        out[block] = fast_linear()(rows[block], weight, bias)
+    out[whole:] = nn.functional.linear(rows[whole:], weight, bias)
+    return out
+
+
+def product_of_columns(left: Tensor, right: Tensor) -> Tensor:
+    """`left.T @ right`, in blocks: (rows, a) and (rows, b) give (a, b)."""
+    size = _SUM_BLOCK if len(left) >= _SUM_BLOCK else BLOCK
+    whole = len(left) // size * size
+    out = left[whole:].t() @ right[whole:]
+    for start in range(0, whole, size):
+        block = slice(start, start + size)
+        out += fast_linear()(left[block].t(), right[block].t(), None)
+    return out
+
+
+def _is_right(linear: Linear) -> bool:
+    """Whether it agrees with torch, for strided operands too."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.rand(32, 24, generator=generator)[:, :16]
+    weight = torch.rand(16, 8, generator=generator).t()
+    bias = torch.rand(8, generator=generator)
+    return all(
+        torch.allclose(linear(rows, weight, b), nn.functional.linear(rows, weight, b), atol=1e-5)
+        for b in (bias, None)
+    )
