@@ -28,7 +28,7 @@ def fast_linear() -> Linear:
     free. Preparing a new number of rows may cost milliseconds, so callers keep to few.
     """
     try:
-        operator = torch.ops.mkldnn._linear_pointwise
+        operator = torch.ops.mkldnn._linear_pointwise.default
 
         def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
             return operator(rows, weight, bias, "none", [], "")  # type: ignore[no-any-return]

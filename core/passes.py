@@ -116,7 +116,7 @@ class PackedPass:
         targets = examples.targets[chosen][packed.order].astype(np.float32)
         return Scored(logits.squeeze(1), torch.from_numpy(targets))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def scores(self, examples: Examples, chosen: Rows) -> npt.NDArray[np.float32]:
         """Logits (chosen,), in the order of `chosen`."""
         packed = pack(examples.tokens, examples.rows[chosen], examples.max_words, self._seen)

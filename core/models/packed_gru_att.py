@@ -51,6 +51,7 @@ class PackedGruAtt:
         network = self._network
         representation: Tensor = _Representation.apply(  # type: ignore[no-untyped-call]
             self._scratch,
+            torch.is_grad_enabled(),
             packed,
             keep,
             embedded,
@@ -79,7 +80,8 @@ class _Scratch:
         """At least `rows` rows and `_STEP_ROWS` to spare, with finite numbers in them."""
         buffer = self.buffers.get(name)
         if buffer is None or len(buffer) < rows + _STEP_ROWS or buffer.shape[1] != width:
-            buffer = torch.zeros(_up(rows + _STEP_ROWS, 1024), width)
+            with torch.inference_mode(mode=False):
+                buffer = torch.zeros(_up(rows + _STEP_ROWS, 1024), width)
             self.buffers[name] = buffer
         return buffer
 
@@ -121,13 +123,13 @@ class _Representation(torch.autograd.Function):
     def forward(
         ctx: Any,
         scratch: _Scratch,
+        saving: bool,  # noqa: FBT001
         packed: PackedDocuments,
         keep: Tensor | None,
         embedded: Tensor,
         *parameters: Tensor,
     ) -> Tensor:
-        """Representation (documents, 6 · hidden units)."""
-        saving = any(ctx.needs_input_grad)
+        """Representation (documents, 6 · hidden units); `saving` if a gradient will be wanted."""
         directions = _directions(parameters)
         width = 2 * directions[0].units
         states = scratch.take("states", packed.total, width)[: packed.total]
@@ -159,14 +161,14 @@ class _Representation(torch.autograd.Function):
         d_attention = _attention_gradient(
             packed, states, ctx.hidden, ctx.weights, d_weights, ctx.keep, parameters[8:], d_states
         )
-        d_embedded = torch.zeros_like(embedded) if ctx.needs_input_grad[3] else None
+        d_embedded = torch.zeros_like(embedded) if ctx.needs_input_grad[4] else None
         bags = _Bags.of(packed)
         d_directions: list[Tensor] = []
         for direction in directions:
             d_directions += _recur_gradient(
                 scratch, packed, direction, bags, embedded, d_states, d_embedded
             )
-        return (None, None, None, d_embedded, *d_directions, *d_attention)
+        return (None, None, None, None, d_embedded, *d_directions, *d_attention)
 
 
 def _recur(
