@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from core.dropout import keep_factors
-from core.examples import Examples, Rows
+from core.examples import Batch, Examples, Rows
 from core.models.gru_att import GruAtt
 from core.models.packed_gru_att import PackedGruAtt
 from core.packing import pack
+from core.resident import ResidentDocuments
 
 
 class Scored(NamedTuple):
@@ -31,7 +31,7 @@ class Pass(Protocol):
     def training(self, examples: Examples, chosen: Rows, seed: int) -> Scored:
         """A training batch of the documents at the places `chosen`; `seed` draws the dropout."""
 
-    def scores(self, examples: Examples, chosen: Rows) -> npt.NDArray[np.float32]:
+    def scores(self, examples: Examples, chosen: Rows) -> Tensor:
         """Logits (chosen,) without dropout and gradient, in the order of `chosen`."""
 
     def embeddings(self) -> Tensor:
@@ -44,34 +44,61 @@ class Pass(Protocol):
         """Take over the network's embeddings, after they were loaded."""
 
 
-def pass_for(network: GruAtt, device: torch.device, training: Examples | None = None) -> Pass:
-    """The fastest pass for the device. `training` are the documents that will train, if any."""
+def pass_for(
+    network: GruAtt,
+    device: torch.device,
+    training: Examples | None = None,
+    precision: str = "float32",
+) -> Pass:
+    """The fastest pass for the device.
+
+    `training` are the documents that will train, if any; `precision` is a setting of that name.
+    """
     if device.type == "cpu":
         return PackedPass(network, training)
-    return PaddedPass(network, device)
+    return PaddedPass(network, device, training, precision)
 
 
 class PaddedPass:
-    """Runs the network's own forward function over padded batches."""
+    """Runs the network's own forward function over padded batches. Nothing waits for the device."""
 
-    def __init__(self, network: GruAtt, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: GruAtt,
+        device: torch.device,
+        training: Examples | None = None,
+        precision: str = "float32",
+    ) -> None:
         self.network = network
         self._device = device
+        self._training = training
+        self._resident = ResidentDocuments(training, device) if training is not None else None
+        self._mixed = precision == "mixed"
 
-    def training(self, examples: Examples, chosen: Rows, seed: int) -> Scored:
-        """Dropout draws from torch's generator; `seed` is not used."""
+    def training(
+        self,
+        examples: Examples,
+        chosen: Rows,
+        seed: int,  # noqa: ARG002
+    ) -> Scored:
+        """Dropout draws from torch's generator, so `seed` is not used."""
         self.network.train()
-        batch = examples.batch(chosen, self._device)
-        return Scored(self.network(batch.tokens, batch.lengths).logits.squeeze(1), batch.targets)
+        if self._resident is not None and examples is self._training:
+            batch = self._resident.batch(chosen)
+        else:
+            batch = examples.batch(chosen, self._device)
+        return Scored(self._logits(batch), batch.targets)
 
-    @torch.inference_mode()
-    def scores(self, examples: Examples, chosen: Rows) -> npt.NDArray[np.float32]:
+    @torch.no_grad()
+    def scores(self, examples: Examples, chosen: Rows) -> Tensor:
         """Logits (chosen,), in the order of `chosen`."""
         self.network.eval()
-        batch = examples.batch(chosen, self._device)
-        logits = self.network(batch.tokens, batch.lengths).logits.squeeze(1)
-        result: npt.NDArray[np.float32] = logits.cpu().numpy()
-        return result
+        return self._logits(examples.batch(chosen, self._device))
+
+    def _logits(self, batch: Batch) -> Tensor:
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._mixed):
+            logits: Tensor = self.network(batch.tokens, batch.lengths).logits
+        return logits.squeeze(1).float()
 
     def embeddings(self) -> Tensor:
         """The network's own."""
@@ -117,12 +144,12 @@ class PackedPass:
         return Scored(logits.squeeze(1), torch.from_numpy(targets))
 
     @torch.no_grad()
-    def scores(self, examples: Examples, chosen: Rows) -> npt.NDArray[np.float32]:
+    def scores(self, examples: Examples, chosen: Rows) -> Tensor:
         """Logits (chosen,), in the order of `chosen`."""
         packed = pack(examples.tokens, examples.rows[chosen], examples.max_words, self._seen)
         embedded = nn.functional.embedding(packed.words, self.network.embeddings.weight)
-        logits = np.empty(len(chosen), dtype=np.float32)
-        logits[packed.order] = self._runner.logits(packed, embedded).squeeze(1).numpy()
+        logits = torch.empty(len(chosen))
+        logits[torch.from_numpy(packed.order)] = self._runner.logits(packed, embedded).squeeze(1)
         return logits
 
     def embeddings(self) -> Tensor:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from core.examples import Examples
+from core.examples import Examples, Rows
 from core.passes import Pass
 
 SCORING_BATCH = 256
@@ -26,10 +27,15 @@ def logits_of(
     `stop` is asked between batches; when it says so, `ScoringAbandonedError` is raised.
     """
     logits = np.empty(len(examples), dtype=np.float32)
+    places: list[Rows] = []
+    parts: list[Tensor] = []
     for chosen in examples.by_length(SCORING_BATCH):
         if stop():
             raise ScoringAbandonedError
-        logits[chosen] = runner.scores(examples, chosen)
+        places.append(chosen)
+        parts.append(runner.scores(examples, chosen))
+    if parts:
+        logits[np.concatenate(places)] = torch.cat(parts).cpu().numpy()
     return logits
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -18,3 +18,24 @@ class TrialScore:
 def best_trial(scores: Iterable[TrialScore]) -> TrialScore | None:
     """The trial with the best validation F1, ties to the smaller class weight; None of none."""
     return min(scores, key=lambda score: (-score.f1, score.class_weight), default=None)
+
+
+RUNGS = (2, 4)
+"""Epochs after which a racing search compares its class weights."""
+
+
+def next_rung(epochs_done: int) -> int | None:
+    """The epoch at which a trial rests until the others have come as far; None after the last."""
+    return next((rung for rung in RUNGS if rung > epochs_done), None)
+
+
+def trailing(scores: Sequence[TrialScore]) -> list[TrialScore]:
+    """Those that drop out of a race: the worse half, but none that equals one that stays.
+
+    Successive halving (Jamieson and Talwalkar 2016) by the best validation F1 so far.
+    """
+    staying = (len(scores) + 1) // 2
+    if staying == len(scores):
+        return []
+    least = sorted((score.f1 for score in scores), reverse=True)[staying - 1]
+    return [score for score in scores if score.f1 < least]

@@ -14,6 +14,9 @@ from core.errors import HTransError
 PAPER_CLASS_WEIGHTS = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 50.0)
 
 
+_CHOICES = {"search": ("full", "racing"), "precision": ("float32", "mixed")}
+
+
 def _setting(default: Any, meaning: str, unit: str = "") -> Any:
     return field(default=default, metadata={"meaning": meaning, "unit": unit})
 
@@ -45,6 +48,16 @@ class TrainingSettings:
     dimensions: int = _setting(
         100, "width of the word embeddings where no vectors are given", "numbers"
     )
+    negatives: int = _setting(
+        0,
+        "train each epoch on all positives and this many negatives for each, drawn anew; 0 for all",
+    )
+    search: str = _setting(
+        "full", "full trains every class weight to its end, racing drops those that trail early"
+    )
+    precision: str = _setting(
+        "float32", "float32, or mixed for bfloat16 where a CUDA device gains by it"
+    )
     seed: int = _setting(0, "seed of everything that is drawn at random")
 
     def __post_init__(self) -> None:
@@ -65,6 +78,13 @@ class TrainingSettings:
             raise HTransError("--dropout must be at least 0 and less than 1")
         if not 0 < self.validation_fraction < 1:
             raise HTransError("--validation-fraction must be between 0 and 1")
+        if self.negatives < 0:
+            raise HTransError("--negatives must be at least 1, or 0 for all")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise HTransError(
+                    f"{option_of(name)} {getattr(self, name)}: use {' or '.join(known)}"
+                )
         if self.seed < 0:
             raise HTransError("--seed must not be negative")
 

@@ -22,8 +22,9 @@ from core.examples import Examples
 from core.metrics import Rates, count
 from core.models.gru_att import GruAtt
 from core.passes import pass_for
+from core.sampling import Sampling
 from core.scoring import logits_of
-from core.seeds import generator_for, seed_for
+from core.seeds import seed_for
 from core.settings import TrainingSettings
 
 THRESHOLD = 0.5
@@ -75,10 +76,11 @@ class Kept:
 
 
 class Outcome(enum.Enum):
-    """How a call of `Trainer.run` ended."""
+    """How a call of `Trainer.run` ended: for good, on request, or at the epoch asked for."""
 
     FINISHED = enum.auto()
     INTERRUPTED = enum.auto()
+    RESTING = enum.auto()
 
 
 class Reporter(Protocol):
@@ -122,7 +124,7 @@ class Trainer:
         self._frozen = {
             name for name, parameter in network.named_parameters() if not parameter.requires_grad
         }
-        self._pass = pass_for(network, device, training)
+        self._pass = pass_for(network, device, training, settings.precision)
         self._optimizer = torch.optim.Adam(
             [
                 {**group, "params": [self._trained(parameter) for parameter in group["params"]]}
@@ -135,8 +137,8 @@ class Trainer:
         self._key = key
         self._settings = settings
         self._device = device
-        weight = torch.tensor(key.class_weight, device=device)
-        self._loss = nn.BCEWithLogitsLoss(pos_weight=weight)
+        self._sampling = Sampling.of(training, settings)
+        self._class_weight = torch.tensor(key.class_weight, device=device)
         self._unread: list[tuple[Tensor, int]] = []
         self._epoch = 1
         self._batch = 0
@@ -148,10 +150,12 @@ class Trainer:
     @property
     def batches(self) -> int:
         """Batches in an epoch."""
-        return math.ceil(len(self._training) / self._settings.batch_size)
+        return self._sampling.batches
 
-    def run(self, reporter: Reporter, save: Callable[[Checkpoint], None]) -> Outcome:
-        """Train until the end, or until the reporter says stop.
+    def run(
+        self, reporter: Reporter, save: Callable[[Checkpoint], None], until: int | None = None
+    ) -> Outcome:
+        """Train until the end, until the reporter says stop, or until `until` epochs are done.
 
         `save` gets a checkpoint after each epoch and when interrupted. Raises `TrainingError` for a
         loss that is not finite.
@@ -165,6 +169,8 @@ class Trainer:
             result, is_kept = self._finish_epoch()
             reporter.epoch_done(result, is_kept)
             save(self.checkpoint())
+            if not self._ended() and until is not None and self._epoch > until:
+                return Outcome.RESTING
             if not self._ended() and reporter.should_stop():
                 return Outcome.INTERRUPTED
         return Outcome.FINISHED
@@ -232,14 +238,13 @@ class Trainer:
 
     def _train_epoch(self, reporter: Reporter) -> bool:
         """Train what is left of the epoch; False if interrupted."""
-        key, size = self._key, self._settings.batch_size
-        generator = generator_for(
-            self._settings.seed, key.category_id, key.class_weight, self._epoch, "order"
+        key = self._key
+        batches = self._sampling.epoch(
+            self._settings.seed, key.category_id, key.class_weight, self._epoch
         )
-        order = torch.randperm(len(self._training), generator=generator).numpy()
         started = time.perf_counter()
         while self._batch < self.batches:
-            self._step(order[self._batch * size : (self._batch + 1) * size])
+            self._step(batches[self._batch])
             self._batch += 1
             is_last = self._batch == self.batches
             if is_last or reporter.is_due():
@@ -254,11 +259,20 @@ class Trainer:
         logits, targets = self._pass.training(
             self._training, chosen, self._seed(f"dropout of batch {self._batch + 1}")
         )
-        loss = self._loss(logits, targets)
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            logits, targets, weight=self._importance(targets), pos_weight=self._class_weight
+        )
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._unread.append((loss.detach(), len(chosen)))
+
+    def _importance(self, targets: Tensor) -> Tensor | None:
+        """Factor of each document's loss (batch,), None where all are 1."""
+        on_negative, on_positive = self._sampling.factors
+        if on_negative == on_positive:
+            return None
+        return on_negative + (on_positive - on_negative) * targets
 
     def _progress(self, reporter: Reporter, started: float) -> float:
         """Fetch the losses since the last time, at `started`, and report them; return the time."""
@@ -266,15 +280,15 @@ class Trainer:
         seconds = time.perf_counter() - started
         documents, weighted = 0, 0.0
         first = self._batch - len(values) + 1
-        for batch, (value, (_, count)) in enumerate(zip(values, self._unread, strict=True), first):
+        for batch, (value, (_, size)) in enumerate(zip(values, self._unread, strict=True), first):
             if not math.isfinite(value):
                 raise TrainingError(
                     f"the loss of class weight {self._key.class_weight:g} became {value} in epoch "
                     f"{self._epoch}, batch {batch}; try a smaller --learning-rate"
                 )
-            self._loss_sum += value * count
-            weighted += value * count
-            documents += count
+            self._loss_sum += value * size
+            weighted += value * size
+            documents += size
         self._unread.clear()
         self._epoch_seconds += seconds
         loss = weighted / documents
@@ -295,7 +309,7 @@ class Trainer:
         rates, validation_loss = self._validate()
         seconds = self._epoch_seconds + time.perf_counter() - started
         result = EpochResult(
-            self._epoch, self._loss_sum / len(self._training), validation_loss, rates, seconds
+            self._epoch, self._loss_sum / self._sampling.documents, validation_loss, rates, seconds
         )
         best = self.kept
         better = best is None or rates.f1 > best.validation.f1

@@ -32,12 +32,18 @@ CATEGORY = {
 TRIAL = {
     "waiting": {"ready", "cancelled"},
     "ready": {"running", "cancelled"},
-    "running": {"ready", "paused", "done", "failed", "cancelled"},
+    "running": {"ready", "paused", "resting", "done", "failed", "cancelled"},
     "paused": {"ready", "cancelled"},
+    # In a race: it has come to where the class weights are compared, and waits for the others.
+    "resting": {"ready", "dropped", "cancelled"},
     "done": set(),
+    "dropped": set(),
     "failed": set(),
     "cancelled": set(),
 }
+
+ENDED_TRIAL = ("done", "dropped", "failed", "cancelled")
+"""States of a trial that nobody will claim again."""
 
 TABLES = {"runs": RUN, "run_categories": CATEGORY, "trials": TRIAL}
 """State machine of each table that has a column `state`."""

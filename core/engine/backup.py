@@ -133,7 +133,7 @@ def _of_unfinished_trials(copy: Store, early: dict[Path, Path]) -> dict[Path, Pa
     unfinished = {
         f"{row['id']}.resume"
         for row in copy.rows(
-            "SELECT id FROM trials WHERE state NOT IN ('done', 'failed', 'cancelled')"
+            "SELECT id FROM trials WHERE state NOT IN ('done', 'dropped', 'failed', 'cancelled')"
         )
     }
     return {path: kept for path, kept in early.items() if kept.name in unfinished}

@@ -138,7 +138,7 @@ def unfinished_checkpoints(store: Store, workspace: Workspace) -> list[TrialChec
         for row in store.rows(
             "SELECT t.id, t.run_category_id, t.attempt, t.class_weight, rc.run_id FROM trials t "
             "JOIN run_categories rc ON rc.id = t.run_category_id "
-            "WHERE t.state NOT IN ('done', 'failed', 'cancelled')"
+            "WHERE t.state NOT IN ('done', 'dropped', 'failed', 'cancelled')"
         )
     }
     found: list[tuple[tuple[int, int, bool], TrialCheckpoint]] = []

@@ -49,8 +49,10 @@ def start_run(store: Store, workspace: Workspace, request: RunRequest) -> tuple[
     taxonomy = _chosen(taxonomy_of(store, corpus.id), request.categories)
     if request.workers is not None and request.workers < 1:
         raise HTransError("--workers must be at least 1")
-    if request.device not in ("auto", "cpu"):
-        slots(request.device, request.workers, request.workers_per_device)
+    if request.device not in ("auto", "cpu") or settings.precision == "mixed":
+        there = slots(request.device, request.workers, request.workers_per_device)
+        if settings.precision == "mixed" and "cpu" in there:
+            raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
     ensure_tokens(store, workspace, corpus, settings.max_words)
     coverage, notes = _coverage(workspace, corpus, settings, vectors)
     run_id = create_run(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.search import TrialScore, best_trial
+from core.search import TrialScore, best_trial, trailing
 from core.systems import system_named
 from db.connection import Store
 from db.events import add_event
@@ -86,6 +86,16 @@ def release(store: Store, claim: Claim) -> None:
         settle(store, claim.run_category_id)
 
 
+def rest(store: Store, claim: Claim) -> None:
+    """Let a trial of a race rest at its rung.
+
+    The last of a category's trials to rest or end decides which of those that rest go on.
+    """
+    with store.write(durable=True):
+        release_trial(store, claim, "resting")
+        settle(store, claim.run_category_id)
+
+
 def crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
     """Take a trial from its worker `owner`, which died or raised an unexpected error.
 
@@ -144,6 +154,8 @@ def settle(store: Store, run_category_id: int) -> str:
     if row is None:
         return "cancelled"
     trials = trials_of(store, run_category_id, row["attempt"])
+    if _decide_race(store, trials):
+        trials = trials_of(store, run_category_id, row["attempt"])
     state = _category_state(trials)
     if state == "done":
         _complete(store, run_category_id, row["attempt"], trials)
@@ -235,6 +247,23 @@ def has_work(store: Store) -> bool:
     ) is not None or any(worker.state == "scoring" for worker in present_workers(store))
 
 
+def _decide_race(store: Store, trials: list[Trial]) -> bool:
+    """Once all that are not ended rest, let the worse half drop out; True if anything changed."""
+    resting = [trial for trial in trials if trial.state == "resting"]
+    if not resting or any(t.state in ("running", "ready", "paused", "waiting") for t in trials):
+        return False
+    racing = [
+        TrialScore(trial.id, trial.class_weight, trial.f1 or 0.0)
+        for trial in trials
+        if trial.state in ("resting", "done")
+    ]
+    out = {score.trial_id for score in trailing(racing)}
+    for trial in resting:
+        state = "dropped" if trial.id in out else "ready"
+        store.execute("UPDATE trials SET state = ? WHERE id = ?", (state, trial.id))
+    return True
+
+
 def _category_state(trials: list[Trial]) -> str:
     states = {trial.state for trial in trials}
     for state in ("running", "paused", "ready", "waiting"):
@@ -288,7 +317,7 @@ def cancel_category(store: Store, run_category_id: int) -> None:
     """Cancel what is unfinished of a category, inside a transaction; its old model stays."""
     store.execute(
         "UPDATE trials SET state = 'cancelled', owner = NULL WHERE run_category_id = ? "
-        "AND state IN ('waiting', 'ready', 'running', 'paused')",
+        "AND state IN ('waiting', 'ready', 'running', 'paused', 'resting')",
         (run_category_id,),
     )
     row = store.row(

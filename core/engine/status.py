@@ -188,7 +188,7 @@ _CATEGORIES = """
            (SELECT count(*) FROM trials t
             WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt) AS trials,
            (SELECT count(*) FROM trials t WHERE t.run_category_id = rc.id
-            AND t.attempt = rc.attempt AND t.state = 'done') AS trials_done
+            AND t.attempt = rc.attempt AND t.state IN ('done', 'dropped')) AS trials_done
     FROM run_categories rc
     JOIN categories c ON c.id = rc.category_id
     LEFT JOIN categories p ON p.id = c.parent_id

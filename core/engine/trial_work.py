@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -12,7 +13,7 @@ from core.engine.reporter import LocalReporter
 from core.engine.retraining import attempt_settings
 from core.engine.run_data import RunData
 from core.engine.run_files import checkpoints_of, model_path
-from core.engine.scheduling import fail, finish, release, remove_unused_tables
+from core.engine.scheduling import fail, finish, release, remove_unused_tables, rest
 from core.errors import CorruptFileError, TrainingError
 from core.files import sha256
 from core.initialisation import from_current, from_parent, from_scratch, parameter_groups
@@ -25,6 +26,7 @@ from core.model_files import (
 )
 from core.models.gru_att import GruAtt
 from core.scoring import ScoringAbandonedError
+from core.search import next_rung
 from core.settings import TrainingSettings
 from core.training import Checkpoint, Outcome, Trainer, TrialKey
 from db.connection import Store
@@ -38,6 +40,7 @@ from db.trials import (
     record_source,
     rewind_progress,
     trial_with_id,
+    trials_of,
 )
 from db.workers import set_worker_state
 
@@ -84,14 +87,21 @@ def work_on(
             trainer.restore(resumed)
         epoch, batch = trainer.position
         rewind_progress(store, claim, epoch, batch)
-        outcome = trainer.run(LocalReporter(store, claim, stopping), save)
+        until = next_rung(epoch - 1) if settings.search == "racing" else None
+        outcome = trainer.run(LocalReporter(store, claim, stopping), save, until)
     except TrainingError as error:
         _log.warning("%s: %s", label, error)
         fail(store, claim, str(error))
+        _clear_dropped(store, data, claim)
         return
     if outcome is Outcome.INTERRUPTED:
         release(store, claim)
         _log.info("%s: interrupted, checkpoint written", label)
+        return
+    if outcome is Outcome.RESTING:
+        rest(store, claim)
+        _clear_dropped(store, data, claim)
+        _log.info("%s: rests after %d epochs", label, trainer.position[0] - 1)
         return
     kept = trainer.kept
     assert kept is not None
@@ -113,9 +123,18 @@ def work_on(
 
     category_done = finish(store, claim, model, put_table)
     checkpoints.remove()
+    _clear_dropped(store, data, claim)
     _log.info("%s: done", label)
     if category_done:
         _after_category(store, data, claim, device, stopping)
+
+
+def _clear_dropped(store: Store, data: RunData, claim: Claim) -> None:
+    """Remove the checkpoints of class weights that have dropped out of the category's race."""
+    for trial in trials_of(store, claim.run_category_id, claim.attempt):
+        if trial.state == "dropped":
+            theirs = replace(claim, trial_id=trial.id, class_weight=trial.class_weight)
+            checkpoints_of(data.folder, theirs).remove()
 
 
 def _network(

@@ -65,8 +65,9 @@ class PackedGruAtt:
         return logits
 
 
-def _parameters(gru: nn.GRU) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0
+def _parameters(gru: nn.GRU) -> list[Tensor]:
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    return [gru.get_parameter(name) for name in names]
 
 
 @dataclass(slots=True)
@@ -91,11 +92,11 @@ class _Direction:
     """The parameters of one direction and where its states stand among those of both."""
 
     name: str
+    columns: slice
     weight_ih: Tensor
     weight_hh: Tensor
     bias_ih: Tensor
     bias_hh: Tensor
-    columns: slice
 
     @property
     def units(self) -> int:
@@ -111,8 +112,8 @@ class _Direction:
 def _directions(parameters: Sequence[Tensor]) -> tuple[_Direction, _Direction]:
     units = parameters[1].shape[1]
     return (
-        _Direction("onward", *parameters[0:4], columns=slice(units)),
-        _Direction("backward", *parameters[4:8], columns=slice(units, 2 * units)),
+        _Direction("onward", slice(units), *parameters[0:4]),
+        _Direction("backward", slice(units, 2 * units), *parameters[4:8]),
     )
 
 
@@ -123,7 +124,7 @@ class _Representation(torch.autograd.Function):
     def forward(
         ctx: Any,
         scratch: _Scratch,
-        saving: bool,  # noqa: FBT001
+        saving: bool,
         packed: PackedDocuments,
         keep: Tensor | None,
         embedded: Tensor,
@@ -156,7 +157,7 @@ class _Representation(torch.autograd.Function):
         width = 2 * directions[0].units
         d_states = scratch.take("gradient of states", packed.total, width)[: packed.total]
         d_weights = _unpool(
-            packed, states, ctx.weights, ctx.highest, gradients[0].split(width, dim=1), d_states
+            packed, states, ctx.weights, ctx.highest, gradients[0].chunk(3, dim=1), d_states
         )
         d_attention = _attention_gradient(
             packed, states, ctx.hidden, ctx.weights, d_weights, ctx.keep, parameters[8:], d_states
@@ -196,13 +197,16 @@ def _recur(
     def by_step(name: str, width: int) -> Sequence[Tensor]:
         """Views of a buffer: rows of their own for each step, if the gradient will want them."""
         if saving:
-            return scratch.take(f"{direction.name} {name}", total, width)[:total].split(counts)
+            return torch.split_with_sizes(
+                scratch.take(f"{direction.name} {name}", total, width)[:total], counts
+            )
         buffer = scratch.take(name, documents, width)
         return [buffer[:count] for count in counts]
 
     gates, candidates = by_step("gates", 3 * units), by_step("candidates", units)
     before = by_step("states before", units) if saving else ()
-    places, out = packed.places.split(counts), states[:, direction.columns].split(counts)
+    places = torch.split_with_sizes(packed.places, counts)
+    out = torch.split_with_sizes(states[:, direction.columns], counts)
     for t in direction.steps(packed):
         count, gate, candidate = counts[t], gates[t], candidates[t]
         now = state[:count]
@@ -243,9 +247,9 @@ def _recur_gradient(
     from_later = scratch.take("gradient from later", counts[0], units)
     from_later.zero_()
     back = direction.weight_hh.t().contiguous()
-    steps_of = rows.view(total, 4, units).split(counts)
-    updates = gates[:, units : 2 * units].split(counts)
-    arriving = d_states[:, direction.columns].split(counts)
+    steps_of = torch.split_with_sizes(rows.view(total, 4, units), counts)
+    updates = torch.split_with_sizes(gates[:, units : 2 * units], counts)
+    arriving = torch.split_with_sizes(d_states[:, direction.columns], counts)
     starts = [0]
     for count in counts:
         starts.append(starts[-1] + count)
@@ -361,7 +365,9 @@ def _pool(
     attended, total = torch.zeros(shape), torch.zeros(shape)
     highest = torch.full(shape, float("-inf"))
     for state, weight in zip(
-        states.split(packed.counts), weights.unsqueeze(1).split(packed.counts), strict=True
+        torch.split_with_sizes(states, packed.counts),
+        torch.split_with_sizes(weights.unsqueeze(1), packed.counts),
+        strict=True,
     ):
         count = len(state)
         attended[:count].addcmul_(state, weight)
@@ -389,10 +395,10 @@ def _unpool(
     products = torch.empty_like(left)
     d_weights = torch.empty_like(weights)
     for state, weight, d_state, d_weight in zip(
-        states.split(packed.counts),
-        weights.unsqueeze(1).split(packed.counts),
-        d_states.split(packed.counts),
-        d_weights.split(packed.counts),
+        torch.split_with_sizes(states, packed.counts),
+        torch.split_with_sizes(weights.unsqueeze(1), packed.counts),
+        torch.split_with_sizes(d_states, packed.counts),
+        torch.split_with_sizes(d_weights, packed.counts),
         strict=True,
     ):
         count = len(state)

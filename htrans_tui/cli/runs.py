@@ -76,6 +76,9 @@ def train(
     ] = None,
     validation_fraction: Annotated[float | None, _setting("validation_fraction")] = None,
     dimensions: Annotated[int | None, _setting("dimensions")] = None,
+    negatives: Annotated[int | None, _setting("negatives")] = None,
+    search: Annotated[str | None, _setting("search")] = None,
+    precision: Annotated[str | None, _setting("precision")] = None,
     seed: Annotated[int | None, _setting("seed")] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
@@ -97,6 +100,9 @@ def train(
         transferred_learning_rate=transferred_learning_rate,
         validation_fraction=validation_fraction,
         dimensions=dimensions,
+        negatives=negatives,
+        search=search,
+        precision=precision,
         seed=seed,
     )
     settings = settings_for(preset, changes)

@@ -31,6 +31,9 @@ def test_defaults_are_the_papers() -> None:
         "transferred_learning_rate": 0.0005,
         "validation_fraction": 0.15,
         "dimensions": 100,
+        "negatives": 0,
+        "search": "full",
+        "precision": "float32",
         "seed": 0,
     }
 

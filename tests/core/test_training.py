@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,11 +158,11 @@ def test_every_epoch_is_another_permutation_of_all_documents() -> None:
     seen: list[list[int]] = [[]]
     step = subject._step
 
-    def spy(chosen: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+    def spy(chosen: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         if len(seen[-1]) == len(subject._training):
             seen.append([])
         seen[-1].extend(chosen.tolist())
-        return step(chosen)
+        step(chosen)
 
     subject._step = spy  # type: ignore[method-assign]
     subject.run(Recorder(), nothing)
