@@ -24,8 +24,9 @@ Linear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 def fast_linear() -> Linear:
     """A function with the meaning of `torch.nn.functional.linear`, without gradients.
 
-    Input (rows, in), weight (out, in), bias (out,) or None, all float32 on the CPU; strides are
-    free. Preparing a new number of rows may cost milliseconds, so callers keep to few.
+    Input (rows, in), weight (out, in), bias (out,) or None, all float32 on the CPU; the bias is to
+    be contiguous, the others may have strides. Preparing a new number of rows may cost milliseconds,
+    so callers keep to few.
     """
     try:
         operator = torch.ops.mkldnn._linear_pointwise.default
@@ -57,14 +58,20 @@ def product_of_rows(rows: Tensor, weight: Tensor, bias: Tensor | None = None) ->
 
 
 def product_of_columns(left: Tensor, right: Tensor) -> Tensor:
-    """`left.T @ right`, in blocks: (rows, a) and (rows, b) give (a, b)."""
+    """`left.T @ right`, in blocks: (rows, a) and (rows, b) give (a, b). Both are to be contiguous.
+
+    oneDNN gets the transposed problem, which it solves faster where a is greater than b; of strided
+    operands it has no fast kernel.
+    """
+    if not (left.is_contiguous() and right.is_contiguous()):
+        left, right = left.contiguous(), right.contiguous()
     size = _SUM_BLOCK if len(left) >= _SUM_BLOCK else BLOCK
     whole = len(left) // size * size
-    out = left[whole:].t() @ right[whole:]
+    out = right[whole:].t() @ left[whole:]
     for start in range(0, whole, size):
         block = slice(start, start + size)
-        out += fast_linear()(left[block].t(), right[block].t(), None)
-    return out
+        out += fast_linear()(right[block].t(), left[block].t(), None)
+    return out.t()
 
 
 def _is_right(linear: Linear) -> bool:

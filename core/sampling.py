@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,6 @@ import torch
 from core.examples import Examples, Rows
 from core.seeds import generator_for
 from core.settings import TrainingSettings
-
-SMALLEST_BATCH = 16
-"""Documents in a batch at least, where negatives are sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +24,7 @@ class Sampling:
     positives: Rows
     negatives: Rows
     drawn: int
+    batches: int
     batch_size: int
 
     @classmethod
@@ -35,38 +32,26 @@ class Sampling:
         """`settings.negatives` for each positive, or more where batches would be too small."""
         positives = np.flatnonzero(examples.targets).astype(np.int64)
         negatives = np.flatnonzero(~examples.targets).astype(np.int64)
-        every, size, drawn = len(examples), settings.batch_size, len(negatives)
-        if settings.negatives:
-            batches = math.ceil(every / size)
-            smallest = min(SMALLEST_BATCH, size) * batches
-            documents = max(len(positives) * (1 + settings.negatives), smallest)
-            if documents < every:
-                drawn, size = documents - len(positives), math.ceil(documents / batches)
-        return cls(positives, negatives, drawn, size)
+        documents, batches = settings.epoch_size(len(examples), len(positives))
+        drawn = documents - len(positives)
+        return cls(positives, negatives, drawn, batches, settings.batch_size)
 
     @property
     def documents(self) -> int:
         """Documents in an epoch."""
         return len(self.positives) + self.drawn
 
-    @property
-    def batches(self) -> int:
-        """Batches in an epoch."""
-        return math.ceil(self.documents / self.batch_size)
-
     def epoch(self, seed: int, *parts: str | float) -> list[Rows]:
         """The places of one epoch's documents, batch by batch, drawn from the seed and `parts`."""
-        every = len(self.positives) + len(self.negatives)
-        chosen = np.arange(every)
-        if self.drawn < len(self.negatives):
-            generator = generator_for(seed, *parts, "negatives")
-            some = torch.randperm(len(self.negatives), generator=generator)[: self.drawn].numpy()
-            chosen = np.sort(np.concatenate((self.positives, self.negatives[some])))
-        order = torch.randperm(len(chosen), generator=generator_for(seed, *parts, "order")).numpy()
-        return [
-            chosen[order[start : start + self.batch_size]]
-            for start in range(0, len(chosen), self.batch_size)
-        ]
+        order = generator_for(seed, *parts, "order")
+        if self.drawn == len(self.negatives):
+            every = torch.randperm(self.documents, generator=order).numpy()
+            return np.split(every, range(self.batch_size, len(every), self.batch_size))
+        generator = generator_for(seed, *parts, "negatives")
+        some = torch.randperm(len(self.negatives), generator=generator)[: self.drawn].numpy()
+        chosen = np.sort(np.concatenate((self.positives, self.negatives[some])))
+        permuted = chosen[torch.randperm(len(chosen), generator=order).numpy()]
+        return np.array_split(permuted, self.batches)
 
     @property
     def factors(self) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.examples import Examples, Rows
 from core.passes import Pass
 
-SCORING_BATCH = 256
+SCORING_BATCH = 128
 
 
 class ScoringAbandonedError(Exception):

@@ -24,9 +24,12 @@ RUNGS = (2, 4)
 """Epochs after which a racing search compares its class weights."""
 
 
-def next_rung(epochs_done: int) -> int | None:
-    """The epoch at which a trial rests until the others have come as far; None after the last."""
-    return next((rung for rung in RUNGS if rung > epochs_done), None)
+def next_rung(passed: int) -> int | None:
+    """The epoch at which a trial rests until the others have come as far; None after the last.
+
+    `passed` is the last rung at which it was let go on, 0 before the first.
+    """
+    return next((rung for rung in RUNGS if rung > passed), None)
 
 
 def trailing(scores: Sequence[TrialScore]) -> list[TrialScore]:

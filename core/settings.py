@@ -11,6 +11,8 @@ from typing import Any
 
 from core.errors import HTransError
 
+SMALLEST_BATCH = 16
+"""Documents in a batch at least, where negatives are sampled."""
 PAPER_CLASS_WEIGHTS = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 50.0)
 
 
@@ -87,6 +89,19 @@ class TrainingSettings:
                 )
         if self.seed < 0:
             raise HTransError("--seed must not be negative")
+
+    def epoch_size(self, documents: int, positives: int) -> tuple[int, int]:
+        """Documents that an epoch trains on, and the number of its batches.
+
+        Sampling negatives leaves the number of batches as it is without: batches become smaller,
+        but not below `SMALLEST_BATCH`, where rare categories get more negatives instead.
+        """
+        batches = math.ceil(documents / self.batch_size)
+        if not self.negatives:
+            return documents, batches
+        smallest = min(SMALLEST_BATCH, self.batch_size) * batches
+        drawn = max(positives * (1 + self.negatives), smallest)
+        return min(drawn, documents), batches
 
     def to_json(self) -> str:
         """As a JSON object, for the database."""

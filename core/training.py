@@ -161,6 +161,8 @@ class Trainer:
         loss that is not finite.
         """
         while not self._ended():
+            if until is not None and self._epoch > until:
+                return Outcome.RESTING
             if self._batch == 0:
                 torch.manual_seed(self._seed("dropout"))
             if not self._train_epoch(reporter):
@@ -169,9 +171,8 @@ class Trainer:
             result, is_kept = self._finish_epoch()
             reporter.epoch_done(result, is_kept)
             save(self.checkpoint())
-            if not self._ended() and until is not None and self._epoch > until:
-                return Outcome.RESTING
-            if not self._ended() and reporter.should_stop():
+            rests = until is not None and self._epoch > until
+            if not self._ended() and not rests and reporter.should_stop():
                 return Outcome.INTERRUPTED
         return Outcome.FINISHED
 

@@ -137,6 +137,7 @@ def create_runs(database: Database) -> None:
             category_id INTEGER NOT NULL REFERENCES categories (id),
             parent_id INTEGER REFERENCES run_categories (id),
             positives INTEGER NOT NULL,
+            cost REAL NOT NULL DEFAULT 0,
             state TEXT NOT NULL,
             held INTEGER NOT NULL DEFAULT 0,
             stale INTEGER NOT NULL DEFAULT 0,
@@ -176,6 +177,7 @@ def create_runs(database: Database) -> None:
             model TEXT,
             sha256 TEXT,
             embeddings TEXT,
+            rung INTEGER NOT NULL DEFAULT 0,
             UNIQUE (run_category_id, attempt, class_weight)
         ) STRICT;;
         CREATE INDEX trials_state ON trials (state);;

@@ -51,12 +51,16 @@ class RunCategory:
 
 @dataclass(frozen=True, slots=True)
 class NewRunCategory:
-    """A category to be trained in a new run, with the state and the parameters it starts with."""
+    """A category to be trained in a new run, with the state and the parameters it starts with.
+
+    `cost` is what an epoch of one of its trials takes, in seconds of the reference machine.
+    """
 
     key: str
     positives: int
     state: str
     origin: str = "scratch"
+    cost: float = 1.0
 
 
 _RUN = """
@@ -153,13 +157,14 @@ def _add_categories(
     for category in categories:
         row = by_key[category.key]
         cursor = store.execute(
-            "INSERT INTO run_categories (run_id, category_id, parent_id, positives, state) "
-            "VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO run_categories (run_id, category_id, parent_id, positives, cost, state) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (
                 run_id,
                 row["id"],
                 run_category.get(row["parent_id"]),
                 category.positives,
+                category.cost,
                 category.state,
             ),
         )

@@ -32,7 +32,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A trial as recorded. The rates and losses are those of its kept epoch so far."""
+    """A trial as recorded. The rates and losses are those of its kept epoch so far.
+
+    `rung` is the epoch at which a race has last let it go on, 0 before the first.
+    """
 
     id: int
     run_category_id: int
@@ -52,6 +55,7 @@ class Trial:
     source_trial_id: int | None
     model: str | None
     sha256: str | None
+    rung: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Epoch:
 _TRIAL = (
     "SELECT id, run_category_id, attempt, class_weight, state, crashes, reason, seconds, epoch, "
     "kept_epoch, training_loss, validation_loss, precision, recall, f1, source_trial_id, model, "
-    "sha256 FROM trials"
+    "sha256, rung FROM trials"
 )
 _MINE = "id = ? AND owner = ? AND claim = ? AND state = 'running'"
 

@@ -23,7 +23,8 @@ _NEEDED_MODELS = """
         t.id IN (SELECT kept_trial_id FROM run_categories)
         OR t.id IN (SELECT kept_trial_id FROM attempts)
         OR t.id IN (
-            SELECT source_trial_id FROM trials WHERE state IN ('ready', 'running', 'paused')
+            SELECT source_trial_id FROM trials
+            WHERE state IN ('ready', 'running', 'paused', 'resting')
         )
         OR (t.attempt = rc.attempt AND rc.state IN ('waiting', 'ready', 'running', 'paused'))
     )

@@ -50,7 +50,7 @@ class RunData:
         self.vocabulary = Vocabulary.load(folder / "vocabulary.json")
         self._rows: dict[str, Rows] = {}
         self._embeddings: torch.Tensor | None = None
-        self._table = lru_cache(maxsize=8)(self._load_table)
+        self._table = lru_cache(maxsize=2)(self._load_table)
 
     @property
     def folder(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE, slots
+from core.engine.estimate import corpus_size, epoch_cost, estimate
 from core.engine.launch import ensure_supervisor, running_supervisor
 from core.engine.token_store import ensure_tokens, token_folder
 from core.errors import HTransError
@@ -13,7 +14,13 @@ from core.systems import System, system_named
 from core.taxonomy import Taxonomy
 from core.workspace import Workspace
 from db.connection import Store
-from db.corpora import Corpus, corpus_named, taxonomy_of, training_positives
+from db.corpora import (
+    Corpus,
+    corpus_named,
+    document_numbers,
+    taxonomy_of,
+    training_positives,
+)
 from db.runs import NewRunCategory, Run, create_run, end_run, run_with_id
 from db.vectors import Vectors, vectors_named
 from db.workers import configure_engine
@@ -55,6 +62,9 @@ def start_run(store: Store, workspace: Workspace, request: RunRequest) -> tuple[
             raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
     ensure_tokens(store, workspace, corpus, settings.max_words)
     coverage, notes = _coverage(workspace, corpus, settings, vectors)
+    dimensions = vectors.dimensions if vectors else settings.dimensions
+    new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions)
+    notes.append(_expectation(store, new, settings, request))
     run_id = create_run(
         store,
         name=request.name,
@@ -65,7 +75,7 @@ def start_run(store: Store, workspace: Workspace, request: RunRequest) -> tuple[
         settings=settings.to_json(),
         seed=settings.seed,
         coverage=coverage,
-        categories=_new_categories(store, corpus, taxonomy, system),
+        categories=new,
         class_weights=settings.class_weights,
     )
     _end_if_nothing_to_train(store, run_id)
@@ -82,17 +92,54 @@ def _chosen(taxonomy: Taxonomy, categories: tuple[str, ...]) -> Taxonomy:
 
 
 def _new_categories(
-    store: Store, corpus: Corpus, taxonomy: Taxonomy, system: System
+    store: Store,
+    workspace: Workspace,
+    corpus: Corpus,
+    taxonomy: Taxonomy,
+    system: System,
+    settings: TrainingSettings,
+    dimensions: int,
 ) -> list[NewRunCategory]:
+    from core.tokens import TokenArrays
+
+    tokens = TokenArrays.open(token_folder(workspace, corpus.id, settings.max_words))
+    size = corpus_size(tokens, document_numbers(store, corpus.id, "train"), settings.max_words)
     positives = training_positives(store, corpus.id)
     new = []
     for category in taxonomy:
         count = positives.get(category.id, 0)
         waits = system.transfer and category.parent is not None
+        cost = epoch_cost(size, settings, dimensions, count, trains_embeddings=not waits)
         state = "empty" if not count else "waiting" if waits else "ready"
         origin = "parent" if waits else "scratch"
-        new.append(NewRunCategory(category.id, count, state, origin))
+        new.append(NewRunCategory(category.id, count, state, origin, cost))
     return new
+
+
+def _expectation(
+    store: Store,
+    categories: list[NewRunCategory],
+    settings: TrainingSettings,
+    request: RunRequest,
+) -> str:
+    workers = len(slots(request.device, request.workers, request.workers_per_device))
+    costs = [category.cost for category in categories if category.state != "empty"]
+    expected = estimate(store, costs, settings, workers)
+    basis = "epochs in this workspace" if expected.measured else "the reference machine's speed"
+    trials = len(costs) * len(settings.class_weights)
+    return (
+        f"{trials:,} trials; estimate with {workers} workers, from {basis}: "
+        f"{_rough(expected.least)} if all stop as early as they may, {_rough(expected.most)} if "
+        "none does"
+    )
+
+
+def _rough(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def _coverage(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.search import TrialScore, best_trial, trailing
+from core.search import TrialScore, best_trial, next_rung, trailing
 from core.systems import system_named
 from db.connection import Store
 from db.events import add_event
@@ -259,8 +259,13 @@ def _decide_race(store: Store, trials: list[Trial]) -> bool:
     ]
     out = {score.trial_id for score in trailing(racing)}
     for trial in resting:
-        state = "dropped" if trial.id in out else "ready"
-        store.execute("UPDATE trials SET state = ? WHERE id = ?", (state, trial.id))
+        if trial.id in out:
+            store.execute("UPDATE trials SET state = 'dropped' WHERE id = ?", (trial.id,))
+        else:
+            store.execute(
+                "UPDATE trials SET state = 'ready', rung = ? WHERE id = ?",
+                (next_rung(trial.rung), trial.id),
+            )
     return True
 
 

@@ -291,35 +291,42 @@ def _run_status(store: Store, run: Run, workers: tuple[WorkerStatus, ...]) -> Ru
 def _eta(
     store: Store, run: Run, workers: tuple[WorkerStatus, ...]
 ) -> tuple[float | None, str | None]:
-    """Worker seconds that are left, shared by the workers at work; None where nothing is known."""
+    """Worker seconds that are left, shared by the workers at work; None where nothing is known.
+
+    Each open trial is taken to need as many epochs as those that have ended on average, and an
+    epoch its category's cost (`core.costs`) at the pace of this run so far.
+    """
     at_work = sum(1 for worker in workers if worker.state in ("training", "scoring"))
     if run.state != "running" or not at_work:
         return None, None
     row = store.row(
         """
-        SELECT sum(t.state = 'done') AS finished,
-               avg(CASE WHEN t.state = 'done' THEN t.seconds END) AS per_trial,
-               sum(t.state IN ('waiting', 'ready', 'running', 'paused')) AS open,
-               sum(CASE WHEN t.state IN ('ready', 'running', 'paused') THEN t.seconds ELSE 0.0 END)
-                   AS spent,
-               (SELECT avg(e.seconds) FROM epochs e JOIN trials u ON u.id = e.trial_id
-                JOIN run_categories k ON k.id = u.run_category_id WHERE k.run_id = ?) AS per_epoch
+        SELECT sum(t.state IN ('done', 'dropped')) AS ended,
+               avg(CASE WHEN t.state IN ('done', 'dropped') THEN t.epoch END) AS epochs,
+               sum(t.seconds) AS seconds, sum(coalesce(t.epoch, 0) * rc.cost) AS cost
         FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
         WHERE rc.run_id = ? AND t.attempt = rc.attempt
         """,
-        (run.id, run.id),
+        (run.id,),
     )
     assert row is not None
-    if row["finished"]:
-        per_trial = row["per_trial"]
-        basis = f"mean of {row['finished']} finished trials"
-    elif row["per_epoch"] is not None:
-        per_trial = row["per_epoch"] * TrainingSettings.from_json(run.settings).epochs
-        basis = "epochs so far, if no trial stops early"
+    pace = row["seconds"] / row["cost"] if row["cost"] and row["seconds"] else 1.0
+    if row["ended"]:
+        epochs = float(row["epochs"] or 0.0)
+        basis = f"{row['ended']} ended trials of {epochs:.1f} epochs each"
     else:
-        return None, None
-    left = max(per_trial * row["open"] - row["spent"], 0.0)
-    return round(left / at_work, 1), basis
+        epochs = float(TrainingSettings.from_json(run.settings).epochs)
+        basis = "if no trial stops early"
+    left = store.value(
+        """
+        SELECT sum(max(? - coalesce(t.epoch, 0), 0.5) * rc.cost)
+        FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
+        WHERE rc.run_id = ? AND t.attempt = rc.attempt
+        AND t.state IN ('waiting', 'ready', 'running', 'paused', 'resting')
+        """,
+        (epochs, run.id),
+    )
+    return round((left or 0.0) * pace / at_work, 1), basis
 
 
 def _test_f1(store: Store, run_id: int) -> tuple[float | None, float | None]:

@@ -87,7 +87,9 @@ def work_on(
             trainer.restore(resumed)
         epoch, batch = trainer.position
         rewind_progress(store, claim, epoch, batch)
-        until = next_rung(epoch - 1) if settings.search == "racing" else None
+        until = None
+        if settings.search == "racing":
+            until = next_rung(trial_with_id(store, claim.trial_id).rung)
         outcome = trainer.run(LocalReporter(store, claim, stopping), save, until)
     except TrainingError as error:
         _log.warning("%s: %s", label, error)

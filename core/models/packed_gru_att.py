@@ -8,7 +8,8 @@ What it saves against a padded `nn.GRU` under autograd:
 - The gradient of the recurrence is written out: what does not hang on the gradient from later steps
   is computed for hundreds of rows at once, and a step is one product and one sum.
 - Buffers are kept from batch to batch, so that no new memory is mapped and cleared.
-- tanh x is computed as 2 sigmoid(2x) - 1, since torch's sigmoid is several times faster.
+- tanh x is computed as 2 sigmoid(2x) - 1, since torch's sigmoid is several times faster; the 2x
+  comes from doubled weights.
 - Products of matrices go to the fastest library there is (`core.matrix_product`).
 
 Gates are r, z, n in torch's order and meaning (torch.nn.GRU): n = tanh(i_n + r h_n) and
@@ -30,6 +31,9 @@ from core.packing import PackedDocuments
 
 _STEP_ROWS = 16
 """Rows of one step of the recurrence are rounded up to these, which keeps their numbers few."""
+
+
+_MINUS_ONE = torch.tensor(-1.0)
 
 
 class PackedGruAtt:
@@ -184,13 +188,19 @@ def _recur(
     """Write the states (tokens, units) of one direction into its columns of `states`."""
     linear, units, counts = fast_linear(), direction.units, packed.counts
     total, documents = packed.total, counts[0]
-    # The state's bias joins the word's part, but that of n stays: r multiplies it.
+    # The state's bias joins the word's part, but that of n stays: r multiplies it. All that makes n
+    # is doubled here, as `_tanh_of_half_` wants it.
     of_n = torch.zeros(3 * units)
     of_n[2 * units :] = direction.bias_hh[2 * units :]
     of_words = product_of_rows(
         embedded, direction.weight_ih, direction.bias_ih + direction.bias_hh - of_n
     )
+    of_words[:, 2 * units :].mul_(2.0)
+    of_n.mul_(2.0)
+    weight_hh = direction.weight_hh.clone()
+    weight_hh[2 * units :].mul_(2.0)
     word_part = scratch.take("word part", documents, 3 * units)
+    word_n = word_part[:, 2 * units :]
     state = scratch.take("state", documents, units)
     state.zero_()
 
@@ -211,11 +221,11 @@ def _recur(
         count, gate, candidate = counts[t], gates[t], candidates[t]
         now = state[:count]
         word = torch.index_select(of_words, 0, places[t], out=word_part[:count])
-        recurrent = linear(state[: _up(count, _STEP_ROWS)], direction.weight_hh, of_n)[:count]
+        recurrent = linear(state[: _up(count, _STEP_ROWS)], weight_hh, of_n)[:count]
         torch.add(word, recurrent, out=gate).sigmoid_()
         h_n = recurrent[:, 2 * units :]
-        torch.addcmul(word[:, 2 * units :], gate[:, :units], h_n, out=candidate)
-        _tanh_(candidate)
+        torch.addcmul(word_n[:count], gate[:, :units], h_n, out=candidate)
+        _tanh_of_half_(candidate, out=candidate)
         if saving:
             before[t].copy_(now)
             gate[:, 2 * units :].copy_(h_n)
@@ -272,14 +282,14 @@ def _recur_gradient(
 def _gate_factors(gates: Tensor, candidates: Tensor, before: Tensor, out: Tensor) -> None:
     """Derivatives of the new state by r, z, h_n and i_n before their non-linearity, into `out`.
 
-    `gates` are r, z and h_n (rows, 3 · units), `candidates` n, `before` the old state.
+    `gates` are r, z and twice h_n (rows, 3 · units), `candidates` n, `before` the old state.
     """
-    r, z, h_n = gates.chunk(3, dim=1)
+    r, z, twice_h_n = gates.chunk(3, dim=1)
     of_r, of_z, of_h_n, of_i_n = out.chunk(4, dim=1)
     left = 1.0 - z
     torch.mul(left, torch.addcmul(torch.ones(()), candidates, candidates, value=-1.0), out=of_i_n)
     torch.mul(of_i_n, r, out=of_h_n)
-    torch.mul(of_h_n, h_n, out=of_r).mul_(1.0 - r)
+    torch.mul(of_h_n, twice_h_n, out=of_r).mul_(torch.add(torch.tensor(0.5), r, alpha=-0.5))
     torch.sub(before, candidates, out=of_z).mul_(left.mul_(z))
 
 
@@ -311,13 +321,13 @@ def _attention(
 ) -> Tensor:
     """Attention weights (tokens,); dropout is applied to `states`, and `hidden` is written."""
     scores = torch.empty(packed.total)
+    twice_weight, twice_bias = 2.0 * weight, 2.0 * bias
     for start in range(0, packed.total, BLOCK):
         block = slice(start, start + BLOCK)
         if keep is not None:
             states[block].mul_(keep[block])
-        projected = product_of_rows(states[block], weight, bias)
-        torch.mv(_tanh_(projected), context, out=scores[block])
-        hidden[block].copy_(projected)
+        projected = product_of_rows(states[block], twice_weight, twice_bias)
+        torch.mv(_tanh_of_half_(projected, out=hidden[block]), context, out=scores[block])
     inside = _inside(packed)
     padded = torch.full(inside.shape, float("-inf"))
     padded[inside] = scores
@@ -416,9 +426,9 @@ def _inside(packed: PackedDocuments) -> Tensor:
     return torch.arange(len(packed.counts)).unsqueeze(1) < packed.lengths
 
 
-def _tanh_(values: Tensor) -> Tensor:
-    """Tanh in place."""
-    return values.mul_(2.0).sigmoid_().mul_(2.0).sub_(1.0)
+def _tanh_of_half_(values: Tensor, out: Tensor) -> Tensor:
+    """Tanh of half of `values` into `out`, by way of the sigmoid, which `values` become."""
+    return torch.add(_MINUS_ONE, values.sigmoid_(), alpha=2.0, out=out)
 
 
 def _up(number: int, multiple: int) -> int:

@@ -35,12 +35,12 @@ CPU = torch.device("cpu")
 TABLE = torch.rand(30, 5, generator=torch.Generator().manual_seed(0)) - 0.5
 
 
-def examples(number: int = 90) -> Examples:
-    """Documents whose words above 20 make them positives."""
+def examples(number: int = 90, one_in: int = 3) -> Examples:
+    """Documents whose words above 20 make them positives, as every `one_in`th is."""
     draw = np.random.default_rng(1)
     rows, targets = [], []
     for i in range(number):
-        positive = i % 3 == 0
+        positive = i % one_in == 0
         words = draw.integers(2, 20, size=draw.integers(1, 9)).tolist()
         if positive:
             words += draw.integers(20, 30, size=2).tolist()
@@ -50,8 +50,14 @@ def examples(number: int = 90) -> Examples:
     return Examples(tokens, np.arange(number), np.array(targets), max_words=10)
 
 
-def trainer(settings: TrainingSettings = SETTINGS, network: GruAtt | None = None) -> Trainer:
-    training, validation = validation_split(examples(), 0.2, settings.seed, KEY.category_id)
+def trainer(
+    settings: TrainingSettings = SETTINGS,
+    network: GruAtt | None = None,
+    documents: Examples | None = None,
+) -> Trainer:
+    training, validation = validation_split(
+        documents or examples(), 0.2, settings.seed, KEY.category_id
+    )
     made = network or from_scratch(TABLE, KEY, settings)
     groups = parameter_groups(made, settings)
     return Trainer(made, groups, training, validation, KEY, settings, CPU)
@@ -84,6 +90,14 @@ def nothing(checkpoint: Checkpoint) -> None:
 
 def same_state(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
+
+
+def same_result(left: Trainer, right: Trainer) -> None:
+    assert left.kept is not None
+    assert right.kept is not None
+    assert same_state(left.kept.state, right.kept.state)
+    assert same_state(left.network.state_dict(), right.network.state_dict())
+    assert left.kept.validation == right.kept.validation
 
 
 def test_training_learns_the_category() -> None:
@@ -126,6 +140,106 @@ def test_resumed_epochs_report_what_uninterrupted_ones_do() -> None:
     assert losses == [result.training_loss for result, _ in whole.epochs]
     batches = [b.loss for b in first.batches + second.batches]
     assert batches == [b.loss for b in whole.batches]
+
+
+@pytest.mark.parametrize("until", [1, 2, 3])
+def test_a_training_that_rests_and_goes_on_gives_the_same_bits(until: int) -> None:
+    whole = trainer()
+    whole.run(Recorder(), nothing)
+    resting, reporter = trainer(), Recorder()
+    saved: list[Checkpoint] = []
+    assert resting.run(reporter, saved.append, until=until) is Outcome.RESTING
+    assert len(reporter.epochs) == until
+    assert resting.position == (until + 1, 0)
+    torch.manual_seed(999)  # another process would have another generator
+    resumed, reporter = trainer(), Recorder()
+    resumed.restore(copy.deepcopy(saved[-1]))
+    assert resumed.run(reporter, nothing) is Outcome.FINISHED
+    assert reporter.epochs[0][0].epoch == until + 1
+    same_result(resumed, whole)
+
+
+def test_a_training_may_rest_several_times_in_one_process() -> None:
+    whole, subject = trainer(), trainer()
+    whole.run(Recorder(), nothing)
+    for until in (1, 2, 3):
+        assert subject.run(Recorder(), nothing, until=until) is Outcome.RESTING
+    assert subject.run(Recorder(), nothing, until=4) is Outcome.FINISHED
+    same_result(subject, whole)
+
+
+def test_a_training_that_stands_at_the_rung_rests_without_another_batch() -> None:
+    subject = trainer()
+    subject.run(Recorder(), nothing, until=2)
+    saved, reporter = subject.checkpoint(), Recorder()
+    again = trainer()
+    again.restore(copy.deepcopy(saved))
+    assert again.run(reporter, nothing, until=2) is Outcome.RESTING
+    assert (reporter.batches, reporter.epochs) == ([], [])
+    assert again.position == (3, 0)
+
+
+def test_a_training_that_ends_at_the_rung_or_before_does_not_rest() -> None:
+    assert trainer(replace(SETTINGS, epochs=2)).run(Recorder(), nothing, until=2) is (
+        Outcome.FINISHED
+    )
+    reporter = Recorder()
+    one_epoch = trainer(replace(SETTINGS, epochs=1))
+    assert one_epoch.run(reporter, nothing, until=2) is Outcome.FINISHED
+    assert len(reporter.epochs) == 1
+
+
+def test_a_training_asked_to_stop_at_the_rung_rests() -> None:
+    subject = trainer()
+    assert subject.run(Recorder(2 * subject.batches), nothing, until=2) is Outcome.RESTING
+
+
+def test_a_training_asked_to_stop_before_the_rung_is_interrupted() -> None:
+    subject = trainer()
+    assert subject.run(Recorder(6), nothing, until=2) is Outcome.INTERRUPTED
+    assert subject.position == (2, 6 - subject.batches)
+
+
+SAMPLED = replace(SETTINGS, batch_size=64, negatives=2)
+MANY = examples(400, one_in=8)
+"""Of these an epoch with `SAMPLED` takes 120 of 320, in batches of 24."""
+
+
+def test_training_on_some_negatives_learns_the_category() -> None:
+    reporter = Recorder()
+    subject = trainer(replace(SAMPLED, epochs=20, patience=20), documents=MANY)
+    assert subject.run(reporter, nothing) is Outcome.FINISHED
+    assert subject.kept is not None
+    assert subject.kept.validation.f1 > 0.9
+    assert {batch.batches for batch in reporter.batches} == {5}
+    assert sum(batch.documents for batch in reporter.batches) == 20 * 120
+
+
+@pytest.mark.parametrize("stop_after", [1, 7, 10, 13])
+def test_sampled_training_resumes_to_the_same_bits(stop_after: int) -> None:
+    whole = trainer(SAMPLED, documents=MANY)
+    whole.run(Recorder(), nothing)
+    saved: list[Checkpoint] = []
+    interrupted = trainer(SAMPLED, documents=MANY)
+    assert interrupted.run(Recorder(stop_after), saved.append) is Outcome.INTERRUPTED
+    torch.manual_seed(999)
+    resumed = trainer(SAMPLED, documents=MANY)
+    resumed.restore(copy.deepcopy(saved[-1]))
+    assert resumed.run(Recorder(), nothing) is Outcome.FINISHED
+    same_result(resumed, whole)
+
+
+def test_losses_of_a_sample_stand_for_all_documents() -> None:
+    subject = trainer(replace(SAMPLED, dropout=0.0, learning_rate=1e-9, epochs=30), documents=MANY)
+    expected = trainer(replace(SETTINGS, dropout=0.0, learning_rate=1e-9, epochs=1), documents=MANY)
+    of_all, sampled = Recorder(), Recorder()
+    expected.run(of_all, nothing)
+    subject.run(sampled, nothing)
+    losses = [result.training_loss for result, _ in sampled.epochs]
+    mean = of_all.epochs[0][0].training_loss
+    spread = 5 * np.std(losses) / math.sqrt(len(losses))
+    assert 0 < spread < 0.05 * mean
+    assert np.mean(losses) == pytest.approx(mean, abs=spread)
 
 
 def test_a_finished_trial_restored_from_its_last_checkpoint_is_finished() -> None:

@@ -252,40 +252,53 @@ def test_test_f1_of_the_run_waits_for_its_last_category_and_counts_empty_ones_as
     assert after.test_macro_f1 == pytest.approx((5 * 0.75 + 1 / 3) / 7)
 
 
-def test_eta_is_unknown_without_data(store: Store, run: Run, worker: int) -> None:
-    assert status_of(store, run.id).run.eta_seconds is None
-    claim = claim_next(store, worker)
-    progress(store, claim, seconds=3.0)
+def test_eta_is_unknown_while_nobody_works(store: Store, run: Run) -> None:
     shown = status_of(store, run.id).run
     assert (shown.eta_seconds, shown.eta_basis) == (None, None)
 
 
-def test_eta_rests_on_epochs_until_a_trial_has_finished(
+def test_eta_rests_on_the_cost_model_before_anything_is_known(
     store: Store, run: Run, worker: int
 ) -> None:
+    claim_next(store, worker)
+    shown = status_of(store, run.id).run
+    four_trials_of_two_epochs_that_cost_one_second = 4 * 2 * 1.0
+    assert shown.eta_seconds == four_trials_of_two_epochs_that_cost_one_second
+    assert shown.eta_basis == "if no trial stops early"
+
+
+def test_eta_takes_the_pace_of_the_epochs_so_far(store: Store, run: Run, worker: int) -> None:
     claim = claim_next(store, worker)
     record_epoch(store, claim, an_epoch(1), is_kept=True, seconds=4.0)
     shown = status_of(store, run.id).run
-    two_epochs_of_three_seconds_for_four_trials = 4 * 2 * 3.0
-    assert shown.eta_seconds == two_epochs_of_three_seconds_for_four_trials - 4.0
-    assert shown.eta_basis == "epochs so far, if no trial stops early"
+    assert shown.eta_seconds == (1 + 3 * 2) * 4.0
 
 
-def test_eta_rests_on_finished_trials_and_is_shared_by_the_workers(
+def test_eta_weighs_categories_by_their_cost(store: Store, run: Run, worker: int) -> None:
+    claim = claim_next(store, worker)
+    record_epoch(store, claim, an_epoch(1), is_kept=True, seconds=4.0)
+    store.execute("UPDATE run_categories SET cost = 0.25 WHERE id <> ?", (claim.run_category_id,))
+    of_the_other = 2 * 2 * 0.25
+    of_this = 1 + 2
+    assert status_of(store, run.id).run.eta_seconds == (of_this + of_the_other) * 4.0
+
+
+def test_eta_rests_on_ended_trials_and_is_shared_by_the_workers(
     store: Store, run: Run, worker: int
 ) -> None:
     first = claim_next(store, worker)
-    progress(store, first, seconds=9.0)
     finish_with(store, first, 0.5)
     second = claim_next(store, worker)
-    progress(store, second, seconds=4.0)
+    record_epoch(store, second, an_epoch(1), is_kept=True, seconds=3.0)
     shown = status_of(store, run.id).run
-    assert shown.eta_seconds == 3 * 10.0 - 4.0
-    assert shown.eta_basis == "mean of 1 finished trials"
+    pace = (1.0 + 3.0) / 2
+    left = 0.5 + 1 + 1
+    assert shown.eta_seconds == pace * left
+    assert shown.eta_basis == "1 ended trials of 1.0 epochs each"
     set_worker_state(store, start_worker(store), "scoring")
-    assert status_of(store, run.id).run.eta_seconds == (3 * 10.0 - 4.0) / 2
+    assert status_of(store, run.id).run.eta_seconds == pace * left / 2
     set_worker_state(store, start_worker(store), "idle")
-    assert status_of(store, run.id).run.eta_seconds == (3 * 10.0 - 4.0) / 2
+    assert status_of(store, run.id).run.eta_seconds == pace * left / 2
 
 
 def test_run_that_nobody_works_at_has_no_eta(store: Store, run: Run, worker: int) -> None:

@@ -1,0 +1,1 @@
+"""Measuring the training: what `htrans-tui bench` and the scripts in benchmarks/ share."""

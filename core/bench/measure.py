@@ -1,0 +1,115 @@
+"""One measurement in a process of its own: `python -m core.bench.measure REQUEST`, both JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.bench.phases import frozen_network, phases_of_an_epoch
+from core.bench.plain import train_plainly
+from core.bench.workload import random_workload
+from core.examples import validation_split
+from core.initialisation import from_scratch, parameter_groups
+from core.settings import TrainingSettings
+from core.training import BatchProgress, EpochResult, Trainer, TrialKey
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to measure: `kind` is plain, engine or phases."""
+
+    kind: str
+    documents: int = 1500
+    words: int = 77
+    vocabulary: int = 20_000
+    epochs: int = 1
+    device: str = "cpu"
+    precision: str = "float32"
+    trained_embeddings: bool = False
+    batch_size: int = 128
+
+
+class Silent:
+    """A reporter that wants nothing until an epoch ends."""
+
+    def __init__(self) -> None:
+        self.epochs: list[float] = []
+
+    def is_due(self) -> bool:
+        """Never."""
+        return False
+
+    def progressed(self, progress: BatchProgress) -> None:
+        """Ignore it."""
+
+    def epoch_done(self, result: EpochResult, is_kept: bool) -> None:  # noqa: ARG002
+        """Keep the epoch's time."""
+        self.epochs.append(result.seconds)
+
+    def should_stop(self) -> bool:
+        """Never."""
+        return False
+
+
+def measure(request: Request) -> dict[str, Any]:
+    """Documents, seconds, and what else the kind gives; `memory` is the process's peak, MiB."""
+    device = torch.device(request.device)
+    settings = TrainingSettings(
+        epochs=request.epochs,
+        patience=request.epochs,
+        precision=request.precision,
+        batch_size=request.batch_size,
+    )
+    workload = random_workload(request.documents, request.words, request.vocabulary)
+    found: dict[str, Any] = {}
+    if request.kind == "plain":
+        documents, seconds = train_plainly(workload, settings, (1.0,), request.epochs, device)
+    elif request.kind == "phases":
+        torch.set_num_threads(1)
+        with tempfile.TemporaryDirectory() as folder:
+            found["phases"], documents = phases_of_an_epoch(workload, settings, Path(folder))
+        seconds = sum(found["phases"].values())
+    else:
+        if device.type == "cpu":
+            torch.set_num_threads(1)
+        training, validation = validation_split(workload.examples, 0.15, 0, "bench")
+        key = TrialKey("bench", 1.0)
+        network = (
+            from_scratch(workload.embeddings, key, settings)
+            if request.trained_embeddings
+            else frozen_network(workload, settings)
+        )
+        groups = parameter_groups(network, settings)
+        reporter = Silent()
+        trainer = Trainer(network, groups, training, validation, key, settings, device)
+        started = time.perf_counter()
+        trainer.run(reporter, lambda _: None)
+        seconds = time.perf_counter() - started
+        documents = len(training) * request.epochs
+        found["epochs"] = reporter.epochs
+    return {
+        "documents": documents,
+        "seconds": seconds,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "threads": torch.get_num_threads(),
+        **found,
+    }
+
+
+def main(text: str) -> None:
+    """Measure what the JSON object asks for, and print the result as one."""
+    request = Request(**json.loads(text))
+    print(json.dumps({**dataclasses.asdict(request), **measure(request)}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,78 @@
+"""Command: bench."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
+from core.errors import HTransError
+from htrans_tui.cli.options import DeviceOption, JsonOption, WorkersOption, WorkersPerDeviceOption
+from htrans_tui.cli.output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from core.engine.bench import Report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(bench)
+
+
+def bench(
+    documents: Annotated[
+        int, typer.Option(min=100, help="Documents to train on, drawn at random.")
+    ] = 1500,
+    words: Annotated[int, typer.Option(min=1, max=100, help="Their mean length in words.")] = 77,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
+    precision: Annotated[
+        str, typer.Option(help="mixed measures mixed precision too; needs CUDA.")
+    ] = "float32",
+    json: JsonOption = False,
+) -> None:
+    """Measure training on this machine: a plain script, the engine, and where its time goes."""
+    from core.engine.bench import bench as measure
+    from core.engine.devices import slots
+
+    devices = slots(device, workers, workers_per_device)
+    if precision not in ("float32", "mixed"):
+        raise HTransError(f"--precision {precision}: use float32 or mixed")
+    if precision == "mixed" and "cpu" in devices:
+        raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
+    report = measure(devices, documents, words, precision, lambda what: say(f"measuring {what}"))
+    if json:
+        print_json(report.to_json())
+    else:
+        _print(report)
+
+
+def _print(report: Report) -> None:
+    plain = report.rows[0].documents_per_second
+    print_table(
+        ["what", "processes", "threads", "documents/s", "ratio", "peak MiB"],
+        [
+            [
+                row.name,
+                str(row.processes),
+                str(row.threads),
+                f"{row.documents_per_second:,.0f}",
+                f"{row.documents_per_second / plain:.2f}",
+                f"{row.memory:,.0f}",
+            ]
+            for row in report.rows
+        ],
+        "lrrrrr",
+    )
+    print()
+    total = sum(seconds for name, seconds in report.phases.items() if name != "database")
+    print_table(
+        ["phase of one CPU worker", "seconds", "share"],
+        [
+            [name, f"{seconds:.4f}", f"{seconds / total:.1%}" if name != "database" else "a row"]
+            for name, seconds in report.phases.items()
+        ],
+        "lrr",
+    )
