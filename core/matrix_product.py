@@ -25,8 +25,8 @@ def fast_linear() -> Linear:
     """A function with the meaning of `torch.nn.functional.linear`, without gradients.
 
     Input (rows, in), weight (out, in), bias (out,) or None, all float32 on the CPU; the bias is to
-    be contiguous, the others may have strides. Preparing a new number of rows may cost milliseconds,
-    so callers keep to few.
+    be contiguous, the others may have strides. Preparing a new number of rows may cost
+    milliseconds, so callers keep to few.
     """
     try:
         operator = torch.ops.mkldnn._linear_pointwise.default

@@ -85,7 +85,13 @@ def test_the_fast_operator_sees_few_numbers_of_rows(
     assert seen == [(BLOCK, IN)] * (rows // BLOCK)
     seen.clear()
     product_of_columns(draw(rows, IN, 1), draw(rows, OUT, 2))
-    assert set(seen) <= {(IN, 512), (IN, 1024)}
+    assert set(seen) <= {(OUT, 512), (OUT, 1024)}
+
+
+def test_products_of_columns_take_strided_operands() -> None:
+    left, right = draw(1100, 2 * IN, 1)[:, :IN], draw(1100, 2 * OUT, 2)[:, OUT:]
+    exact = (left.double().t() @ right.double()).float()
+    torch.testing.assert_close(product_of_columns(left, right), exact, rtol=1e-4, atol=1e-3)
 
 
 def operator(function: Callable[..., Tensor]) -> Any:

@@ -106,6 +106,29 @@ def living(store: Store) -> list[tuple[str, int]]:
     return processes
 
 
+def kill_at_random(store: Store, kills: int) -> dict[str, int]:
+    """Kill workers and supervisors while the run goes on, at most `kills` of them."""
+    draw = random.Random(7)
+    killed = {"worker": 0, "supervisor": 0}
+    with store.write():
+        # A trial is given up after three crashes of its own; here it is not at fault.
+        store.execute(
+            "CREATE TRIGGER forgive AFTER UPDATE OF crashes ON trials WHEN NEW.crashes > 0 "
+            "BEGIN UPDATE trials SET crashes = 0 WHERE id = NEW.id; END"
+        )
+    while sum(killed.values()) < kills and run_state(store) == "running":
+        time.sleep(draw.uniform(0.0, 2.5))
+        if not (processes := living(store)):
+            continue
+        kind, pid = draw.choice(processes)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            killed[kind] += 1
+    done = store.value("SELECT count(*) FROM trials WHERE state = ?", ("done",))
+    print(f"killed {killed}, {done} trials done by then")
+    return killed
+
+
 @pytest.mark.timeout(1800)
 def test_killed_anywhere_the_run_ends_by_itself_with_the_same_bits(
     workspaces: Callable[[str], Workspace],
@@ -115,31 +138,32 @@ def test_killed_anywhere_the_run_ends_by_itself_with_the_same_bits(
     expected = models(whole)
     assert len(expected) == 22
     assert None not in expected.values()
-
-    draw = random.Random(7)
-    killed = {"worker": 0, "supervisor": 0}
     store = start(workspaces("killed"))
-    with store.write():
-        # A trial is given up after three crashes of its own; here it is not at fault.
-        store.execute(
-            "CREATE TRIGGER forgive AFTER UPDATE OF crashes ON trials WHEN NEW.crashes > 0 "
-            "BEGIN UPDATE trials SET crashes = 0 WHERE id = NEW.id; END"
-        )
-    while sum(killed.values()) < KILLS and run_state(store) == "running":
-        time.sleep(draw.uniform(0.0, 2.5))
-        if not (processes := living(store)):
-            continue
-        kind, pid = draw.choice(processes)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            killed[kind] += 1
-    print(
-        f"killed {killed}, {store.value('SELECT count(*) FROM trials WHERE state = ?', ('done',))}"
-        " of 22 trials done by then"
-    )
+    killed = kill_at_random(store, KILLS)
     until(lambda: run_state(store) == "done", 600)
     assert min(killed.values()) >= 1
     assert models(store) == expected
+
+
+@pytest.mark.timeout(600)
+def test_a_race_that_is_killed_anywhere_drops_the_same_and_keeps_the_same_bits(
+    workspaces: Callable[[str], Workspace],
+) -> None:
+    options = (
+        *("--categories=cats", "--class-weights=1,3,10,30"),
+        *("--search=racing", "--negatives=2"),
+    )
+    whole = start(workspaces("whole"), *options)
+    until(lambda: run_state(whole) == "done", 300)
+    expected = models(whole)
+    assert None in expected.values(), "nothing dropped out, so this shows nothing"
+    store = start(workspaces("killed"), *options)
+    killed = kill_at_random(store, max(KILLS // 2, 3))
+    until(lambda: run_state(store) == "done", 600)
+    assert sum(killed.values()) >= 1
+    assert models(store) == expected
+    folder = Path(store.value("SELECT file FROM pragma_database_list WHERE name = 'main'")).parent
+    assert list(folder.rglob("*.resume*")) == []
 
 
 def test_a_trial_that_always_crashes_is_given_up_after_three_times_with_the_reason(
