@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from core.engine.run_data import RunData
 from core.engine.run_files import scores_path
 from core.examples import Examples
 from core.files import replacing
-from core.metrics import Counts, Rates, Summary, count, hierarchical, summarise
+from core.metrics import Counts, Matrix, Rates, Summary, count, hierarchical, summarise
 from core.passes import pass_for
 from core.scoring import logits_of, probabilities
 from core.training import THRESHOLD
@@ -114,6 +114,43 @@ def score_category(
         counts.rates.f1,
     )
     return examples, scores
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What a run says of the documents of the test split: matrices (documents, categories)."""
+
+    ids: tuple[str, ...]
+    truth: Matrix
+    predicted: Matrix
+
+    def only(self, ids: Sequence[str]) -> Decisions:
+        """The same for some of the categories, in the order given."""
+        places = [self.ids.index(category) for category in ids]
+        return Decisions(tuple(ids), self.truth[:, places], self.predicted[:, places])
+
+
+def decisions(
+    store: Store,
+    data: RunData,
+    device: torch.device,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Decisions:
+    """The decisions of all categories of a run on the test documents."""
+    categories = run_categories(store, data.run.id)
+    truth: list[npt.NDArray[np.bool_]] = []
+    predicted: list[npt.NDArray[np.bool_]] = []
+    for done, category in enumerate(categories):
+        progress(done, len(categories))
+        examples, scores = score_category(store, data, category, "test", device)
+        truth.append(examples.targets)
+        predicted.append(scores >= THRESHOLD)
+    progress(len(categories), len(categories))
+    return Decisions(
+        tuple(category.key for category in categories),
+        np.stack(truth, axis=1),
+        np.stack(predicted, axis=1),
+    )
 
 
 def evaluate(
