@@ -12,12 +12,16 @@ import io
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 import torch
 
 from core.errors import CorruptFileError
 from core.files import replacing
 from core.training import Checkpoint
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 SUFFIX = ".resume"
 _MAGIC = b"htrans-resume-1\n"
@@ -89,13 +93,28 @@ def _current(previous: Path) -> Path:
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, trial: str) -> None:
     """Write resume state: a mark, the SHA-256 of the rest, and what `torch.save` makes of it."""
-    buffer = io.BytesIO()
-    torch.save({"trial": trial, "checkpoint": checkpoint}, buffer)
-    content = buffer.getbuffer()
     with path.open("wb") as file:
         file.write(_MAGIC)
-        file.write(hashlib.sha256(content).digest())
-        file.write(content)
+        file.write(bytes(_DIGEST))
+        hashing = _HashingWriter(file)
+        torch.save({"trial": trial, "checkpoint": checkpoint}, cast("IO[bytes]", hashing))
+        file.seek(len(_MAGIC))
+        file.write(hashing.digest.digest())
+
+
+class _HashingWriter(io.RawIOBase):
+    """Passes on what is written, so that a checkpoint is never whole in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
 
 
 def read_checkpoint(path: Path, trial: str | None = None) -> Checkpoint:

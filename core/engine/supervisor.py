@@ -49,14 +49,6 @@ _RESTART_DELAY = 2.0
 _log = logging.getLogger("htrans.supervisor")
 
 
-_FRUGAL = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "4000000",
-    "MALLOC_TRIM_THRESHOLD_": "4000000",
-}
-"""glibc gives large blocks back to the system (mallopt(3)); without this they stay and split up."""
-
-
 @dataclass(slots=True)
 class _Slot:
     number: int
@@ -136,7 +128,6 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**_FRUGAL, **os.environ},
             )
 
     def _bury(self, slot: _Slot) -> None:

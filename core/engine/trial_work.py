@@ -58,6 +58,19 @@ def work_on(
 
     Raises `LostClaimError` when the trial was taken away; then nothing more is written.
     """
+    if _train(store, data, claim, device, stopping):
+        # By now the memory that training took is free again.
+        _after_category(store, data, claim, device, stopping)
+
+
+def _train(
+    store: Store,
+    data: RunData,
+    claim: Claim,
+    device: torch.device,
+    stopping: Callable[[], bool],
+) -> bool:
+    """Whether the category is done with this trial."""
     category = run_category(store, claim.run_category_id)
     checkpoints = checkpoints_of(data.folder, claim)
     label = f"run {claim.run_id}, {category.key}, class weight {claim.class_weight:g}"
@@ -95,16 +108,16 @@ def work_on(
         _log.warning("%s: %s", label, error)
         fail(store, claim, str(error))
         _clear_dropped(store, data, claim)
-        return
+        return False
     if outcome is Outcome.INTERRUPTED:
         release(store, claim)
         _log.info("%s: interrupted, checkpoint written", label)
-        return
+        return False
     if outcome is Outcome.RESTING:
         rest(store, claim)
         _clear_dropped(store, data, claim)
         _log.info("%s: rests after %d epochs", label, trainer.position[0] - 1)
-        return
+        return False
     kept = trainer.kept
     assert kept is not None
     table = embeddings or embeddings_name(kept.state[EMBEDDINGS])
@@ -127,8 +140,7 @@ def work_on(
     checkpoints.remove()
     _clear_dropped(store, data, claim)
     _log.info("%s: done", label)
-    if category_done:
-        _after_category(store, data, claim, device, stopping)
+    return category_done
 
 
 def _clear_dropped(store: Store, data: RunData, claim: Claim) -> None:
