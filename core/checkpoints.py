@@ -97,7 +97,13 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, trial: str) -> None:
         file.write(_MAGIC)
         file.write(bytes(_DIGEST))
         hashing = _HashingWriter(file)
-        torch.save({"trial": trial, "checkpoint": checkpoint}, cast("IO[bytes]", hashing))
+        try:
+            torch.save({"trial": trial, "checkpoint": checkpoint}, cast("IO[bytes]", hashing))
+        except RuntimeError:
+            # torch closes its archive first, and its complaint about that hides the real error.
+            if hashing.error is not None:
+                raise hashing.error from None
+            raise
         file.seek(len(_MAGIC))
         file.write(hashing.digest.digest())
 
@@ -108,13 +114,18 @@ class _HashingWriter(io.RawIOBase):
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.digest = hashlib.sha256()
+        self.error: OSError | None = None
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: ReadableBuffer) -> int:
         self.digest.update(data)
-        return self._file.write(data)
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
 
 
 def read_checkpoint(path: Path, trial: str | None = None) -> Checkpoint:

@@ -97,9 +97,9 @@ def slow_run(workspace: Workspace, name: str, categories: str = "cats,food") -> 
     slow = (
         f"--categories={categories}",
         "--hidden-units=64",
-        "--batch-size=4",
-        "--epochs=9",
-        "--patience=9",
+        "--batch-size=2",
+        "--epochs=12",
+        "--patience=12",
     )
     result = htrans(workspace, "train", "small", "--name", name, *slow, "--class-weights=1")
     assert result.returncode == 0, result.stderr
@@ -112,8 +112,9 @@ def test_a_day_in_a_terminal(
     store = Store(trained.workspace.database)
     slow_run(trained.workspace, name)
     terminal.shows(name, "running")
+    terminal.keys(*["Up"] * 9)  # the cursor stays on its run when a newer one appears above
     terminal.keys("Enter")
-    terminal.shows("animals", "epoch 1/9", "docs/s")
+    terminal.shows("animals", "epoch 1/12", "docs/s")
     before = terminal.screen()
     terminal.until(lambda screen: screen != before and "docs/s" in screen)
     terminal.keys("p")
