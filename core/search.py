@@ -20,7 +20,7 @@ def best_trial(scores: Iterable[TrialScore]) -> TrialScore | None:
     return min(scores, key=lambda score: (-score.f1, score.class_weight), default=None)
 
 
-RUNGS = (2, 4)
+RUNGS = (4, 6)
 """Epochs after which a racing search compares its class weights."""
 
 

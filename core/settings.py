@@ -138,7 +138,7 @@ def _metadata(name: str) -> Mapping[str, str]:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
-    "fast": {"class_weights": (1.0, 3.0, 10.0), "epochs": 6, "patience": 2},
+    "fast": {"class_weights": (1.0, 2.0, 5.0), "negatives": 10, "search": "racing"},
     "smoke": {
         "class_weights": (1.0, 5.0),
         "epochs": 2,

@@ -43,10 +43,10 @@ def dropped(*f1: float) -> list[int]:
     return [s.trial_id for s in trailing([TrialScore(i, 1.0 + i, f) for i, f in enumerate(f1)])]
 
 
-@pytest.mark.parametrize(("passed", "rung"), [(0, 2), (1, 2), (2, 4), (3, 4), (4, None), (5, None)])
-def test_trials_rest_after_epochs_two_and_four(passed: int, rung: int | None) -> None:
+@pytest.mark.parametrize(("passed", "rung"), [(0, 4), (3, 4), (4, 6), (5, 6), (6, None), (7, None)])
+def test_trials_rest_after_epochs_four_and_six(passed: int, rung: int | None) -> None:
     assert next_rung(passed) == rung
-    assert RUNGS == (2, 4)
+    assert RUNGS == (4, 6)
 
 
 @pytest.mark.parametrize(

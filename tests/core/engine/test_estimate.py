@@ -69,8 +69,8 @@ def test_estimate_spans_from_earliest_to_no_early_stop(store: Store) -> None:
 def test_a_race_is_estimated_by_what_it_lets_go_on(store: Store) -> None:
     racing = dataclasses.replace(PAPER, search="racing")
     expected = estimate(store, [1.0], racing, 1)
-    assert expected.most == 7 * 2 + 4 * 2 + 2 * 6
-    assert expected.least == 7 * 2 + 4 * 2
+    assert expected.most == 7 * 4 + 4 * 2 + 2 * 4
+    assert expected.least == 7 * 4
 
 
 def test_estimate_takes_the_pace_of_the_workspaces_own_epochs(store: Store) -> None:
