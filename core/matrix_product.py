@@ -2,11 +2,13 @@
 
 torch hands products of 32-bit floats to its BLAS. oneDNN, which most builds carry too, took about
 half the time where it was measured (docs/performance.md); torch offers it for this only through an
-operator of its compiler, so it is used if the operator is there and gives the right product.
+operator of its compiler, so it is used if the operator is there, gives the right product and does
+not fall back to a slow kernel on this machine.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import cache
 
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 BLOCK = 512
 """Rows that are worked on at once where rows are independent: they fit a core's cache."""
 _SUM_BLOCK = 1024
+_SLOWER = 4.0
 
 Linear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
@@ -34,7 +37,7 @@ def fast_linear() -> Linear:
         def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
             return operator(rows, weight, bias, "none", [], "")  # type: ignore[no-any-return]
 
-        if _is_right(linear):
+        if _is_right(linear) and _is_no_slower(linear):
             return linear
     except (AttributeError, RuntimeError, TypeError, NotImplementedError):
         pass
@@ -84,3 +87,26 @@ def _is_right(linear: Linear) -> bool:
         torch.allclose(linear(rows, weight, b), nn.functional.linear(rows, weight, b), atol=1e-5)
         for b in (bias, None)
     )
+
+
+def _is_no_slower(linear: Linear) -> bool:
+    """Whether no product of the kinds made here takes it far longer than torch.
+
+    Where oneDNN has no kernel for a layout it takes hundreds of times as long; the limit is far
+    from 1, so that chance does not choose.
+    """
+    columns = torch.rand(BLOCK, 96), torch.rand(BLOCK, 192)
+    products = ((torch.rand(128, 96), torch.rand(288, 96)), (columns[0].t(), columns[1].t()))
+    return all(
+        _seconds(linear, *operands) < _SLOWER * _seconds(nn.functional.linear, *operands)
+        for operands in products
+    )
+
+
+def _seconds(linear: Linear, rows: Tensor, weight: Tensor) -> float:
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        linear(rows, weight, None)
+        times.append(time.perf_counter() - started)
+    return min(times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -121,6 +122,12 @@ def without_fusion(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return linear(rows, weight, bias)
 
 
+def slow_for_strides(rows: Tensor, weight: Tensor, bias: Tensor | None, *rest: object) -> Tensor:
+    if not rows.is_contiguous():
+        time.sleep(0.05)
+    return linear(rows, weight, bias)
+
+
 @pytest.mark.usefixtures("forgotten")
 @pytest.mark.parametrize(
     "namespace",
@@ -132,9 +139,10 @@ def without_fusion(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         operator(deaf_to_strides),
         operator(unsupported),
         operator(without_fusion),
+        operator(slow_for_strides),
     ],
 )
-def test_an_operator_that_is_missing_or_wrong_is_not_used(
+def test_an_operator_that_is_missing_wrong_or_slow_is_not_used(
     namespace: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.ops, "mkldnn", namespace)
