@@ -2,12 +2,13 @@
 
 The engine as it runs, with workers, database and checkpoints, against a plain script in the same
 run: one process, torch's own threads, `nn.GRU`, every document padded to 100 words, batches of 128,
-class weights one after another. Then where a worker's time goes, and how far the losses of the
-first 50 steps are from those of the network's plain forward function.
+class weights one after another. Both score the validation documents after each epoch. Then where a
+worker's time goes, and how far the losses of the first 50 steps are from those of the network's
+plain forward function.
 
     python benchmarks/train.py DATA [--epochs 1] [--category grain]
 
-DATA holds `reuters21578/` and a GloVe file, as the README of docs/performance.md says.
+DATA holds `reuters21578/` and a GloVe file, as docs/performance.md says.
 """
 
 from __future__ import annotations
@@ -155,13 +156,14 @@ def plain_process(root: str, category: str, epochs: int, results: Any) -> None:
 
     workspace = Workspace(Path(root))
     whole = workload_of(workspace, Store(workspace.database), category)
-    training, _ = validation_split(whole.examples, 0.15, 0, category)
+    training, validation = validation_split(whole.examples, 0.15, 0, category)
     documents, seconds = train_plainly(
         Workload(training, whole.embeddings),
         TrainingSettings(),
         PAPER_CLASS_WEIGHTS,
         epochs,
         torch.device("cpu"),
+        validation,
     )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     results.put((documents, seconds, torch.get_num_threads(), memory))
@@ -273,7 +275,7 @@ def main() -> None:
         for label, found in (("engine", engine), ("engine again", again)):
             rate = total / found["seconds"]
             print(
-                f"{label}, {found['workers']} workers: {rate:,.0f} documents/s with validation, "
+                f"{label}, {found['workers']} workers: {rate:,.0f} documents/s, "
                 f"ratio {rate / plain_rate:.2f}, peak {found['memory']:,.0f} MiB a worker, "
                 f"its own share {found['share']:.1%}, first claim after {found['start_up']:.1f} s"
             )

@@ -16,7 +16,7 @@ import torch
 
 from core.bench.phases import frozen_network, phases_of_an_epoch
 from core.bench.plain import train_plainly
-from core.bench.workload import random_workload
+from core.bench.workload import Workload, random_workload
 from core.examples import validation_split
 from core.initialisation import from_scratch, parameter_groups
 from core.settings import TrainingSettings
@@ -72,7 +72,15 @@ def measure(request: Request) -> dict[str, Any]:
     workload = random_workload(request.documents, request.words, request.vocabulary)
     found: dict[str, Any] = {}
     if request.kind == "plain":
-        documents, seconds = train_plainly(workload, settings, (1.0,), request.epochs, device)
+        training, validation = validation_split(workload.examples, 0.15, 0, "bench")
+        documents, seconds = train_plainly(
+            Workload(training, workload.embeddings),
+            settings,
+            (1.0,),
+            request.epochs,
+            device,
+            validation,
+        )
     elif request.kind == "phases":
         torch.set_num_threads(1)
         with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.bench.workload import Workload
+from core.examples import Examples
 from core.models.gru_att import Attention
 from core.settings import TrainingSettings
 
@@ -49,14 +50,15 @@ def train_plainly(
     class_weights: tuple[float, ...],
     epochs: int,
     device: torch.device,
-    most_batches: int | None = None,
+    validation: Examples | None = None,
 ) -> tuple[int, float]:
-    """Train one class weight after another; return documents trained on and seconds."""
-    examples = workload.examples
-    ids, _ = examples.tokens.batch(examples.rows, examples.max_words)
-    padded = torch.zeros(len(ids), examples.max_words, dtype=torch.int64)
-    padded[:, : ids.shape[1]] = torch.from_numpy(ids)
-    targets = torch.from_numpy(examples.targets.astype(np.float32))
+    """Train one class weight after another; return documents trained on and seconds.
+
+    The seconds have in them scoring the `validation` documents after each epoch, if there are any.
+    """
+    padded = _padded(workload.examples)
+    validating = None if validation is None else _padded(validation)
+    targets = torch.from_numpy(workload.examples.targets.astype(np.float32))
     documents, started = 0, time.perf_counter()
     for weight in class_weights:
         network = PlainGruAtt(workload.embeddings, settings).to(device)
@@ -65,11 +67,29 @@ def train_plainly(
         loss_of = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight, device=device))
         for _ in range(epochs):
             batches = torch.randperm(len(padded)).split(settings.batch_size)  # type: ignore[no-untyped-call]
-            for batch in batches[:most_batches]:
+            for batch in batches:
                 optimizer.zero_grad()
                 loss = loss_of(network(padded[batch].to(device)), targets[batch].to(device))
                 loss.backward()
                 optimizer.step()
                 loss.item()
                 documents += len(batch)
+            if validating is not None:
+                _score(network, validating, settings.batch_size, device)
     return documents, time.perf_counter() - started
+
+
+def _padded(examples: Examples) -> Tensor:
+    """Token ids (documents, greatest length)."""
+    ids, _ = examples.tokens.batch(examples.rows, examples.max_words)
+    padded = torch.zeros(len(ids), examples.max_words, dtype=torch.int64)
+    padded[:, : ids.shape[1]] = torch.from_numpy(ids)
+    return padded
+
+
+@torch.no_grad()
+def _score(network: PlainGruAtt, padded: Tensor, batch_size: int, device: torch.device) -> None:
+    network.eval()
+    for start in range(0, len(padded), batch_size):
+        network(padded[start : start + batch_size].to(device)).sigmoid().cpu()
+    network.train()

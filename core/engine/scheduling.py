@@ -45,7 +45,11 @@ def finish(
     with store.write(durable=True):
         finish_trial(store, claim, model)
         put_table()
-        return settle(store, claim.run_category_id) == "done"
+        done = settle(store, claim.run_category_id) == "done"
+        if done:
+            # Said here already, so that the supervisor does not take the worker for idle.
+            store.execute("UPDATE workers SET state = 'scoring' WHERE id = ?", (claim.owner,))
+        return done
 
 
 def remove_unused_tables(

@@ -412,6 +412,9 @@ def test_supervisor_is_taken_out_when_every_run_has_ended(
     configure_engine(store, "cpu", 1, 2)
     record_supervisor(store, 77, 1.5)
     finish_all(store, worker)
+    assert has_work(store), "the test documents are still to be scored"
+    assert end_supervisor_if_idle(store) is False
+    set_worker_state(store, worker, "idle")
     assert not has_work(store)
     assert end_supervisor_if_idle(store) is True
     engine = engine_of(store)
