@@ -22,7 +22,10 @@ _DOCUMENTS_AT_ONCE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch on its device: tokens (batch, time), lengths (batch,), targets (batch,)."""
+    """One batch on its device: tokens (batch, time), lengths (batch,), targets (batch,).
+
+    For several categories at once, targets are (batch, categories).
+    """
 
     tokens: Tensor
     lengths: Tensor
@@ -33,7 +36,8 @@ class Batch:
 class Examples:
     """Documents and whether each is a positive of the category in question.
 
-    `rows` (documents,) point into `tokens`; `targets` (documents,) are True for positives.
+    `rows` (documents,) point into `tokens`; `targets` (documents,) are True for positives. For
+    several categories at once, targets are (documents, categories).
     """
 
     tokens: TokenArrays
@@ -93,14 +97,39 @@ def validation_split(
     """
     generator = generator_for(run_seed, category_id, "validation split")
     validation: list[Rows] = []
-    training: list[Rows] = []
     for target in (True, False):
         places = np.flatnonzero(examples.targets == target).astype(np.int64)
-        drawn = places[torch.randperm(len(places), generator=generator).numpy()]
-        size = min(max(round(fraction * len(drawn)), 1), len(drawn) - 1) if len(drawn) else 0
-        validation.append(drawn[:size])
-        training.append(drawn[size:])
-    return (
-        examples.select(np.sort(np.concatenate(training))),
-        examples.select(np.sort(np.concatenate(validation))),
-    )
+        validation.append(_drawn(places, fraction, generator))
+    return _divided(examples, validation)
+
+
+def shared_validation_split(
+    examples: Examples, fraction: float, run_seed: int
+) -> tuple[Examples, Examples]:
+    """(training, validation) of documents with targets for several categories, drawn at random.
+
+    The rarest category that a document is in decides in which group it is drawn, so that of two or
+    more documents of a group at least one goes to each side, as in `validation_split`.
+    """
+    support = examples.targets.sum(axis=0)
+    rarest = np.where(examples.targets, support, len(examples) + 1).argmin(axis=1)
+    group = np.where(examples.targets.any(axis=1), rarest, -1)
+    generator = generator_for(run_seed, "validation split of all categories")
+    validation = [
+        _drawn(np.flatnonzero(group == number).astype(np.int64), fraction, generator)
+        for number in np.unique(group)
+    ]
+    return _divided(examples, validation)
+
+
+def _divided(examples: Examples, validation: list[Rows]) -> tuple[Examples, Examples]:
+    chosen = np.sort(np.concatenate(validation))
+    others = np.setdiff1d(np.arange(len(examples)), chosen)
+    return examples.select(others), examples.select(chosen)
+
+
+def _drawn(places: Rows, fraction: float, generator: torch.Generator) -> Rows:
+    """A share of `places`: at least one of two or more, and not all."""
+    shuffled: Rows = places[torch.randperm(len(places), generator=generator).numpy()]
+    size = min(max(round(fraction * len(places)), 1), len(places) - 1) if len(places) else 0
+    return shuffled[:size]

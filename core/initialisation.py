@@ -2,8 +2,8 @@
 
 From scratch: everything is drawn at random and trained with one learning rate. From the parent:
 everything but the output layer is the parent's, the embeddings are frozen, and GRU and attention
-learn more slowly than the output layer. From its current model: a retraining that goes on from what
-the category has.
+learn more slowly than the output layer; each of these two can be switched off. From its current
+model: a retraining that goes on from what the category has.
 """
 
 from __future__ import annotations
@@ -13,58 +13,79 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.model_files import ModelInfo, build_network
+from core.models.dgcnn import Dgcnn
 from core.models.gru_att import GruAtt
+from core.models.network import TextNetwork
 from core.seeds import seed_for
 from core.settings import TrainingSettings
 from core.training import TrialKey
 
 
-def from_scratch(embeddings: Tensor, key: TrialKey, settings: TrainingSettings) -> GruAtt:
-    """A new network with a copy of `embeddings` (words, dimensions), all of it trainable."""
+def from_scratch(
+    embeddings: Tensor,
+    key: TrialKey,
+    settings: TrainingSettings,
+    *,
+    outputs: int = 1,
+    frozen: bool = False,
+) -> GruAtt:
+    """A new network over a copy of `embeddings` (words, dimensions), which may be `frozen`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(key, settings, "initial parameters"))
-        return GruAtt(embeddings.clone(), settings.hidden_units, settings.dropout)
+        network = GruAtt(embeddings.clone(), settings.hidden_units, settings.dropout, outputs)
+    network.embeddings.weight.requires_grad_(not frozen)
+    return network
+
+
+def new_dgcnn(
+    embeddings: Tensor, key: TrialKey, settings: TrainingSettings, outputs: int, *, frozen: bool
+) -> Dgcnn:
+    """A new DGCNN over a copy of `embeddings` (words, dimensions), which may be `frozen`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_seed(key, settings, "initial parameters"))
+        network = Dgcnn(embeddings.clone(), outputs)
+    network.embeddings.weight.requires_grad_(not frozen)
+    return network
 
 
 def from_parent(
     parent_state: dict[str, Tensor], embeddings: Tensor, key: TrialKey, settings: TrainingSettings
 ) -> GruAtt:
-    """The parent's network with a new output layer; the embeddings are shared and frozen."""
+    """The parent's network with a new output layer; frozen embeddings are shared, not copied."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(key, settings, "initial parameters"))
-        network = GruAtt(embeddings, settings.hidden_units, settings.dropout)
+        table = embeddings if settings.freeze else embeddings.clone()
+        network = GruAtt(table, settings.hidden_units, settings.dropout)
         kept = {
             n: v for n, v in parent_state.items() if not n.startswith(("output.", "embeddings."))
         }
         network.load_state_dict(kept, strict=False)
         network.reset_output()
-    network.embeddings.weight.requires_grad_(False)
+    network.embeddings.weight.requires_grad_(not settings.freeze)
     return network
 
 
 def from_current(
-    state: dict[str, Tensor], embeddings: Tensor, settings: TrainingSettings, *, frozen: bool
-) -> GruAtt:
-    """A category's own model, its output layer too; its embeddings are `frozen` below the top."""
-    network = GruAtt(
-        embeddings if frozen else embeddings.clone(), settings.hidden_units, settings.dropout
-    )
-    network.load_state_dict(
-        {n: v for n, v in state.items() if not n.startswith("embeddings.")}, strict=False
-    )
+    state: dict[str, Tensor], info: ModelInfo, embeddings: Tensor, *, frozen: bool
+) -> TextNetwork:
+    """A category's own model, its output layer too; its embeddings may be `frozen`."""
+    network = build_network(state, info, embeddings if frozen else embeddings.clone())
     network.embeddings.weight.requires_grad_(not frozen)
     return network
 
 
-def parameter_groups(network: GruAtt, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """Parameters and learning rates for Adam: two rates if the embeddings are frozen, else one."""
+def parameter_groups(
+    network: TextNetwork, settings: TrainingSettings, *, transferred: bool = False
+) -> list[dict[str, Any]]:
+    """Parameters and learning rates for Adam: two rates if `transferred` and so set, else one."""
     trained = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    if network.embeddings.weight.requires_grad:
+    if not (transferred and settings.two_rates):
         return [{"params": list(trained.values()), "lr": settings.learning_rate}]
     output = [p for n, p in trained.items() if n.startswith("output.")]
-    transferred = [p for n, p in trained.items() if not n.startswith("output.")]
+    below = [p for n, p in trained.items() if not n.startswith("output.")]
     return [
-        {"params": transferred, "lr": settings.transferred_learning_rate},
+        {"params": below, "lr": settings.transferred_learning_rate},
         {"params": output, "lr": settings.learning_rate},
     ]
 

@@ -73,6 +73,21 @@ def count(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> Cou
     return Counts(tp, int(np.count_nonzero(predicted)) - tp, int(np.count_nonzero(truth)) - tp)
 
 
+def decided(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> Rates:
+    """Rates of one category's decisions (documents,), micro-averaged of several at once."""
+    return count(truth, predicted).rates
+
+
+def support_weighted(truth: Matrix, predicted: Matrix) -> Rates:
+    """Means of the categories' rates, each weighted by its number of positives."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, predicted, average="weighted", zero_division=0
+    )
+    return Rates(float(precision), float(recall), float(f1))
+
+
 def micro(counts: Sequence[Counts]) -> Rates:
     """Rates of the decisions of all categories together."""
     return Counts(

@@ -18,21 +18,29 @@ from torch import Tensor
 
 from core.errors import CorruptFileError
 from core.files import replacing
+from core.models.dgcnn import Dgcnn
 from core.models.gru_att import GruAtt
+from core.models.network import TextNetwork
 
 EMBEDDINGS = "embeddings.weight"
-_FORMAT = "htrans-gru-att-1"
+_FORMAT = "htrans-model-1"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a model file says of itself; `embeddings` is the hash of its embedding table."""
+    """What a model file says of itself.
 
-    category_id: str
+    `network` is that of `core.systems.System`; `categories` are what its outputs stand for, in that
+    order; `embeddings` is the hash of its embedding table, None without one. Hidden units and
+    dropout are those of GRU-Att.
+    """
+
+    network: str
+    categories: tuple[str, ...]
     class_weight: float
-    embeddings: str
-    hidden_units: int
-    dropout: float
+    embeddings: str | None
+    hidden_units: int = 0
+    dropout: float = 0.0
 
 
 def save_embeddings(folder: Path, table: Tensor) -> str:
@@ -96,9 +104,14 @@ def model_info(path: Path) -> ModelInfo:
     return _info(path, metadata)
 
 
-def build_network(state: dict[str, Tensor], info: ModelInfo, embeddings: Tensor) -> GruAtt:
+def build_network(state: dict[str, Tensor], info: ModelInfo, embeddings: Tensor) -> TextNetwork:
     """The network of a loaded model, in evaluation mode."""
-    network = GruAtt(embeddings, info.hidden_units, info.dropout)
+    outputs = len(info.categories)
+    network: TextNetwork
+    if info.network == "dgcnn":
+        network = Dgcnn(embeddings, outputs)
+    else:
+        network = GruAtt(embeddings, info.hidden_units, info.dropout, outputs)
     network.load_state_dict({**state, EMBEDDINGS: embeddings})
     return network.eval()
 
@@ -117,4 +130,5 @@ def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _info(path: Path, metadata: dict[str, str]) -> ModelInfo:
     if _FORMAT not in metadata:
         raise CorruptFileError(f"{path}: not a model of this program; retrain its category")
-    return ModelInfo(**json.loads(metadata[_FORMAT]))
+    values = json.loads(metadata[_FORMAT])
+    return ModelInfo(**{**values, "categories": tuple(values["categories"])})

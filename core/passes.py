@@ -11,28 +11,34 @@ from torch import Tensor, nn
 from core.dropout import keep_factors
 from core.examples import Batch, Examples, Rows
 from core.models.gru_att import GruAtt
+from core.models.network import TextNetwork
 from core.models.packed_gru_att import PackedGruAtt
 from core.packing import pack
 from core.resident import ResidentDocuments
 
 
 class Scored(NamedTuple):
-    """Logits of a training batch and the targets in the same order, both (batch,)."""
+    """Logits of a training batch and the targets in the same order, shaped like the targets."""
 
     logits: Tensor
     targets: Tensor
 
 
 class Pass(Protocol):
-    """Runs one network. `network` is the one; its embeddings may lag behind until `settle`."""
+    """Runs one network, whose embeddings may lag behind until `settle`."""
 
-    network: GruAtt
+    @property
+    def network(self) -> TextNetwork:
+        """The network that runs."""
 
     def training(self, examples: Examples, chosen: Rows, seed: int) -> Scored:
         """A training batch of the documents at the places `chosen`; `seed` draws the dropout."""
 
     def scores(self, examples: Examples, chosen: Rows) -> Tensor:
-        """Logits (chosen,) without dropout and gradient, in the order of `chosen`."""
+        """Logits without dropout and gradient, in the order of `chosen`: (chosen,), or by output.
+
+        Where the targets are (documents, outputs), so are the logits.
+        """
 
     def embeddings(self) -> Tensor:
         """The parameter that stands for the network's embeddings where these are trained."""
@@ -45,7 +51,7 @@ class Pass(Protocol):
 
 
 def pass_for(
-    network: GruAtt,
+    network: TextNetwork,
     device: torch.device,
     training: Examples | None = None,
     precision: str = "float32",
@@ -54,7 +60,7 @@ def pass_for(
 
     `training` are the documents that will train, if any; `precision` is a setting of that name.
     """
-    if device.type == "cpu":
+    if device.type == "cpu" and isinstance(network, GruAtt):
         return PackedPass(network, training)
     return PaddedPass(network, device, training, precision)
 
@@ -64,7 +70,7 @@ class PaddedPass:
 
     def __init__(
         self,
-        network: GruAtt,
+        network: TextNetwork,
         device: torch.device,
         training: Examples | None = None,
         precision: str = "float32",
@@ -91,14 +97,14 @@ class PaddedPass:
 
     @torch.no_grad()
     def scores(self, examples: Examples, chosen: Rows) -> Tensor:
-        """Logits (chosen,), in the order of `chosen`."""
+        """Logits, shaped like the targets of `chosen`, in that order."""
         self.network.eval()
         return self._logits(examples.batch(chosen, self._device))
 
     def _logits(self, batch: Batch) -> Tensor:
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._mixed):
             logits: Tensor = self.network(batch.tokens, batch.lengths).logits
-        return logits.squeeze(1).float()
+        return logits.reshape(batch.targets.shape).float()
 
     def embeddings(self) -> Tensor:
         """The network's own."""
@@ -141,15 +147,16 @@ class PackedPass:
             keep = keep_factors(packed.total, width, network.dropout.p, seed)
         logits = self._runner.logits(packed, nn.functional.embedding(words, self._trained), keep)
         targets = examples.targets[chosen][packed.order].astype(np.float32)
-        return Scored(logits.squeeze(1), torch.from_numpy(targets))
+        return Scored(logits.reshape(targets.shape), torch.from_numpy(targets))
 
     @torch.no_grad()
     def scores(self, examples: Examples, chosen: Rows) -> Tensor:
-        """Logits (chosen,), in the order of `chosen`."""
+        """Logits, shaped like the targets of `chosen`, in that order."""
         packed = pack(examples.tokens, examples.rows[chosen], examples.max_words, self._seen)
         embedded = nn.functional.embedding(packed.words, self.network.embeddings.weight)
-        logits = torch.empty(len(chosen))
-        logits[torch.from_numpy(packed.order)] = self._runner.logits(packed, embedded).squeeze(1)
+        logits = torch.empty(len(chosen), *examples.targets.shape[1:])
+        found = self._runner.logits(packed, embedded)
+        logits[torch.from_numpy(packed.order)] = found.reshape(logits.shape)
         return logits
 
     def embeddings(self) -> Tensor:

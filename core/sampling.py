@@ -30,8 +30,9 @@ class Sampling:
     @classmethod
     def of(cls, examples: Examples, settings: TrainingSettings) -> Sampling:
         """`settings.negatives` for each positive, or more where batches would be too small."""
-        positives = np.flatnonzero(examples.targets).astype(np.int64)
-        negatives = np.flatnonzero(~examples.targets).astype(np.int64)
+        is_positive = examples.targets.reshape(len(examples), -1).any(axis=1)
+        positives = np.flatnonzero(is_positive).astype(np.int64)
+        negatives = np.flatnonzero(~is_positive).astype(np.int64)
         documents, batches = settings.epoch_size(len(examples), len(positives))
         drawn = documents - len(positives)
         return cls(positives, negatives, drawn, batches, settings.batch_size)

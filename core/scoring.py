@@ -22,11 +22,11 @@ class ScoringAbandonedError(Exception):
 def logits_of(
     runner: Pass, examples: Examples, stop: Callable[[], bool] = lambda: False
 ) -> npt.NDArray[np.float32]:
-    """Logits (documents,) of a binary network, in the order of `examples`.
+    """Logits of a network, shaped like the targets of `examples`: (documents,), or by output.
 
     `stop` is asked between batches; when it says so, `ScoringAbandonedError` is raised.
     """
-    logits = np.empty(len(examples), dtype=np.float32)
+    logits = np.empty(examples.targets.shape, dtype=np.float32)
     places: list[Rows] = []
     parts: list[Tensor] = []
     for chosen in examples.by_length(SCORING_BATCH):

@@ -16,7 +16,12 @@ SMALLEST_BATCH = 16
 PAPER_CLASS_WEIGHTS = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 50.0)
 
 
-_CHOICES = {"search": ("full", "racing"), "precision": ("float32", "mixed")}
+_CHOICES = {
+    "search": ("full", "racing"),
+    "precision": ("float32", "mixed"),
+    "consistent": ("no", "up", "down"),
+    "regularised_pairs": ("parents", "siblings"),
+}
 
 
 def _setting(default: Any, meaning: str, unit: str = "") -> Any:
@@ -34,7 +39,7 @@ class TrainingSettings:
     patience: int = _setting(
         3, "stop after so many epochs without a better validation F1", "epochs"
     )
-    max_words: int = _setting(100, "words of a document that are read", "words")
+    max_words: int = _setting(100, "words of a document that are read, 0 for all", "words")
     batch_size: int = _setting(128, "documents in a batch", "documents")
     hidden_units: int = _setting(96, "hidden units of the GRU in each direction", "units")
     dropout: float = _setting(0.4, "share of the GRU's output that is dropped in training")
@@ -61,6 +66,33 @@ class TrainingSettings:
         "float32", "float32, or mixed for bfloat16 where a CUDA device gains by it"
     )
     seed: int = _setting(0, "seed of everything that is drawn at random")
+    transfer: bool = _setting(True, "start each child from its parent's model")
+    freeze: bool = _setting(True, "train word embeddings at the top level only")
+    two_rates: bool = _setting(
+        True, "train what comes from the parent with --transferred-learning-rate"
+    )
+    recursive_regularisation: float = _setting(
+        0.00005, "weight of the recursive regularisation of dgcnn, 0 for none"
+    )
+    regularised_pairs: str = _setting(
+        "parents",
+        "categories that the regularisation pulls together: parents and their children, "
+        "or siblings",
+    )
+    folds: int = _setting(5, "folds of the cross-validation that sets linear's thresholds", "folds")
+    svm_c: float = _setting(1.0, "C of linear's support vector machines: larger fits closer")
+    tune_thresholds: bool = _setting(
+        False, "accept from the threshold with the best validation F1 of each category, not 0.5"
+    )
+    calibrate: bool = _setting(
+        False, "turn scores into probabilities on the validation documents of each category"
+    )
+    consistent: str = _setting(
+        "no", "up accepts the ancestors of what is accepted, down drops what has one that is not"
+    )
+    weights_from: str = _setting(
+        "", "finished run whose class weights gru-att-multi-weighted takes"
+    )
 
     def __post_init__(self) -> None:
         if not self.class_weights:
@@ -70,9 +102,17 @@ class TrainingSettings:
         for weight in self.class_weights:
             if not (math.isfinite(weight) and weight > 0):
                 raise HTransError(f"--class-weights: {weight:g} is not a positive number")
-        for name in ("epochs", "patience", "max_words", "batch_size", "hidden_units", "dimensions"):
+        for name in ("epochs", "patience", "batch_size", "hidden_units", "dimensions"):
             if getattr(self, name) < 1:
                 raise HTransError(f"{option_of(name)} must be at least 1")
+        if self.max_words < 0:
+            raise HTransError("--max-words must be at least 1, or 0 for all")
+        if self.folds < 2:
+            raise HTransError("--folds must be at least 2")
+        if not (math.isfinite(self.svm_c) and self.svm_c > 0):
+            raise HTransError("--svm-c must be a positive number")
+        if not 0 <= self.recursive_regularisation < 1:
+            raise HTransError("--recursive-regularisation must be at least 0 and less than 1")
         for name in ("learning_rate", "transferred_learning_rate"):
             if not 0 < getattr(self, name) < 1:
                 raise HTransError(f"{option_of(name)} must be between 0 and 1")
@@ -156,8 +196,13 @@ def settings_changes(**given: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def settings_for(preset: str, changes: Mapping[str, Any]) -> TrainingSettings:
-    """The settings of a preset with the user's changes; raise `HTransError` for bad values."""
+def settings_for(
+    preset: str, changes: Mapping[str, Any], between: Mapping[str, Any] | None = None
+) -> TrainingSettings:
+    """The settings of a preset with the user's changes; raise `HTransError` for bad values.
+
+    `between` is what a system changes: it goes before the preset, the user's changes before it.
+    """
     if preset not in PRESETS:
         raise HTransError(f"there is no preset {preset!r}; known are {', '.join(PRESETS)}")
-    return TrainingSettings(**{**PRESETS[preset], **changes})
+    return TrainingSettings(**{**PRESETS[preset], **(between or {}), **changes})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,23 @@ UNKNOWN = 1
 _RESERVED = ("", "<unk>")
 RESERVED = len(_RESERVED)
 """Token ids below this are no words."""
+ALL_WORDS = 2**31 - 1
+"""More words than any document has."""
 
 Tokenize = Callable[[str, int], list[str]]
 """Text and the most words wanted, to lower-cased tokens."""
+
+
+def blank_language(language: str) -> Any:
+    """SpaCy's rules for a language (ISO 639 code), without any model."""
+    import spacy
+
+    try:
+        return spacy.blank(language)
+    except ImportError as error:
+        raise HTransError(
+            f"spaCy has no tokenizer for the language {language!r}; use an ISO 639 code such as en"
+        ) from error
 
 
 def tokenizer_for(language: str) -> Tokenize:
@@ -34,14 +48,7 @@ def tokenizer_for(language: str) -> Tokenize:
     White space is no token. Only as much of the text is tokenised as the tokens asked for need:
     spaCy cuts every piece between white space by itself, into at least one token.
     """
-    import spacy
-
-    try:
-        tokenizer = spacy.blank(language).tokenizer
-    except ImportError as error:
-        raise HTransError(
-            f"spaCy has no tokenizer for the language {language!r}; use an ISO 639 code such as en"
-        ) from error
+    tokenizer = blank_language(language).tokenizer
 
     def tokenize(text: str, max_words: int) -> list[str]:
         pieces = without_surrogates(text).split(None, max_words)[:max_words]
@@ -57,11 +64,11 @@ def tokenizer_for(language: str) -> Tokenize:
 
 
 class Vocabulary:
-    """Words and their token ids; ids 0 and 1 are padding and unknown."""
+    """Words and their token ids; ids 0 and 1 are padding and unknown. No word is padding."""
 
     def __init__(self, words: Iterable[str] = ()) -> None:
         self._words = list(_RESERVED)
-        self._ids: dict[str, int] = {}
+        self._ids: dict[str, int] = {"": PADDING}
         for word in words:
             self.add(word)
 

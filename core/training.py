@@ -1,4 +1,4 @@
-"""Train one binary classifier: epochs, early stopping, the kept epoch, checkpoints.
+"""Train one network: epochs, early stopping, the kept epoch, checkpoints.
 
 Banerjee et al. 2019, sections 3 and 4: binary cross entropy with the positive term multiplied by
 the class weight, Adam, at most 10 epochs, patience 3.
@@ -14,21 +14,22 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from core.errors import TrainingError
 from core.examples import Examples
-from core.metrics import Rates, count
-from core.models.gru_att import GruAtt
+from core.metrics import Rates, decided
+from core.models.network import TextNetwork
 from core.passes import pass_for
 from core.sampling import Sampling
 from core.scoring import logits_of
 from core.seeds import seed_for
 from core.settings import TrainingSettings
 
-THRESHOLD = 0.5
-"""Probability from which on a document is in a category."""
+Decided = npt.NDArray[np.bool_]
+"""Truth or decisions: (documents,), or (documents, categories)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Kept:
 
 
 class Outcome(enum.Enum):
-    """How a call of `Trainer.run` ended: for good, on request, or at the epoch asked for."""
+    """How a call of `Training.run` ended: for good, on request, or at the epoch asked for."""
 
     FINISHED = enum.auto()
     INTERRUPTED = enum.auto()
@@ -103,8 +104,39 @@ Checkpoint = dict[str, Any]
 """Resume state: tensors, numbers and strings only, so that it loads with weights_only=True."""
 
 
+class Training(Protocol):
+    """A training that can be interrupted and go on: what a worker needs to know of it."""
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The epoch at work, counted from 1, and how many of its batches are done."""
+
+    def run(
+        self, reporter: Reporter, save: Callable[[Checkpoint], None], until: int | None = None
+    ) -> Outcome:
+        """Train until the end, until the reporter says stop, or until `until` epochs are done."""
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a training aims at.
+
+    `pos_weight` multiplies the positive term of the loss: a number (), or one for each category
+    (categories,). `rates` measures decisions on the validation documents; its F1 says which epoch
+    is kept and when to stop.
+    """
+
+    pos_weight: Tensor
+    rates: Callable[[Decided, Decided], Rates] = decided
+
+
 class Trainer:
-    """Trains one network for one category and class weight, and can go on where it stopped.
+    """Trains one network for one category and class weight, or for all categories at once.
+
+    It can go on where it stopped.
 
     With the same settings and data, on the CPU, a training that was interrupted anywhere and went
     on from its checkpoint gives the same bits as one that was not.
@@ -112,14 +144,16 @@ class Trainer:
 
     def __init__(
         self,
-        network: GruAtt,
+        network: TextNetwork,
         parameter_groups: list[dict[str, Any]],
         training: Examples,
         validation: Examples,
         key: TrialKey,
         settings: TrainingSettings,
         device: torch.device,
+        objective: Objective | None = None,
     ) -> None:
+        """Without an `objective`, the class weight of `key` multiplies the positive term."""
         self.network = network.to(device)
         self._frozen = {
             name for name, parameter in network.named_parameters() if not parameter.requires_grad
@@ -138,7 +172,8 @@ class Trainer:
         self._settings = settings
         self._device = device
         self._sampling = Sampling.of(training, settings)
-        self._class_weight = torch.tensor(key.class_weight, device=device)
+        self._objective = objective or Objective(torch.tensor(key.class_weight))
+        self._pos_weight = self._objective.pos_weight.to(device)
         self._unread: list[tuple[Tensor, int]] = []
         self._epoch = 1
         self._batch = 0
@@ -261,15 +296,16 @@ class Trainer:
             self._training, chosen, self._seed(f"dropout of batch {self._batch + 1}")
         )
         loss = nn.functional.binary_cross_entropy_with_logits(
-            logits, targets, weight=self._importance(targets), pos_weight=self._class_weight
+            logits, targets, weight=self._importance(targets), pos_weight=self._pos_weight
         )
+        penalty = self.network.penalty()
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss if penalty is None else loss + penalty).backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._unread.append((loss.detach(), len(chosen)))
 
     def _importance(self, targets: Tensor) -> Tensor | None:
-        """Factor of each document's loss (batch,), None where all are 1."""
+        """Factor of each document's loss, shaped like the targets, None where all are 1."""
         on_negative, on_positive = self._sampling.factors
         if on_negative == on_positive:
             return None
@@ -332,10 +368,10 @@ class Trainer:
             return Rates(0.0, 0.0, 0.0), 0.0
         self._pass.settle()
         logits = logits_of(self._pass, self._validation)
-        rates = count(self._validation.targets, logits >= 0.0).rates
+        rates = self._objective.rates(self._validation.targets, logits >= 0.0)
         targets = torch.from_numpy(self._validation.targets.astype(np.float32))
         loss = nn.functional.binary_cross_entropy_with_logits(
-            torch.from_numpy(logits), targets, pos_weight=torch.tensor(self._key.class_weight)
+            torch.from_numpy(logits), targets, pos_weight=self._objective.pos_weight
         )
         return rates, float(loss.item())
 

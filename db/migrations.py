@@ -283,3 +283,42 @@ def guard_states(database: Database) -> None:
             END
             """
         )
+
+
+@MIGRATIONS()
+def let_categories_share_a_model(database: Database) -> None:
+    """One model for many categories: its trials are those of one of them, the lead.
+
+    Measures are by category therefore, and what validation says of a category's scores has a row.
+    """
+    _run(
+        database,
+        """
+        ALTER TABLE run_categories ADD COLUMN lead_id INTEGER REFERENCES run_categories (id);;
+        ALTER TABLE run_categories ADD COLUMN class_weight REAL;;
+        CREATE INDEX run_categories_lead ON run_categories (lead_id);;
+        ALTER TABLE measures RENAME TO measures_of_trials;;
+        CREATE TABLE measures (
+            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+            split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
+            tp INTEGER NOT NULL,
+            fp INTEGER NOT NULL,
+            fn INTEGER NOT NULL,
+            f1 REAL NOT NULL,
+            PRIMARY KEY (trial_id, run_category_id, split)
+        ) STRICT, WITHOUT ROWID;;
+        INSERT INTO measures
+            SELECT m.trial_id, t.run_category_id, m.split, m.tp, m.fp, m.fn, m.f1
+            FROM measures_of_trials m JOIN trials t ON t.id = m.trial_id;;
+        DROP TABLE measures_of_trials;;
+        CREATE TABLE validation_fits (
+            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+            threshold REAL NOT NULL,
+            slope REAL,
+            intercept REAL,
+            PRIMARY KEY (trial_id, run_category_id)
+        ) STRICT, WITHOUT ROWID
+        """,
+    )

@@ -31,7 +31,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RunCategory:
-    """A category of a run; `key` and `parent_key` are the taxonomy's ids."""
+    """A category of a run; `key` and `parent_key` are the taxonomy's ids.
+
+    `lead_id` is the category whose trials train this one too, None where its own do.
+    `class_weight` is one that was given for it beforehand, in a model that it shares.
+    """
 
     id: int
     run_id: int
@@ -47,13 +51,21 @@ class RunCategory:
     stale: bool
     attempt: int
     kept_trial_id: int | None
+    lead_id: int | None
+    class_weight: float | None
+
+    @property
+    def trained_by(self) -> int:
+        """The row id of the category that has the trials which train this one."""
+        return self.id if self.lead_id is None else self.lead_id
 
 
 @dataclass(frozen=True, slots=True)
 class NewRunCategory:
     """A category to be trained in a new run, with the state and the parameters it starts with.
 
-    `cost` is what an epoch of one of its trials takes, in seconds of the reference machine.
+    `cost` is what an epoch of one of its trials takes, in seconds of the reference machine. `lead`
+    is the key of the category whose trials train it, which stands before it in the run.
     """
 
     key: str
@@ -61,6 +73,8 @@ class NewRunCategory:
     state: str
     origin: str = "scratch"
     cost: float = 1.0
+    lead: str | None = None
+    class_weight: float | None = None
 
 
 _RUN = """
@@ -128,7 +142,8 @@ def create_run(
 ) -> int:
     """Record a run with its categories and trials; return its id.
 
-    Without a name it gets one from corpus and system. A category that is `empty` gets no trial.
+    Without a name it gets one from corpus and system. A category that is `empty`, or that another
+    one's trials train, gets no trial.
     """
     with store.write(durable=True):
         chosen = name or free_run_name(store, f"{corpus_name}-{system}")
@@ -156,9 +171,10 @@ def _add_categories(
     run_category: dict[int, int] = {}
     for category in categories:
         row = by_key[category.key]
+        lead = None if category.lead is None else run_category[by_key[category.lead]["id"]]
         cursor = store.execute(
-            "INSERT INTO run_categories (run_id, category_id, parent_id, positives, cost, state) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO run_categories (run_id, category_id, parent_id, positives, cost, state, "
+            "lead_id, class_weight) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 run_id,
                 row["id"],
@@ -166,11 +182,13 @@ def _add_categories(
                 category.positives,
                 category.cost,
                 category.state,
+                lead,
+                category.class_weight,
             ),
         )
         run_category_id = int(cursor.lastrowid or 0)
         run_category[row["id"]] = run_category_id
-        if category.state != "empty":
+        if category.state != "empty" and lead is None:
             add_attempt(
                 store,
                 run_category_id,
@@ -232,7 +250,8 @@ def attempts_of(store: Store, run_category_id: int) -> list[Attempt]:
 
 _CATEGORY = """
     SELECT rc.id, rc.run_id, rc.category_id, c.key, c.name, p.key AS parent_key, rc.parent_id,
-           c.level, rc.positives, rc.state, rc.held, rc.stale, rc.attempt, rc.kept_trial_id
+           c.level, rc.positives, rc.state, rc.held, rc.stale, rc.attempt, rc.kept_trial_id,
+           rc.lead_id, rc.class_weight
     FROM run_categories rc
     JOIN categories c ON c.id = rc.category_id
     LEFT JOIN categories p ON p.id = c.parent_id
@@ -258,21 +277,34 @@ def run_category(store: Store, run_category_id: int) -> RunCategory:
     return _category(row)
 
 
-def record_measures(
-    store: Store, trial_id: int, split: str, counts: tuple[int, int, int], f1: float
-) -> None:
-    """Keep the counts (tp, fp, fn) and F1 of a trial's model on a split, for the tree to show."""
-    known = store.row(
-        "SELECT tp, fp, fn FROM measures WHERE trial_id = ? AND split = ?", (trial_id, split)
+def chosen_weights(store: Store, run_id: int) -> dict[str, float]:
+    """The class weight that each category's search has chosen, by category id."""
+    rows = store.rows(
+        "SELECT c.key, t.class_weight FROM run_categories rc "
+        "JOIN categories c ON c.id = rc.category_id JOIN trials t ON t.id = rc.kept_trial_id "
+        "WHERE rc.run_id = ?",
+        (run_id,),
     )
-    if known is not None and tuple(known) == counts:
-        return
-    with store.write():
-        store.execute(
-            "INSERT OR REPLACE INTO measures (trial_id, split, tp, fp, fn, f1) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (trial_id, split, *counts, f1),
-        )
+    return {row["key"]: row["class_weight"] for row in rows}
+
+
+def update_category(
+    store: Store, run_category_id: int, assignments: str, values: Sequence[object] = ()
+) -> None:
+    """Change a category and all that its trials train too, inside a transaction."""
+    store.execute(
+        f"UPDATE run_categories SET {assignments} WHERE id = ? OR lead_id = ?",
+        (*values, run_category_id, run_category_id),
+    )
+
+
+def trained_together(store: Store, run_category_id: int) -> list[RunCategory]:
+    """A category and those that its trials train too, in training order."""
+    rows = store.rows(
+        f"{_CATEGORY} WHERE rc.id = ? OR rc.lead_id = ? ORDER BY c.position",
+        (run_category_id, run_category_id),
+    )
+    return [_category(row) for row in rows]
 
 
 def end_run(store: Store, run_id: int, state: str) -> None:

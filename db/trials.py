@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from core.errors import HTransError
 from db.connection import Row, Store
+from db.runs import update_category
 
 
 class LostClaimError(HTransError):
@@ -138,9 +139,7 @@ def claim_trial(store: Store, worker_id: int) -> Claim | None:
         run_id = int(
             store.value("SELECT run_id FROM run_categories WHERE id = ?", (row["run_category_id"],))
         )
-        store.execute(
-            "UPDATE run_categories SET state = 'running' WHERE id = ?", (row["run_category_id"],)
-        )
+        update_category(store, row["run_category_id"], "state = 'running'")
         store.execute(
             "UPDATE runs SET started_at = coalesce(started_at, ?) WHERE id = ?",
             (time.time(), run_id),
@@ -254,7 +253,7 @@ class ModelFile:
 
     path: str
     sha256: str
-    embeddings: str
+    embeddings: str | None
 
 
 def finish_trial(store: Store, claim: Claim, model: ModelFile) -> None:

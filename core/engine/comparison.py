@@ -1,40 +1,88 @@
-"""Runs over the same documents side by side, each tested against the first."""
+"""Runs over the same documents side by side, each tested against one of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from core.decisions import DecisionRule, rule_of, with_rule
 from core.engine.evaluation import Decisions, decisions
 from core.engine.run_data import RunData
-from core.errors import HTransError
+from core.errors import HTransError, NotFoundError
 from core.metrics import Rates, Summary, count, hierarchical, summarise
+from core.settings import TrainingSettings
 from core.significance import Significance, paired_randomisation
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import taxonomy_of
-from db.runs import Run
+from db.runs import Run, run_named
 
 TEST = "paired approximate randomisation over documents"
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedRun:
-    """A run's measures over the categories that all compared runs have.
+class Contender:
+    """A run with a way to decide. Named as the run, with what is beyond its own way after a +."""
 
-    `seconds` is the worker time of the trials of those categories that count now. `against_first`
-    is None for the first.
+    name: str
+    run: Run
+    rule: DecisionRule
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """The settings of the run."""
+        return TrainingSettings.from_json(self.run.settings)
+
+
+def contender_named(store: Store, text: str) -> Contender:
+    """The run of that name, or `RUN+tuned`, `RUN+calibrated`, `RUN+up`, `RUN+down`, and so on.
+
+    Raises `NotFoundError` for a run that does not exist, `HTransError` for another word.
+    """
+    name, _, words = text, "", ""
+    while True:
+        try:
+            run = run_named(store, name)
+        except NotFoundError:
+            name, plus, word = name.rpartition("+")
+            if not plus:
+                return Contender(text, run_named(store, text), DecisionRule())
+            words = f"{word}+{words}" if words else word
+            continue
+        rule = rule_of(TrainingSettings.from_json(run.settings))
+        return Contender(text, run, with_rule(rule, words) if words else rule)
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """How a contender differs from another, `than`: the second minus the first."""
+
+    than: str
+    significance: Significance
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A contender's measures over the categories that all have.
+
+    `seconds` is the worker time of the trials that count now. `tested` is None for the contender
+    that the others are tested against.
     """
 
-    run: Run
+    contender: Contender
     seconds: float
     summary: Summary
     hierarchical: Rates
     f1: dict[str, float]
-    against_first: Significance | None
+    tested: Tested | None
+
+    @property
+    def name(self) -> str:
+        """The contender's."""
+        return self.contender.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +92,17 @@ class Comparison:
     `support` counts the test documents of each category.
     """
 
+    corpus: str
     documents: int
     ids: tuple[str, ...]
     left_out: tuple[str, ...]
     support: dict[str, int]
-    runs: tuple[ComparedRun, ...]
+    runs: tuple[Compared, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The object that `compare --json` prints."""
         return {
+            "corpus": self.corpus,
             "documents": self.documents,
             "categories": list(self.ids),
             "left_out": list(self.left_out),
@@ -61,77 +111,160 @@ class Comparison:
         }
 
 
-def compare(
-    store: Store,
-    workspace: Workspace,
-    runs: Sequence[Run],
-    device: torch.device,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Comparison:
-    """Compare runs on the test documents; the first is what the others are tested against.
+Progress = Callable[[int, int], None]
 
-    Raises `HTransError` for runs of different corpora, or without a category in common.
+
+class Arena:
+    """The decisions of contenders on the same documents, from which any two can be tested."""
+
+    def __init__(
+        self,
+        store: Store,
+        workspace: Workspace,
+        contenders: Sequence[Contender],
+        device: torch.device,
+        progress: Progress = lambda _done, _total: None,
+    ) -> None:
+        """Score what is not scored yet.
+
+        Raises `HTransError` for runs of different corpora, or without a category in common.
+        """
+        corpora = {contender.run.corpus for contender in contenders}
+        if len(corpora) > 1:
+            raise HTransError(
+                f"the runs are of different corpora ({', '.join(sorted(corpora))}); compare runs "
+                "of one"
+            )
+        self.contenders = tuple(contenders)
+        found: list[Decisions] = []
+        data: dict[int, RunData] = {}
+        for done, contender in enumerate(contenders):
+            progress(done, len(contenders))
+            run = contender.run
+            its = data.setdefault(run.id, RunData(store, workspace, run))
+            found.append(decisions(store, its, device, contender.rule))
+        progress(len(contenders), len(contenders))
+        common = [key for key in found[0].ids if all(key in theirs.ids for theirs in found)]
+        if not common:
+            raise HTransError("the runs have no category in common")
+        every = {key for theirs in found for key in theirs.ids}
+        self.corpus = corpora.pop()
+        self.taxonomy = taxonomy_of(store, contenders[0].run.corpus_id)
+        self.ids = tuple(common)
+        self.left_out = tuple(sorted(every - set(common)))
+        self._decisions = {
+            contender.name: theirs.only(common)
+            for contender, theirs in zip(contenders, found, strict=True)
+        }
+
+    def of(self, name: str) -> Decisions:
+        """The decisions of a contender."""
+        return self._decisions[name]
+
+    def test(self, first: str, second: str) -> Significance:
+        """How the second contender differs from the first."""
+        before, after = self.of(first), self.of(second)
+        return paired_randomisation(before.truth, before.predicted, after.predicted)
+
+
+def compare(
+    store: Store, arena: Arena, progress: Progress = lambda _done, _total: None
+) -> Comparison:
+    """Measure all contenders and test each against the first, or the first's like of its own seed.
+
+    Two seeds of two systems are so compared seed by seed.
     """
-    corpora = {run.corpus for run in runs}
-    if len(corpora) > 1:
-        raise HTransError(
-            f"the runs are of different corpora ({', '.join(sorted(corpora))}); compare runs of one"
-        )
-    found: list[Decisions] = []
-    for done, run in enumerate(runs):
-        progress(done, len(runs))
-        found.append(decisions(store, RunData(store, workspace, run), device))
-    progress(len(runs), len(runs))
-    every = {category for of_run in found for category in of_run.ids}
-    common = tuple(c for c in found[0].ids if all(c in of_run.ids for of_run in found))
-    if not common:
-        raise HTransError("the runs have no category in common")
-    chosen = [of_run.only(common) for of_run in found]
-    first = chosen[0]
+    first = arena.of(arena.contenders[0].name)
+    compared = []
+    for done, contender in enumerate(arena.contenders):
+        progress(done, len(arena.contenders))
+        compared.append(_compared(store, arena, contender))
+    progress(len(arena.contenders), len(arena.contenders))
     return Comparison(
+        corpus=arena.corpus,
         documents=len(first.truth),
-        ids=common,
-        left_out=tuple(sorted(every - set(common))),
-        support=dict(zip(common, first.truth.sum(axis=0).tolist(), strict=True)),
-        runs=tuple(
-            _compared(store, run, theirs, None if theirs is first else first)
-            for run, theirs in zip(runs, chosen, strict=True)
-        ),
+        ids=arena.ids,
+        left_out=arena.left_out,
+        support=dict(zip(arena.ids, first.truth.sum(axis=0).tolist(), strict=True)),
+        runs=tuple(compared),
     )
 
 
-def _compared(store: Store, run: Run, theirs: Decisions, first: Decisions | None) -> ComparedRun:
-    taxonomy = taxonomy_of(store, run.corpus_id)
+def opponent(contenders: Sequence[Contender], contender: Contender) -> Contender | None:
+    """What a contender is tested against: see `compare`. None for the first."""
+    first = contenders[0]
+    if contender is first:
+        return None
+    return next(
+        (
+            other
+            for other in contenders
+            if alike(other, first)
+            and other.run.seed == contender.run.seed
+            and not alike(contender, first)
+        ),
+        first,
+    )
+
+
+def alike(one: Contender, other: Contender) -> bool:
+    """Whether two contenders differ in nothing but the seed."""
+    return (
+        one.run.system == other.run.system
+        and one.rule == other.rule
+        and _but_seed(one.settings) == _but_seed(other.settings)
+    )
+
+
+def _but_seed(settings: TrainingSettings) -> TrainingSettings:
+    # The run whose class weights are taken has a seed of its own.
+    return replace(settings, seed=0, weights_from="")
+
+
+def _compared(store: Store, arena: Arena, contender: Contender) -> Compared:
+    theirs = arena.of(contender.name)
     counts = [count(theirs.truth[:, i], theirs.predicted[:, i]) for i in range(len(theirs.ids))]
-    against = None
-    if first is not None:
-        against = paired_randomisation(first.truth, first.predicted, theirs.predicted)
-    return ComparedRun(
-        run=run,
-        seconds=_seconds(store, run, set(theirs.ids)),
-        summary=summarise(counts, theirs.ids, taxonomy),
-        hierarchical=hierarchical(theirs.truth, theirs.predicted, theirs.ids, taxonomy),
+    against = opponent(arena.contenders, contender)
+    tested = None
+    if against is not None:
+        tested = Tested(against.name, arena.test(against.name, contender.name))
+    return Compared(
+        contender=contender,
+        seconds=_seconds(store, contender.run, set(theirs.ids)),
+        summary=summarise(counts, theirs.ids, arena.taxonomy),
+        hierarchical=hierarchical(theirs.truth, theirs.predicted, theirs.ids, arena.taxonomy),
         f1={key: c.rates.f1 for key, c in zip(theirs.ids, counts, strict=True)},
-        against_first=against,
+        tested=tested,
     )
 
 
 def _seconds(store: Store, run: Run, ids: set[str]) -> float:
+    """Worker time of the trials that train the categories `ids`; a shared model counts once."""
     rows = store.rows(
-        "SELECT c.key, sum(t.seconds) AS seconds FROM trials t "
-        "JOIN run_categories rc ON rc.id = t.run_category_id AND rc.attempt = t.attempt "
-        "JOIN categories c ON c.id = rc.category_id WHERE rc.run_id = ? GROUP BY rc.id",
+        "SELECT c.key, t.id, t.seconds FROM run_categories rc "
+        "JOIN trials t ON t.run_category_id = coalesce(rc.lead_id, rc.id) "
+        "AND t.attempt = rc.attempt "
+        "JOIN categories c ON c.id = rc.category_id WHERE rc.run_id = ?",
         (run.id,),
     )
-    return sum(float(row["seconds"]) for row in rows if row["key"] in ids)
+    return sum({row["id"]: float(row["seconds"]) for row in rows if row["key"] in ids}.values())
 
 
-def _to_json(compared: ComparedRun) -> dict[str, Any]:
-    summary, against = compared.summary, compared.against_first
+def _to_json(compared: Compared) -> dict[str, Any]:
+    summary, tested = compared.summary, compared.tested
+    run, settings = compared.contender.run, compared.contender.settings
     return {
-        "name": compared.run.name,
-        "system": compared.run.system,
-        "seed": compared.run.seed,
+        "name": compared.name,
+        "run": run.name,
+        "system": run.system,
+        "seed": run.seed,
+        "rule": compared.contender.rule.name,
+        "switches": {
+            "class_weights": list(settings.class_weights),
+            "transfer": settings.transfer,
+            "freeze": settings.freeze,
+            "two_rates": settings.two_rates,
+        },
         "seconds": compared.seconds,
         "micro": _rates(summary.micro),
         "macro": _rates(summary.macro),
@@ -143,14 +276,15 @@ def _to_json(compared: ComparedRun) -> dict[str, Any]:
         },
         "categories": compared.f1,
         "against_first": None
-        if against is None
+        if tested is None
         else {
-            "micro_f1": against.micro,
-            "macro_f1": against.macro,
-            "p_micro": against.p_micro,
-            "p_macro": against.p_macro,
-            "documents": against.documents,
-            "shuffles": against.shuffles,
+            "than": tested.than,
+            "micro_f1": tested.significance.micro,
+            "macro_f1": tested.significance.macro,
+            "p_micro": tested.significance.p_micro,
+            "p_macro": tested.significance.p_macro,
+            "documents": tested.significance.documents,
+            "shuffles": tested.significance.shuffles,
         },
     }
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.costs import REFERENCE, epoch_work
+from core.costs import FOLD_WORD, GRAPH_DOCUMENT, REFERENCE, epoch_work
 from core.search import RUNGS
 from core.settings import TrainingSettings
+from core.systems import Network, System
 from core.tokens import TokenArrays
 from db.connection import Store
 
@@ -43,8 +44,14 @@ def epoch_cost(
     positives: int,
     *,
     trains_embeddings: bool,
+    network: Network = "gru-att",
 ) -> float:
     """Seconds on the reference machine of one epoch of one trial of a category."""
+    if network == "linear":
+        return FOLD_WORD * size.documents * size.words
+    if network == "dgcnn":
+        validating = settings.validation_fraction
+        return GRAPH_DOCUMENT * size.documents * (1 - validating + validating / 3)
     return REFERENCE.epoch(
         epoch_work(
             settings,
@@ -70,11 +77,16 @@ class Estimate:
 
 
 def estimate(
-    store: Store, costs: list[float], settings: TrainingSettings, workers: int
+    store: Store, costs: list[float], settings: TrainingSettings, workers: int, system: System
 ) -> Estimate:
-    """Estimate a run from the epoch cost of each of its categories that will be trained."""
+    """Estimate a run from the epoch cost of each of its categories that have trials."""
     pace = _pace(store)
-    seconds = sum(costs) * (pace or 1.0) / max(workers, 1)
+    # More workers than trials have nothing to do.
+    at_work = max(min(workers, len(costs) * len(settings.class_weights)), 1)
+    seconds = sum(costs) * (pace or 1.0) / at_work
+    if system.is_linear:
+        seconds *= settings.folds + 1
+        return Estimate(seconds, seconds, pace is not None)
     weights = len(settings.class_weights)
     shortest = min(settings.patience + 1, settings.epochs)
     return Estimate(

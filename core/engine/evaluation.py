@@ -1,10 +1,9 @@
-"""Scores of a run's models on a split, kept on disk, and the measures made of them."""
+"""The measures of a run's models on a split."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,19 +11,18 @@ import numpy.typing as npt
 import torch
 from sklearn.metrics import average_precision_score
 
+from core.decisions import DecisionRule, Scores, consistent
 from core.engine.run_data import RunData
-from core.engine.run_files import scores_path
+from core.engine.scores import category_rule, scores_of
 from core.examples import Examples
-from core.files import replacing
 from core.metrics import Counts, Matrix, Rates, Summary, count, hierarchical, summarise
-from core.passes import pass_for
-from core.scoring import logits_of, probabilities
-from core.training import THRESHOLD
 from db.connection import Store
 from db.corpora import taxonomy_of
-from db.runs import RunCategory, record_measures, run_categories
+from db.measures import record_measures
+from db.runs import RunCategory, run_categories
 
-Scores = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]
+"""Called with the categories that are done and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +37,17 @@ class CategoryEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Measures of a run on a split; `hierarchical` is None on validation (see `evaluate`)."""
+    """Measures of a run on a split; `hierarchical` is None on validation (see `evaluate`).
+
+    `rule` names the way to decide if it is not the paper's (`core.decisions.DecisionRule.name`).
+    """
 
     split: str
     documents: int
     summary: Summary
     hierarchical: Rates | None
     categories: tuple[CategoryEvaluation, ...]
+    rule: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `evaluate --json` prints."""
@@ -53,6 +55,7 @@ class Evaluation:
         return {
             "split": self.split,
             "documents": self.documents,
+            "rule": self.rule,
             "micro": _rates(m.micro),
             "macro": _rates(m.macro),
             "macro_present": _rates(m.macro_present),
@@ -84,36 +87,15 @@ def score_category(
     split: str,
     device: torch.device,
     stop: Callable[[], bool] = lambda: False,
-) -> tuple[Examples, Scores]:
-    """A category's probabilities on a split, from disk or computed and kept there.
+) -> None:
+    """Score a category's documents of a split, and record its measures for the tree to show.
 
-    The split "validation" is the category's own. Raises `ScoringAbandonedError` if `stop` says so.
-    A category without a model has probability 0 everywhere.
+    Raises `ScoringAbandonedError` if `stop` says so.
     """
-    examples = (
-        data.examples(category, "test")
-        if split == "test"
-        else data.training_and_validation(category)[1]
-    )
-    if category.kept_trial_id is None:
-        return examples, np.zeros(len(examples), dtype=np.float32)
-    path = scores_path(data.folder, category.id, category.kept_trial_id, split)
-    scores = _load_scores(path, len(examples))
-    if scores is None:
-        network = data.network(category)
-        assert network is not None
-        scores = probabilities(logits_of(pass_for(network.to(device), device), examples, stop))
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, scores)
-    counts = count(examples.targets, scores >= THRESHOLD)
-    record_measures(
-        store,
-        category.kept_trial_id,
-        split,
-        (counts.tp, counts.fp, counts.fn),
-        counts.rates.f1,
-    )
-    return examples, scores
+    examples, scores = scores_of(data, category, split, device, stop)
+    if category.kept_trial_id is not None:
+        accepted = category_rule(store, data, category, data.rule, device, stop).accepts(scores)
+        _record(store, category, split, count(examples.targets, accepted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,23 +116,11 @@ def decisions(
     store: Store,
     data: RunData,
     device: torch.device,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    rule: DecisionRule | None = None,
+    progress: Progress = lambda _done, _total: None,
 ) -> Decisions:
-    """The decisions of all categories of a run on the test documents."""
-    categories = run_categories(store, data.run.id)
-    truth: list[npt.NDArray[np.bool_]] = []
-    predicted: list[npt.NDArray[np.bool_]] = []
-    for done, category in enumerate(categories):
-        progress(done, len(categories))
-        examples, scores = score_category(store, data, category, "test", device)
-        truth.append(examples.targets)
-        predicted.append(scores >= THRESHOLD)
-    progress(len(categories), len(categories))
-    return Decisions(
-        tuple(category.key for category in categories),
-        np.stack(truth, axis=1),
-        np.stack(predicted, axis=1),
-    )
+    """The decisions of all categories of a run on the test documents, under `rule` or its own."""
+    return _decide(store, data, "test", device, data.rule if rule is None else rule, progress)[0]
 
 
 def evaluate(
@@ -158,44 +128,87 @@ def evaluate(
     data: RunData,
     split: str,
     device: torch.device,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    rule: DecisionRule | None = None,
+    progress: Progress = lambda _done, _total: None,
 ) -> Evaluation:
-    """All measures of a run on the split "test" or "validation".
+    """All measures of a run on the split "test" or "validation", under `rule` or its own.
 
     On validation each category has documents of its own, so there are no sets of categories per
-    document and no hierarchical measures.
+    document, no hierarchical measures, and no consistency.
     """
-    categories = run_categories(store, data.run.id)
+    chosen = data.rule if rule is None else rule
     taxonomy = taxonomy_of(store, data.run.corpus_id)
-    evaluations: list[CategoryEvaluation] = []
-    truth: list[npt.NDArray[np.bool_]] = []
-    predicted: list[npt.NDArray[np.bool_]] = []
-    for done, category in enumerate(categories):
-        progress(done, len(categories))
-        examples, scores = score_category(store, data, category, split, device)
-        truth.append(examples.targets)
-        predicted.append(scores >= THRESHOLD)
-        evaluations.append(
-            CategoryEvaluation(
-                category.key,
-                count(examples.targets, scores >= THRESHOLD),
-                _average_precision(examples, scores, category),
-                THRESHOLD,
-            )
-        )
-    progress(len(categories), len(categories))
-    ids = [category.key for category in categories]
-    counts = [evaluation.counts for evaluation in evaluations]
-    closed = None
-    if split == "test":
-        columns = np.stack(truth, axis=1), np.stack(predicted, axis=1)
-        closed = hierarchical(*columns, ids, taxonomy)
+    found, categories = _decide(store, data, split, device, chosen, progress, ranked=True)
+    counts = [category.counts for category in categories]
+    ids = [category.id for category in categories]
+    if chosen == data.rule:
+        for category, its in zip(run_categories(store, data.run.id), counts, strict=True):
+            if category.kept_trial_id is not None:
+                _record(store, category, split, its)
     return Evaluation(
         split,
         len(data.rows("test" if split == "test" else "train")),
         summarise(counts, ids, taxonomy),
-        closed,
-        tuple(evaluations),
+        hierarchical(found.truth, found.predicted, ids, taxonomy) if split == "test" else None,
+        tuple(categories),
+        chosen.name,
+    )
+
+
+def _decide(
+    store: Store,
+    data: RunData,
+    split: str,
+    device: torch.device,
+    rule: DecisionRule,
+    progress: Progress,
+    *,
+    ranked: bool = False,
+) -> tuple[Decisions, list[CategoryEvaluation]]:
+    """Decisions of all categories, empty on validation, and each category's own measures.
+
+    The average precision, which needs an order of all documents, is only made if `ranked`.
+    """
+    categories = run_categories(store, data.run.id)
+    ids = tuple(category.key for category in categories)
+    every: list[Examples] = []
+    accepted: list[npt.NDArray[np.bool_]] = []
+    precision: list[float | None] = []
+    thresholds: list[float] = []
+    for done, category in enumerate(categories):
+        progress(done, len(categories))
+        examples, scores = scores_of(data, category, split, device)
+        its = category_rule(store, data, category, rule, device)
+        every.append(examples)
+        accepted.append(its.accepts(scores))
+        precision.append(_average_precision(examples, scores, category) if ranked else None)
+        thresholds.append(its.threshold)
+    progress(len(categories), len(categories))
+    found = Decisions(ids, np.zeros((0, len(ids)), np.bool_), np.zeros((0, len(ids)), np.bool_))
+    if split == "test":
+        truth = np.stack([examples.targets for examples in every], axis=1)
+        taxonomy = taxonomy_of(store, data.run.corpus_id)
+        predicted = consistent(np.stack(accepted, axis=1), ids, taxonomy, rule.consistent)
+        found = Decisions(ids, truth, predicted)
+        accepted = list(predicted.T)
+    measured = [
+        CategoryEvaluation(key, count(examples.targets, decided), average, threshold)
+        for key, examples, decided, average, threshold in zip(
+            ids, every, accepted, precision, thresholds, strict=True
+        )
+    ]
+    return found, measured
+
+
+def _record(store: Store, category: RunCategory, split: str, counts: Counts) -> None:
+    assert category.kept_trial_id is not None
+    record_measures(
+        store,
+        category.kept_trial_id,
+        category.id,
+        split,
+        (counts.tp, counts.fp, counts.fn),
+        counts.rates.f1,
     )
 
 
@@ -203,14 +216,6 @@ def _average_precision(examples: Examples, scores: Scores, category: RunCategory
     if not examples.positives or category.kept_trial_id is None:
         return None
     return float(average_precision_score(examples.targets, scores))
-
-
-def _load_scores(path: Path, documents: int) -> Scores | None:
-    try:
-        scores: Scores = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
-        return None
-    return scores if scores.shape == (documents,) else None
 
 
 def _rates(rates: Rates) -> dict[str, float]:

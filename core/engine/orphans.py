@@ -27,7 +27,7 @@ LEAST_AGE = 600.0
 """Seconds that a file has been left alone before it counts as an orphan."""
 
 _TABLE = re.compile(r"[0-9a-f]{64}\.safetensors")
-_WRITER = re.compile(r"\.(?:.*\.(\d+)\.partial|partial-(\d+)|tokens-\d+-(\d+))")
+_WRITER = re.compile(r"\.(?:.*\.(\d+)\.partial|partial-(\d+)|(?:tokens|graphs)-(?:\d+|all)-(\d+))")
 """The temporary name of a file or folder; one of the groups is the pid of its writer."""
 _KINDS = (
     (CHECKPOINT, "a checkpoint of no unfinished trial"),

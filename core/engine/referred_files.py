@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.engine.run_files import CHECKPOINT, SCORES
+from core.engine.token_store import TOKEN_FOLDER
 from core.errors import CorruptFileError
 from core.model_files import model_info
 from core.workspace import Workspace
@@ -108,8 +109,8 @@ def token_folders(workspace: Workspace, corpus_id: int) -> list[Path]:
     """The folders with token arrays of a corpus, whatever their number of words."""
     return [
         folder
-        for folder in sorted(workspace.corpus(corpus_id).glob("tokens-*"))
-        if folder.name.removeprefix("tokens-").isdigit()
+        for folder in sorted(workspace.corpus(corpus_id).glob("*-*"))
+        if TOKEN_FOLDER.fullmatch(folder.name)
     ]
 
 
@@ -124,6 +125,8 @@ def embedding_tables(store: Store, workspace: Workspace) -> EmbeddingTables:
             name = model_info(workspace.root / row["model"]).embeddings
         except CorruptFileError:
             all_known = False
+            continue
+        if name is None:
             continue
         table = workspace.embeddings / f"{name}.safetensors"
         referred.add(table)
@@ -158,8 +161,8 @@ def _scores(store: Store, workspace: Workspace) -> Iterator[Path]:
     trials = {
         (row["run_id"], row["run_category_id"], row["id"])
         for row in store.rows(
-            "SELECT rc.run_id, t.run_category_id, t.id FROM trials t "
-            "JOIN run_categories rc ON rc.id = t.run_category_id"
+            "SELECT rc.run_id, rc.id AS run_category_id, t.id FROM trials t "
+            "JOIN run_categories rc ON coalesce(rc.lead_id, rc.id) = t.run_category_id"
         )
     }
     for run_id, path in _run_files(store, workspace):

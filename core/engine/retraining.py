@@ -17,11 +17,11 @@ from core.engine.launch import ensure_supervisor
 from core.engine.scheduling import refresh_stale, settle_run
 from core.engine.steering import chosen_categories
 from core.errors import ConflictError, HTransError, NotFoundError
-from core.settings import TrainingSettings
+from core.settings import TrainingSettings, option_of
 from core.systems import System, system_named
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import Run, RunCategory, add_attempt, attempts_of, run_category
+from db.runs import Run, RunCategory, add_attempt, attempts_of, run_category, update_category
 
 ORIGINS = ("parent", "scratch", "current")
 CHANGEABLE = (
@@ -69,6 +69,7 @@ def retrain(
     the model that it is to start from.
     """
     system = system_named(run.system)
+    transfer = TrainingSettings.from_json(run.settings).transfer
     changes = _checked_changes(run, system, request.changes)
     settings = attempt_settings(run, changes)
     with store.write(durable=True):
@@ -78,14 +79,16 @@ def retrain(
             raise ConflictError(f"category {request.key!r} has no positives to train on")
         for category in trainable:
             _refuse_unfinished(run, category)
-        origin = _origin(store, run, system, chosen[0], request.origin)
+        origin = _origin(store, run, transfer, chosen[0], request.origin)
         for category in trainable:
+            if category.lead_id is not None:
+                continue
             first = category.id == chosen[0].id
-            waits = not first and system.transfer
+            waits = not first and transfer
             _begin_attempt(
                 store,
                 category,
-                origin=origin if first else "parent" if system.transfer else "scratch",
+                origin=origin if first else "parent" if transfer else "scratch",
                 changes=changes,
                 state="waiting" if waits else "ready",
                 settings=settings,
@@ -120,9 +123,11 @@ def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> Run
             raise NotFoundError(
                 f"category {key!r} has no model of {which}; attempts with one: {known}"
             )
-        store.execute(
-            "UPDATE run_categories SET state = 'done', attempt = ?, kept_trial_id = ? WHERE id = ?",
-            (wanted, with_model[wanted].kept_trial_id, category.id),
+        update_category(
+            store,
+            category.id,
+            "state = 'done', attempt = ?, kept_trial_id = ?",
+            (wanted, with_model[wanted].kept_trial_id),
         )
         refresh_stale(store, run.id)
         settle_run(store, run.id)
@@ -135,8 +140,9 @@ def _checked_changes(run: Run, system: System, changes: Mapping[str, Any]) -> st
         raise HTransError(
             f"{unknown[0]} cannot differ within a run; what can: {', '.join(CHANGEABLE)}"
         )
-    if not system.search and "class_weights" in changes:
-        raise HTransError(f"system {system.name} has class weight 1 and no other")
+    for name in changes:
+        if name in system.without:
+            raise HTransError(f"{option_of(name)} means nothing to the system {system.name}")
     text = json.dumps(dict(changes))
     attempt_settings(run, text)
     return text
@@ -151,12 +157,19 @@ def _refuse_unfinished(run: Run, category: RunCategory) -> None:
 
 
 def _origin(
-    store: Store, run: Run, system: System, category: RunCategory, wanted: str | None
+    store: Store, run: Run, transfer: bool, category: RunCategory, wanted: str | None
 ) -> str:
+    system = system_named(run.system)
     below = category.parent_id is not None
-    origin = wanted or ("parent" if system.transfer and below else "scratch")
+    origin = wanted or ("parent" if transfer and below else "scratch")
     if origin not in ORIGINS:
         raise HTransError(f"--from {origin}: use one of {', '.join(ORIGINS)}")
+    if origin == "parent" and system.joint:
+        raise ConflictError(
+            f"the categories of run {run.name!r} share a model: use --from scratch or current"
+        )
+    if origin != "scratch" and system.is_linear:
+        raise ConflictError(f"the system {system.name} always trains from scratch")
     if origin == "parent" and not below:
         raise ConflictError(
             f"category {category.key!r} of run {run.name!r} is at the top: use --from scratch "
@@ -192,7 +205,4 @@ def _begin_attempt(
         state=state,
         class_weights=settings.class_weights,
     )
-    store.execute(
-        "UPDATE run_categories SET state = ?, attempt = ?, held = 0 WHERE id = ?",
-        (state, attempt, category.id),
-    )
+    update_category(store, category.id, "state = ?, attempt = ?, held = 0", (state, attempt))

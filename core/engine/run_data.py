@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from core.engine.token_store import token_folder
+from core.decisions import DecisionRule, rule_of
+from core.engine.token_store import graph_folder, token_folder
 from core.errors import CorruptFileError
-from core.examples import Examples, Rows, validation_split
+from core.examples import Examples, Rows, shared_validation_split, validation_split
 from core.files import sha256
 from core.model_files import ModelInfo, build_network, load_embeddings, load_model
-from core.models.gru_att import GruAtt
+from core.models.network import TextNetwork
 from core.settings import TrainingSettings
 from core.systems import System, system_named
-from core.tokens import TokenArrays, Vocabulary
+from core.tokens import ALL_WORDS, TokenArrays, Vocabulary
 from core.vectors import WordVectors, embedding_matrix
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_numbers, positive_numbers
-from db.runs import Run, RunCategory
+from db.runs import Run, RunCategory, trained_together
 from db.trials import trial_with_id
 from db.vectors import vectors_with_id
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from core.models.linear import LinearModel
+    from core.tfidf import TfIdf
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """Parameters of a trial's kept epoch and the embedding table (words, dimensions) below them."""
+    """Parameters of a trial's kept epoch and the embedding table (words, dimensions) below them.
+
+    A linear model has no table.
+    """
 
     state: dict[str, torch.Tensor]
     info: ModelInfo
-    embeddings: torch.Tensor
+    embeddings: torch.Tensor | None
 
 
 class RunData:
@@ -45,11 +57,18 @@ class RunData:
         self.run = run
         self.settings = TrainingSettings.from_json(run.settings)
         self.system: System = system_named(run.system)
-        folder = token_folder(workspace, run.corpus_id, self.settings.max_words)
+        words = self.settings.max_words
+        if self.system.network == "dgcnn":
+            folder = graph_folder(workspace, run.corpus_id, words)
+            self.max_words = ALL_WORDS
+        else:
+            folder = token_folder(workspace, run.corpus_id, words)
+            self.max_words = words or ALL_WORDS
         self.tokens = TokenArrays.open(folder)
         self.vocabulary = Vocabulary.load(folder / "vocabulary.json")
         self._rows: dict[str, Rows] = {}
         self._embeddings: torch.Tensor | None = None
+        self._shared: Examples | None = None
         self._table = lru_cache(maxsize=2)(self._load_table)
 
     @property
@@ -71,6 +90,28 @@ class RunData:
             )
         return self._embeddings
 
+    @property
+    def rule(self) -> DecisionRule:
+        """How the run's scores become labels, unless somebody asks otherwise."""
+        return rule_of(self.settings)
+
+    @cached_property
+    def tfidf(self) -> TfIdf:
+        """The TF-IDF vectors that the training documents make."""
+        from core.tfidf import TfIdf
+
+        return TfIdf.fit(self.tokens, self.rows("train"), self.vocabulary, self.max_words)
+
+    @cached_property
+    def test_vectors(self) -> csr_array:
+        """TF-IDF vectors (documents, features) of the test documents."""
+        return self.tfidf.vectors(self.tokens, self.rows("test"))
+
+    @cached_property
+    def training_vectors(self) -> csr_array:
+        """TF-IDF vectors (documents, features) of the training documents."""
+        return self.tfidf.vectors(self.tokens, self.rows("train"))
+
     def rows(self, split: str) -> Rows:
         """Numbers of the documents of a split."""
         if split not in self._rows:
@@ -83,7 +124,12 @@ class RunData:
         rows = self.rows(split)
         positives = positive_numbers(self._store, category.category_id)
         targets = np.isin(rows, np.asarray(positives, dtype=np.int64))
-        return Examples(self.tokens, rows, targets, self.settings.max_words)
+        return Examples(self.tokens, rows, targets, self.max_words)
+
+    def shared_examples(self, categories: Sequence[RunCategory], split: str) -> Examples:
+        """All documents of a split, with targets (documents, categories)."""
+        columns = [self.examples(category, split).targets for category in categories]
+        return Examples(self.tokens, self.rows(split), np.stack(columns, axis=1), self.max_words)
 
     def training_and_validation(self, category: RunCategory) -> tuple[Examples, Examples]:
         """The category's own split of the training documents."""
@@ -93,6 +139,26 @@ class RunData:
             self.settings.seed,
             category.key,
         )
+
+    def shared_training_and_validation(
+        self, categories: Sequence[RunCategory]
+    ) -> tuple[Examples, Examples]:
+        """The one split of the training documents for categories that share a model."""
+        return shared_validation_split(
+            self.shared_examples(categories, "train"),
+            self.settings.validation_fraction,
+            self.settings.seed,
+        )
+
+    def shared_validation(self, categories: Sequence[RunCategory]) -> Examples:
+        """The validation documents of categories that share a model; kept from call to call."""
+        if self._shared is None:
+            self._shared = self.shared_training_and_validation(categories)[1]
+        return self._shared
+
+    def together(self, category: RunCategory) -> list[RunCategory]:
+        """The category and those that share its model, in the order of the model's outputs."""
+        return trained_together(self._store, category.trained_by)
 
     def model_of(self, trial_id: int) -> TrainedModel:
         """The model that a trial kept.
@@ -109,14 +175,20 @@ class RunData:
                 "its category"
             )
         state, info = load_model(path)
-        return TrainedModel(state, info, self._table(info.embeddings))
+        table = None if info.embeddings is None else self._table(info.embeddings)
+        return TrainedModel(state, info, table)
 
-    def network(self, category: RunCategory) -> GruAtt | None:
-        """The category's kept network in evaluation mode; None if it has none."""
-        if category.kept_trial_id is None:
-            return None
-        model = self.model_of(category.kept_trial_id)
+    def network(self, trial_id: int) -> TextNetwork:
+        """The network that a trial kept, in evaluation mode."""
+        model = self.model_of(trial_id)
+        assert model.embeddings is not None
         return build_network(model.state, model.info, model.embeddings)
+
+    def linear_model(self, trial_id: int) -> LinearModel:
+        """The linear model that a trial kept."""
+        from core.models.linear import LinearModel
+
+        return LinearModel.of(self.model_of(trial_id).state)
 
     def _load_table(self, name: str) -> torch.Tensor:
         return load_embeddings(self.workspace.embeddings, name)

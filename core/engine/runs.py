@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE, slots
 from core.engine.estimate import corpus_size, epoch_cost, estimate
 from core.engine.launch import ensure_supervisor, running_supervisor
-from core.engine.token_store import ensure_tokens, token_folder
+from core.engine.token_store import Progress, ensure_graphs, ensure_tokens, token_folder
 from core.errors import HTransError
 from core.settings import TrainingSettings
 from core.systems import System, system_named
@@ -21,14 +21,25 @@ from db.corpora import (
     taxonomy_of,
     training_positives,
 )
-from db.runs import NewRunCategory, Run, create_run, end_run, run_with_id
+from db.runs import (
+    NewRunCategory,
+    Run,
+    chosen_weights,
+    create_run,
+    end_run,
+    run_named,
+    run_with_id,
+)
 from db.vectors import Vectors, vectors_named
 from db.workers import configure_engine
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What to train and with what. `categories` are ids; their ancestors come along."""
+    """What to train and with what. `categories` are ids; their ancestors come along.
+
+    `settings` are those of the system, as `core.systems.System.settings` makes them.
+    """
 
     corpus: str
     settings: TrainingSettings
@@ -41,17 +52,23 @@ class RunRequest:
     workers_per_device: int = DEFAULT_WORKERS_PER_DEVICE
 
 
-def start_run(store: Store, workspace: Workspace, request: RunRequest) -> tuple[Run, list[str]]:
+def start_run(
+    store: Store,
+    workspace: Workspace,
+    request: RunRequest,
+    progress: Progress = lambda _done, _total: None,
+) -> tuple[Run, list[str]]:
     """Record a run and start the engine; return the run and notes for the user.
 
-    Raises `HTransError` for an unknown corpus, system, category, vector table or device, before
-    anything is recorded.
+    `progress` is called while documents are read that the system needs in another form. Raises
+    `HTransError` for an unknown corpus, system, category, vector table or device, before anything
+    is recorded.
     """
     corpus = corpus_named(store, request.corpus)
     system = system_named(request.system)
     settings = request.settings
-    if not system.search and settings.class_weights != (1.0,):
-        settings = replace(settings, class_weights=(1.0,))
+    if request.vectors and system.is_linear:
+        raise HTransError(f"the system {system.name} reads no word vectors; leave --vectors out")
     vectors = vectors_named(store, request.vectors) if request.vectors else None
     taxonomy = _chosen(taxonomy_of(store, corpus.id), request.categories)
     if request.workers is not None and request.workers < 1:
@@ -60,10 +77,13 @@ def start_run(store: Store, workspace: Workspace, request: RunRequest) -> tuple[
         there = slots(request.device, request.workers, request.workers_per_device)
         if settings.precision == "mixed" and "cpu" in there:
             raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
-    ensure_tokens(store, workspace, corpus, settings.max_words)
-    coverage, notes = _coverage(workspace, corpus, settings, vectors)
+    weights = _given_weights(store, corpus, system, settings, taxonomy)
+    ensure_tokens(store, workspace, corpus, settings.max_words, progress)
+    if system.network == "dgcnn":
+        ensure_graphs(store, workspace, corpus, settings.max_words, progress)
+    coverage, notes = _coverage(workspace, corpus, system, settings, vectors)
     dimensions = vectors.dimensions if vectors else settings.dimensions
-    new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions)
+    new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions, weights)
     notes.append(_expectation(store, new, settings, request))
     run_id = create_run(
         store,
@@ -99,21 +119,76 @@ def _new_categories(
     system: System,
     settings: TrainingSettings,
     dimensions: int,
+    weights: dict[str, float],
 ) -> list[NewRunCategory]:
-    from core.tokens import TokenArrays
+    from core.tokens import ALL_WORDS, TokenArrays
 
     tokens = TokenArrays.open(token_folder(workspace, corpus.id, settings.max_words))
-    size = corpus_size(tokens, document_numbers(store, corpus.id, "train"), settings.max_words)
+    words = settings.max_words or ALL_WORDS
+    size = corpus_size(tokens, document_numbers(store, corpus.id, "train"), words)
     positives = training_positives(store, corpus.id)
-    new = []
+    new: list[NewRunCategory] = []
+    lead: str | None = None
     for category in taxonomy:
         count = positives.get(category.id, 0)
-        waits = system.transfer and category.parent is not None
-        cost = epoch_cost(size, settings, dimensions, count, trains_embeddings=not waits)
+        below = category.parent is not None
+        waits = settings.transfer and below
+        cost = epoch_cost(
+            size,
+            settings,
+            dimensions,
+            count,
+            trains_embeddings=not (settings.freeze and below),
+            network=system.network,
+        )
         state = "empty" if not count else "waiting" if waits else "ready"
         origin = "parent" if waits else "scratch"
-        new.append(NewRunCategory(category.id, count, state, origin, cost))
+        follows = lead if count else None
+        new.append(
+            NewRunCategory(
+                category.id, count, state, origin, cost, follows, weights.get(category.id)
+            )
+        )
+        if system.joint and count and lead is None:
+            lead = category.id
     return new
+
+
+def _given_weights(
+    store: Store, corpus: Corpus, system: System, settings: TrainingSettings, taxonomy: Taxonomy
+) -> dict[str, float]:
+    """The class weights that the run named by --weights-from has chosen, by category id."""
+    if "weights_from" in system.without:
+        return {}
+    if not settings.weights_from:
+        raise HTransError(
+            f"the system {system.name} takes its class weights from a finished run of gru-att or "
+            "htrans; name it with --weights-from RUN"
+        )
+    source = run_named(store, settings.weights_from)
+    if source.corpus_id != corpus.id:
+        raise HTransError(
+            f"--weights-from {source.name}: it is a run of the corpus {source.corpus!r}, not of "
+            f"{corpus.name!r}"
+        )
+    if system_named(source.system).joint or system_named(source.system).is_linear:
+        raise HTransError(
+            f"--weights-from {source.name}: the system {source.system} chooses no class weights"
+        )
+    if source.state != "done":
+        raise HTransError(
+            f"--weights-from {source.name}: it is {source.state}; wait until it is done"
+        )
+    chosen = chosen_weights(store, source.id)
+    positives = training_positives(store, corpus.id)
+    missing = [c.id for c in taxonomy if c.id not in chosen and positives.get(c.id)]
+    if missing:
+        raise HTransError(
+            f"--weights-from {source.name}: it has no class weight for {missing[0]!r}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}; train them there, or "
+            "choose with --categories"
+        )
+    return chosen
 
 
 def _expectation(
@@ -123,14 +198,16 @@ def _expectation(
     request: RunRequest,
 ) -> str:
     workers = len(slots(request.device, request.workers, request.workers_per_device))
-    costs = [category.cost for category in categories if category.state != "empty"]
-    expected = estimate(store, costs, settings, workers)
+    costs = [c.cost for c in categories if c.state != "empty" and c.lead is None]
+    expected = estimate(store, costs, settings, workers, system_named(request.system))
     basis = "epochs in this workspace" if expected.measured else "the reference machine's speed"
     trials = len(costs) * len(settings.class_weights)
+    said = f"{trials:,} trial{'s' * (trials != 1)}; estimate with {workers} workers, from {basis}: "
+    if expected.least == expected.most:
+        return said + _rough(expected.most)
     return (
-        f"{trials:,} trials; estimate with {workers} workers, from {basis}: "
-        f"{_rough(expected.least)} if all stop as early as they may, {_rough(expected.most)} if "
-        "none does"
+        f"{said}{_rough(expected.least)} if all stop as early as they may, "
+        f"{_rough(expected.most)} if none does"
     )
 
 
@@ -143,8 +220,16 @@ def _rough(seconds: float) -> str:
 
 
 def _coverage(
-    workspace: Workspace, corpus: Corpus, settings: TrainingSettings, vectors: Vectors | None
+    workspace: Workspace,
+    corpus: Corpus,
+    system: System,
+    settings: TrainingSettings,
+    vectors: Vectors | None,
 ) -> tuple[float, list[str]]:
+    if system.is_linear:
+        return 0.0, []
+    if vectors is None and system.joint:
+        return 0.0, ["no vectors: embeddings start at random and are trained"]
     if vectors is None:
         return 0.0, ["no vectors: embeddings start at random and are trained at the top level"]
     from core.tokens import Vocabulary

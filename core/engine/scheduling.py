@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.search import TrialScore, best_trial, next_rung, trailing
-from core.systems import system_named
+from core.settings import TrainingSettings
 from db.connection import Store
 from db.events import add_event
-from db.runs import end_run
+from db.runs import end_run, update_category
 from db.trials import (
     Claim,
     ModelFile,
@@ -170,7 +170,7 @@ def settle(store: Store, run_category_id: int) -> str:
         fall_back(store, run_category_id, state)
         state = "done"
     elif state != row["state"]:
-        store.execute("UPDATE run_categories SET state = ? WHERE id = ?", (state, run_category_id))
+        update_category(store, run_category_id, "state = ?", (state,))
     if state == "failed":
         _give_up_descendants(store, row["run_id"], run_category_id)
     settle_run(store, row["run_id"])
@@ -185,10 +185,7 @@ def fall_back(store: Store, run_category_id: int, ended: str) -> None:
         (run_category_id,),
     )
     assert row is not None
-    store.execute(
-        "UPDATE run_categories SET state = 'done', attempt = ? WHERE id = ?",
-        (row["kept"], run_category_id),
-    )
+    update_category(store, run_category_id, "state = 'done', attempt = ?", (row["kept"],))
     if row["attempt"] != row["kept"]:
         add_event(
             store,
@@ -204,8 +201,8 @@ def refresh_stale(store: Store, run_id: int) -> None:
 
     Inside a transaction. What stands below a stale category is stale too.
     """
-    system = store.value("SELECT system FROM runs WHERE id = ?", (run_id,))
-    if not system_named(system).transfer:
+    settings = store.value("SELECT settings FROM runs WHERE id = ?", (run_id,))
+    if not TrainingSettings.from_json(settings).transfer:
         return
     rows = store.rows(
         "SELECT rc.id, rc.parent_id, rc.kept_trial_id, rc.stale, t.source_trial_id, a.origin "
@@ -290,10 +287,7 @@ def _complete(store: Store, run_category_id: int, attempt: int, trials: list[Tri
         if trial.state == "done"
     )
     assert best is not None
-    store.execute(
-        "UPDATE run_categories SET state = 'done', kept_trial_id = ? WHERE id = ?",
-        (best.trial_id, run_category_id),
-    )
+    update_category(store, run_category_id, "state = 'done', kept_trial_id = ?", (best.trial_id,))
     store.execute(
         "UPDATE attempts SET kept_trial_id = ? WHERE run_category_id = ? AND attempt = ?",
         (best.trial_id, run_category_id, attempt),
@@ -338,19 +332,18 @@ def cancel_category(store: Store, run_category_id: int) -> None:
     if row["kept_trial_id"] is not None:
         fall_back(store, run_category_id, "cancelled")
     else:
-        store.execute(
-            "UPDATE run_categories SET state = 'cancelled' WHERE id = ?", (run_category_id,)
-        )
+        update_category(store, run_category_id, "state = 'cancelled'")
 
 
 def _give_up_descendants(store: Store, run_id: int, run_category_id: int) -> None:
     waiting = waiting_below(store, run_category_id)
     for descendant in waiting:
         cancel_category(store, descendant)
+    then = f"; {len(waiting)} categories below it are not trained" if waiting else ""
     add_event(
         store,
         "failed",
-        f"every class weight failed; {len(waiting)} categories below it are not trained",
+        f"every class weight failed{then}",
         run_id,
         run_category_id,
     )

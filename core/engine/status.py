@@ -55,6 +55,7 @@ class CategoryStatus:
 
     While it trains, `training_loss` is the running loss and `epoch` the epoch at work; once it is
     done, losses, epoch and F1 are those of the kept model, and `class_weight` is the chosen one.
+    Of a category that shares its model, trials and `seconds` are the model's, F1 is its own.
     `silent_seconds` is the age of the last heartbeat if the worker at it is silent.
     """
 
@@ -180,29 +181,36 @@ _CATEGORIES = """
     SELECT rc.id, c.key, c.name, p.key AS parent, c.level, rc.positives, rc.stale,
            CASE WHEN rc.held AND rc.state IN ('waiting', 'ready') THEN 'paused'
                 ELSE rc.state END AS state,
-           rc.attempt, kept.class_weight, best.kept_epoch, best.training_loss,
-           best.validation_loss, best.f1, m.f1 AS test_f1, w.heartbeat,
+           rc.attempt, coalesce(rc.class_weight, kept.class_weight) AS class_weight,
+           best.kept_epoch, best.training_loss, best.validation_loss,
+           CASE WHEN rc.lead_id IS NULL AND NOT EXISTS (
+               SELECT 1 FROM run_categories follower WHERE follower.lead_id = rc.id
+           ) THEN best.f1 ELSE v.f1 END AS f1,
+           m.f1 AS test_f1, w.heartbeat,
            live.epoch AS live_epoch, live.loss AS live_loss,
            (SELECT coalesce(sum(seconds), 0.0) FROM trials t
-            WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt) AS seconds,
+            WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt) AS seconds,
            (SELECT count(*) FROM trials t
-            WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt) AS trials,
-           (SELECT count(*) FROM trials t WHERE t.run_category_id = rc.id
+            WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt) AS trials,
+           (SELECT count(*) FROM trials t WHERE t.run_category_id = rc.trained_by
             AND t.attempt = rc.attempt AND t.state IN ('done', 'dropped')) AS trials_done
-    FROM run_categories rc
+    FROM (SELECT *, coalesce(lead_id, id) AS trained_by FROM run_categories) rc
     JOIN categories c ON c.id = rc.category_id
     LEFT JOIN categories p ON p.id = c.parent_id
     LEFT JOIN trials kept ON kept.id = rc.kept_trial_id
     LEFT JOIN trials best ON best.id = coalesce(rc.kept_trial_id, (
-        SELECT t.id FROM trials t WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt
+        SELECT t.id FROM trials t WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt
         AND t.f1 IS NOT NULL ORDER BY t.f1 DESC, t.class_weight LIMIT 1))
     LEFT JOIN trials running ON running.id = (
-        SELECT t.id FROM trials t WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt
+        SELECT t.id FROM trials t WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt
         AND t.state = 'running' ORDER BY t.class_weight LIMIT 1)
     LEFT JOIN workers w ON w.id = running.owner
     LEFT JOIN progress live ON live.id = (
         SELECT max(id) FROM progress WHERE trial_id = running.id)
-    LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.split = 'test'
+    LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.run_category_id = rc.id
+        AND m.split = 'test'
+    LEFT JOIN measures v ON v.trial_id = rc.kept_trial_id AND v.run_category_id = rc.id
+        AND v.split = 'validation'
     WHERE rc.run_id = ? ORDER BY c.position
 """
 
@@ -315,7 +323,8 @@ def _eta(
         epochs = float(row["epochs"] or 0.0)
         basis = f"{row['ended']} ended trials of {epochs:.1f} epochs each"
     else:
-        epochs = float(TrainingSettings.from_json(run.settings).epochs)
+        settings = TrainingSettings.from_json(run.settings)
+        epochs = float(settings.folds + 1 if run.system == "linear" else settings.epochs)
         basis = "if no trial stops early"
     left = store.value(
         """
@@ -336,7 +345,8 @@ def _test_f1(store: Store, run_id: int) -> tuple[float | None, float | None]:
                count(*) AS categories,
                count(m.f1) AS scored, sum(rc.state = 'empty') AS empty
         FROM run_categories rc
-        LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.split = 'test'
+        LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.run_category_id = rc.id
+            AND m.split = 'test'
         WHERE rc.run_id = ?
         """,
         (run_id,),

@@ -107,7 +107,8 @@ def cancel_in_run(store: Store, run: Run, key: str, *, subtree: bool) -> list[Ru
 def chosen_categories(store: Store, run: Run, key: str, *, subtree: bool) -> list[RunCategory]:
     """A category of a run, alone or with all below it, in training order.
 
-    Raises `NotFoundError` if the run does not train it.
+    One that shares its model with others comes with all of them. Raises `NotFoundError` if the run
+    does not train it.
     """
     every = run_categories(store, run.id)
     first = next((category for category in every if category.key == key), None)
@@ -118,7 +119,10 @@ def chosen_categories(store: Store, run: Run, key: str, *, subtree: bool) -> lis
         for category in every:
             if category.parent_id in chosen:
                 chosen[category.id] = category
-    return list(chosen.values())
+    # What shares a model with a category is chosen with it, the one that has the trials first.
+    leads = [category.trained_by for category in chosen.values()]
+    together = [c for lead in dict.fromkeys(leads) for c in every if c.trained_by == lead]
+    return sorted(together, key=lambda c: c.lead_id is not None)
 
 
 def _unfinished(store: Store, run: Run, key: str, subtree: bool, verb: str) -> list[RunCategory]:

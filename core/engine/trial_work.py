@@ -8,36 +8,28 @@ from dataclasses import replace
 
 import torch
 
-from core.engine.evaluation import score_category
+from core.engine.evaluation import evaluate, score_category
+from core.engine.preparation import prepare
 from core.engine.reporter import LocalReporter
 from core.engine.retraining import attempt_settings
 from core.engine.run_data import RunData
-from core.engine.run_files import checkpoints_of, model_path
+from core.engine.run_files import checkpoints_of, model_path, scores_path
 from core.engine.scheduling import fail, finish, release, remove_unused_tables, rest
+from core.engine.scores import save_scores
 from core.errors import CorruptFileError, TrainingError
 from core.files import sha256
-from core.initialisation import from_current, from_parent, from_scratch, parameter_groups
-from core.model_files import (
-    EMBEDDINGS,
-    ModelInfo,
-    embeddings_name,
-    save_embeddings,
-    save_model,
-)
-from core.models.gru_att import GruAtt
 from core.scoring import ScoringAbandonedError
 from core.search import next_rung
-from core.settings import TrainingSettings
-from core.training import Checkpoint, Outcome, Trainer, TrialKey
+from core.training import Checkpoint, Outcome
 from db.connection import Store
 from db.events import add_event
-from db.runs import Attempt, RunCategory, attempts_of, run_category
+from db.measures import record_validation_fit
+from db.runs import attempts_of, run_category, run_with_id
 from db.trials import (
     Claim,
     LostClaimError,
     ModelFile,
     holds,
-    record_source,
     rewind_progress,
     trial_with_id,
     trials_of,
@@ -84,26 +76,17 @@ def _train(
     try:
         attempt = next(a for a in attempts_of(store, category.id) if a.attempt == claim.attempt)
         settings = attempt_settings(data.run, attempt.changes)
-        network, embeddings = _network(store, data, category, claim, attempt, settings)
-        training, validation = data.training_and_validation(category)
-        trainer = Trainer(
-            network,
-            parameter_groups(network, settings),
-            training,
-            validation,
-            TrialKey(category.key, claim.class_weight),
-            settings,
-            device,
-        )
+        prepared = prepare(store, data, claim, attempt, settings, device)
+        training = prepared.training
         resumed = checkpoints.load(lambda error: _tell_of_corruption(store, claim, error))
         if resumed is not None:
-            trainer.restore(resumed)
-        epoch, batch = trainer.position
+            training.restore(resumed)
+        epoch, batch = training.position
         rewind_progress(store, claim, epoch, batch)
         until = None
         if settings.search == "racing":
             until = next_rung(trial_with_id(store, claim.trial_id).rung)
-        outcome = trainer.run(LocalReporter(store, claim, stopping), save, until)
+        outcome = training.run(LocalReporter(store, claim, stopping), save, until)
     except TrainingError as error:
         _log.warning("%s: %s", label, error)
         fail(store, claim, str(error))
@@ -116,27 +99,23 @@ def _train(
     if outcome is Outcome.RESTING:
         rest(store, claim)
         _clear_dropped(store, data, claim)
-        _log.info("%s: rests after %d epochs", label, trainer.position[0] - 1)
+        _log.info("%s: rests after %d epochs", label, training.position[0] - 1)
         return False
-    kept = trainer.kept
-    assert kept is not None
-    table = embeddings or embeddings_name(kept.state[EMBEDDINGS])
-    info = ModelInfo(
-        category.key,
-        claim.class_weight,
-        table,
-        data.settings.hidden_units,
-        data.settings.dropout,
-    )
     path = model_path(data.folder, claim)
-    save_model(path, kept.state, info)
+    table = prepared.write(path)
     model = ModelFile(str(path.relative_to(data.workspace.root)), sha256(path), table)
+    validation = prepared.validation()
+    if validation is not None:
+        save_scores(
+            scores_path(data.folder, category.id, claim.trial_id, "validation"), validation[1]
+        )
 
-    def put_table() -> None:
-        if embeddings is None:
-            save_embeddings(data.workspace.embeddings, kept.state[EMBEDDINGS])
+    def record_the_rest() -> None:
+        prepared.put_table()
+        if validation is not None:
+            record_validation_fit(store, claim.trial_id, category.id, validation[0])
 
-    category_done = finish(store, claim, model, put_table)
+    category_done = finish(store, claim, model, record_the_rest)
     checkpoints.remove()
     _clear_dropped(store, data, claim)
     _log.info("%s: done", label)
@@ -149,42 +128,6 @@ def _clear_dropped(store: Store, data: RunData, claim: Claim) -> None:
         if trial.state == "dropped":
             theirs = replace(claim, trial_id=trial.id, class_weight=trial.class_weight)
             checkpoints_of(data.folder, theirs).remove()
-
-
-def _network(
-    store: Store,
-    data: RunData,
-    category: RunCategory,
-    claim: Claim,
-    attempt: Attempt,
-    settings: TrainingSettings,
-) -> tuple[GruAtt, str | None]:
-    """The network to train, and the hash of its embeddings if they are frozen."""
-    key = TrialKey(category.key, claim.class_weight)
-    if attempt.origin == "scratch":
-        return from_scratch(data.initial_embeddings(), key, settings), None
-    source = _source(store, category, claim, attempt)
-    model = data.model_of(source)
-    if attempt.origin == "parent":
-        network = from_parent(model.state, model.embeddings, key, settings)
-        return network, model.info.embeddings
-    frozen = data.system.transfer and category.parent_id is not None
-    network = from_current(model.state, model.embeddings, settings, frozen=frozen)
-    return network, model.info.embeddings if frozen else None
-
-
-def _source(store: Store, category: RunCategory, claim: Claim, attempt: Attempt) -> int:
-    """The trial whose model this one starts from; the same when it is resumed."""
-    recorded = trial_with_id(store, claim.trial_id).source_trial_id
-    if recorded is not None:
-        return recorded
-    kept = category.kept_trial_id
-    if attempt.origin == "parent" and category.parent_id is not None:
-        kept = run_category(store, category.parent_id).kept_trial_id
-    if kept is None:
-        raise TrainingError(f"there is no model of the {attempt.origin} to start from")
-    record_source(store, claim, kept)
-    return kept
 
 
 def _tell_of_corruption(store: Store, claim: Claim, error: CorruptFileError) -> None:
@@ -201,7 +144,7 @@ def _after_category(
     device: torch.device,
     stopping: Callable[[], bool],
 ) -> None:
-    """Remove what the search has left behind, and score the test documents."""
+    """Remove what the search has left behind, and score the documents."""
     category = run_category(store, claim.run_category_id)
     tables = data.workspace.embeddings
     remove_unused_tables(
@@ -211,7 +154,14 @@ def _after_category(
         lambda name: (tables / f"{name}.safetensors").unlink(missing_ok=True),
     )
     set_worker_state(store, claim.owner, "scoring")
+    # A category that shares its model has no F1 of its own until its validation is measured.
+    splits = ("test", "validation") if data.system.joint else ("test",)
     try:
-        score_category(store, data, category, "test", device, stopping)
+        for one in data.together(category):
+            for split in splits:
+                score_category(store, data, one, split, device, stopping)
+        if data.rule.consistent != "no" and run_with_id(store, data.run.id).state == "done":
+            # Only now is it known what the other categories say of each document.
+            evaluate(store, data, "test", device)
     except ScoringAbandonedError:
-        _log.info("%s: scoring of the test documents left for later", category.key)
+        _log.info("%s: scoring of the documents left for later", category.key)

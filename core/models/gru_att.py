@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
+from core.models.network import Encoded, TextNetwork, embedding_layer
 from core.tokens import PADDING
-
-
-class Encoded(NamedTuple):
-    """What the network says of a batch: `logits` (batch, outputs), `attention` (batch, time)."""
-
-    logits: Tensor
-    attention: Tensor
 
 
 class Attention(nn.Module):
@@ -32,7 +24,7 @@ class Attention(nn.Module):
         return torch.softmax(scores.masked_fill(~inside, float("-inf")), dim=1)
 
 
-class GruAtt(nn.Module):
+class GruAtt(TextNetwork):
     """The network of the paper.
 
     The two directions are two GRUs. The backward one reads each document reversed within its own
@@ -50,13 +42,7 @@ class GruAtt(nn.Module):
         """`embeddings`: (words, dimensions), taken as they are, not copied."""
         super().__init__()
         width = 2 * hidden_units
-        self.embeddings = nn.Embedding(
-            len(embeddings),
-            embeddings.shape[1],
-            padding_idx=PADDING,
-            _weight=embeddings,
-            _freeze=False,
-        )
+        self.embeddings = embedding_layer(embeddings, PADDING)
         self.forward_gru = nn.GRU(embeddings.shape[1], hidden_units, batch_first=True)
         self.backward_gru = nn.GRU(embeddings.shape[1], hidden_units, batch_first=True)
         self.dropout = nn.Dropout(dropout)

@@ -18,7 +18,18 @@ import typer
 
 from core.errors import HTransError
 from core.plain_text import printable
-from htrans_tui.cli import bench, comparing, corpora, demo, engine, results, runs, steering, upkeep
+from htrans_tui.cli import (
+    bench,
+    comparing,
+    corpora,
+    demo,
+    engine,
+    reproducing,
+    results,
+    runs,
+    steering,
+    upkeep,
+)
 from htrans_tui.cli.options import WorkspaceOption, workspace_at
 from htrans_tui.cli.output import say
 
@@ -32,7 +43,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, corpora, runs, steering, engine, results, comparing, upkeep, bench):
+for module in (
+    demo,
+    corpora,
+    runs,
+    steering,
+    engine,
+    results,
+    comparing,
+    reproducing,
+    upkeep,
+    bench,
+):
     module.register(app)
 
 

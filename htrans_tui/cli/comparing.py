@@ -1,12 +1,17 @@
-"""Command: compare."""
+"""Commands: compare, report."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.errors import HTransError
+from core.plain_text import printable
+from core.workspace import Workspace
+from db.connection import Store
 from htrans_tui.cli.options import (
     DeviceOption,
     JsonOption,
@@ -14,22 +19,31 @@ from htrans_tui.cli.options import (
     open_store,
     workspace_at,
 )
-from htrans_tui.cli.output import print_json, print_markdown, print_table, progress, say
-from htrans_tui.format import duration
+from htrans_tui.cli.output import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
-    from core.engine.comparison import ComparedRun, Comparison
+    from core.engine.report import Report
+    from htrans_tui.report.tables import Table
 
-_SIGNIFICANT = 0.05
+FORMATS = (".html", ".md", ".json")
+
+RunsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        help="Names of runs; the first is the baseline. RUN+tuned, RUN+calibrated, RUN+up and "
+        "RUN+down decide in another way than the run does."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
+    """Add the commands of this module."""
     app.command()(compare)
+    app.command()(report)
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(help="Names of runs; the first is the baseline.")],
+    runs: RunsArgument,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
     categories: Annotated[
         bool, typer.Option("--categories", help="Add the F1 of each category.")
@@ -39,76 +53,94 @@ def compare(
     json: JsonOption = False,
 ) -> None:
     """Compare runs on the test documents, and test each against the first."""
-    if len(set(runs)) < 2:
-        raise HTransError("compare: name at least two different runs")
     place = workspace_at(workspace)
-    store = open_store(place)
-    from db.runs import run_named
-
-    records = [run_named(store, name) for name in runs]
-    from core.engine.comparison import TEST
-    from core.engine.comparison import compare as measure
-    from core.engine.torch_device import pick_device
-
-    with progress("comparing", "runs") as step:
-        found = measure(store, place, records, pick_device(device), step)
-    for record in records:
-        if record.state not in ("done", "failed", "cancelled"):
-            say(f"run {record.name} is {record.state}: categories without a model predict nothing")
-    if found.left_out:
-        say(f"{len(found.left_out)} categories are not in all runs and are left out")
+    found = report_of(open_store(place), place, runs, device)
     if json:
         print_json(found.to_json())
         return
-    table = print_markdown if markdown else print_table
-    table(*_measures(found))
+    from htrans_tui.report.tables import advice_sentences, change_line, measures, per_category
+
+    _print(measures(found.comparison), markdown)
+    for group in found.groups[1:]:
+        print(("- " if markdown else "") + printable(change_line(found, group)))
     print()
-    print(
-        f"{found.documents:,} test documents, {len(found.ids)} categories. p: {TEST} against "
-        f"{found.runs[0].run.name}, two-sided; * at most {_SIGNIFICANT}."
-    )
+    for sentence in advice_sentences(found):
+        print(("- " if markdown else "") + printable(sentence))
     if categories:
         print()
-        table(*_categories(found))
+        _print(per_category(found.comparison), markdown)
 
 
-def _measures(found: Comparison) -> tuple[list[str], list[list[str]], str]:
-    levels = sorted(found.runs[0].summary.levels)
-    header = ["run", "system", "seed", "work", "micro-F1", "p", "macro-F1", "p", "macro, present"]
-    header += [f"level {level}" for level in levels] + ["hierarchical"]
-    rows = [_row(compared, levels) for compared in found.runs]
-    return header, rows, "ll" + "r" * (len(header) - 2)
+def report(
+    runs: RunsArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write: .html, .md or .json.")
+    ] = Path("report.html"),
+    device: DeviceOption = "auto",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write all tables and plots of a comparison into one file."""
+    check_output(output)
+    place = workspace_at(workspace)
+    write_report(report_of(open_store(place), place, runs, device), output)
+    print(output)
 
 
-def _row(compared: ComparedRun, levels: list[int]) -> list[str]:
-    summary, against = compared.summary, compared.against_first
-    return [
-        compared.run.name,
-        compared.run.system,
-        str(compared.run.seed),
-        duration(compared.seconds),
-        f"{summary.micro.f1:.4f}",
-        "" if against is None else _p(against.p_micro),
-        f"{summary.macro.f1:.4f}",
-        "" if against is None else _p(against.p_macro),
-        f"{summary.macro_present.f1:.4f}",
-        *(f"{summary.levels[level].macro.f1:.4f}" for level in levels),
-        f"{compared.hierarchical.f1:.4f}",
-    ]
+def check_output(output: Path) -> None:
+    """Refuse a file that a report cannot be written to, before anything is computed."""
+    if output.suffix not in FORMATS:
+        raise HTransError(f"--output {output}: name a file that ends in {', '.join(FORMATS)}")
+    if not output.absolute().parent.is_dir():
+        raise HTransError(f"--output {output}: there is no folder {output.absolute().parent}")
 
 
-def _p(value: float) -> str:
-    return f"{value:.4f}{'*' if value <= _SIGNIFICANT else ' '}"
+def write_report(found: Report, output: Path) -> None:
+    """Write a report in the format that the file's ending names."""
+    from core.files import write_bytes
+    from htrans_tui.report.markdown import markdown_page
+    from htrans_tui.report.page import html_page
+
+    if output.suffix == ".html":
+        text = html_page(found)
+    elif output.suffix == ".md":
+        text = markdown_page(found)
+    else:
+        from json import dumps
+
+        text = dumps(found.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
+    write_bytes(output, text.encode())
 
 
-def _categories(found: Comparison) -> tuple[list[str], list[list[str]], str]:
-    header = ["category", "support", *(compared.run.name for compared in found.runs)]
-    rows = [
-        [
-            key,
-            f"{found.support[key]:,}",
-            *(f"{compared.f1[key]:.3f}" for compared in found.runs),
-        ]
-        for key in found.ids
-    ]
-    return header, rows, "lr" + "r" * len(found.runs)
+def report_of(store: Store, place: Workspace, runs: Sequence[str], device: str) -> Report:
+    """Compare the runs of these names, saying what has to be said of them."""
+    names = list(dict.fromkeys(runs))
+    if len(names) < 2:
+        raise HTransError("name at least two different runs to compare")
+    from core.engine.comparison import Arena, contender_named
+    from core.engine.report import make_report
+    from core.engine.torch_device import pick_device
+
+    contenders = [contender_named(store, name) for name in names]
+    with progress("scoring", "runs") as step:
+        arena = Arena(store, place, contenders, pick_device(device), step)
+    with progress("testing", "runs") as step:
+        found = make_report(store, arena, step)
+    for run in {contender.run.name: contender.run for contender in contenders}.values():
+        if run.state not in ("done", "failed", "cancelled"):
+            say(f"run {run.name} is {run.state}: categories without a model predict nothing")
+    if arena.left_out:
+        say(f"{len(arena.left_out)} categories are not in all runs and are left out")
+    return found
+
+
+def _print(table: Table, markdown: bool) -> None:
+    if markdown:
+        from htrans_tui.report.markdown import markdown_table
+
+        print(markdown_table(table))
+    else:
+        print_table(table.header, table.rows, table.right)
+    print()
+    if table.note:
+        print(printable(table.note))
+        print()

@@ -50,6 +50,11 @@ def workspace_at(path: Path | None) -> Workspace:
     return Workspace(Path(chosen))
 
 
+def ids_in(text: str | None) -> tuple[str, ...]:
+    """Comma-separated ids; none of nothing."""
+    return tuple(x.strip() for x in (text or "").split(",") if x.strip())
+
+
 def open_store(workspace: Workspace, *, create: bool = False) -> Store:
     """The database of a workspace; `create` makes both where there are none.
 

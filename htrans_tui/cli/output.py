@@ -46,18 +46,6 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str
         print("  ".join(line).rstrip())
 
 
-def print_markdown(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
-    """Print a Markdown table to stdout; `right` has an r for each column to align right."""
-
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(printable(cell).replace("|", "\\|") for cell in cells) + " |"
-
-    print(line(header))
-    print(line(["---:" if right[i : i + 1] == "r" else "---" for i in range(len(header))]))
-    for row in rows:
-        print(line([cell.strip() for cell in row]))
-
-
 def _plain_steps(title: str, unit: str) -> Step:
     last = time.monotonic()
 

@@ -47,7 +47,9 @@ def evaluate(
     from core.engine.torch_device import pick_device
 
     with progress(f"scoring {record.name}", "categories") as step:
-        result = measure(store, RunData(store, place, record), split, pick_device(device), step)
+        result = measure(
+            store, RunData(store, place, record), split, pick_device(device), progress=step
+        )
     if record.state not in ("done", "failed", "cancelled"):
         say(f"run {record.name} is {record.state}: categories without a model predict nothing")
     if json:

@@ -11,7 +11,8 @@ import typer
 from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.engine.status import Status
 from core.errors import HTransError
-from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, settings_changes, settings_for
+from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, option_of, settings_changes
+from core.systems import SYSTEMS, system_named
 from core.workspace import Workspace
 from db.connection import Store
 from htrans_tui.cli.options import (
@@ -21,6 +22,7 @@ from htrans_tui.cli.options import (
     WorkersOption,
     WorkersPerDeviceOption,
     WorkspaceOption,
+    ids_in,
     open_store,
     workspace_at,
 )
@@ -29,8 +31,9 @@ from htrans_tui.cli.tables import print_f1, print_tree, run_line
 from htrans_tui.format import duration
 
 WAIT_INTERVAL = 0.5
+_PATIENCE = 15.0
 _CLEAR = "\x1b[2J\x1b[H"
-_ENDED = ("done", "failed", "cancelled")
+ENDED = ("done", "failed", "cancelled")
 
 
 def register(app: typer.Typer) -> None:
@@ -39,12 +42,25 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _setting(name: str) -> Any:
+def setting(name: str) -> Any:
+    """The option of a setting, with its meaning and default."""
     shown = default(name)
+    if shown == "":
+        return typer.Option(help=f"{meaning(name).capitalize()}.", show_default=False)
     if name == "class_weights":
         shown = ",".join(f"{weight:g}" for weight in PAPER_CLASS_WEIGHTS)
     return typer.Option(
         help=f"{meaning(name).capitalize()}. [default: {shown}]", show_default=False
+    )
+
+
+def _switch(name: str) -> Any:
+    shown = "depends on the system" if default(name) else "off"
+    option = option_of(name)
+    return typer.Option(
+        f"{option}/--no-{option.removeprefix('--')}",
+        help=f"{meaning(name).capitalize()}. [default: {shown}]",
+        show_default=False,
     )
 
 
@@ -53,7 +69,7 @@ def train(
     name: Annotated[
         str | None, typer.Option(help="Name of the run. [default: CORPUS-SYSTEM]")
     ] = None,
-    system: Annotated[str, typer.Option(help="htrans, gru-att or gru-att-basic.")] = "htrans",
+    system: Annotated[str, typer.Option(help=f"{', '.join(SYSTEMS)}.")] = "htrans",
     vectors: Annotated[
         str | None, typer.Option(help="Word vectors that embeddings start from.")
     ] = None,
@@ -63,23 +79,32 @@ def train(
     preset: Annotated[
         str, typer.Option(help="paper, fast or smoke; single options go before it.")
     ] = "paper",
-    class_weights: Annotated[str | None, _setting("class_weights")] = None,
-    epochs: Annotated[int | None, _setting("epochs")] = None,
-    patience: Annotated[int | None, _setting("patience")] = None,
-    max_words: Annotated[int | None, _setting("max_words")] = None,
-    batch_size: Annotated[int | None, _setting("batch_size")] = None,
-    hidden_units: Annotated[int | None, _setting("hidden_units")] = None,
-    dropout: Annotated[float | None, _setting("dropout")] = None,
-    learning_rate: Annotated[float | None, _setting("learning_rate")] = None,
-    transferred_learning_rate: Annotated[
-        float | None, _setting("transferred_learning_rate")
-    ] = None,
-    validation_fraction: Annotated[float | None, _setting("validation_fraction")] = None,
-    dimensions: Annotated[int | None, _setting("dimensions")] = None,
-    negatives: Annotated[int | None, _setting("negatives")] = None,
-    search: Annotated[str | None, _setting("search")] = None,
-    precision: Annotated[str | None, _setting("precision")] = None,
-    seed: Annotated[int | None, _setting("seed")] = None,
+    class_weights: Annotated[str | None, setting("class_weights")] = None,
+    epochs: Annotated[int | None, setting("epochs")] = None,
+    patience: Annotated[int | None, setting("patience")] = None,
+    max_words: Annotated[int | None, setting("max_words")] = None,
+    batch_size: Annotated[int | None, setting("batch_size")] = None,
+    hidden_units: Annotated[int | None, setting("hidden_units")] = None,
+    dropout: Annotated[float | None, setting("dropout")] = None,
+    learning_rate: Annotated[float | None, setting("learning_rate")] = None,
+    transferred_learning_rate: Annotated[float | None, setting("transferred_learning_rate")] = None,
+    validation_fraction: Annotated[float | None, setting("validation_fraction")] = None,
+    dimensions: Annotated[int | None, setting("dimensions")] = None,
+    negatives: Annotated[int | None, setting("negatives")] = None,
+    search: Annotated[str | None, setting("search")] = None,
+    precision: Annotated[str | None, setting("precision")] = None,
+    seed: Annotated[int | None, setting("seed")] = None,
+    transfer: Annotated[bool | None, _switch("transfer")] = None,
+    freeze: Annotated[bool | None, _switch("freeze")] = None,
+    two_rates: Annotated[bool | None, _switch("two_rates")] = None,
+    weights_from: Annotated[str | None, setting("weights_from")] = None,
+    recursive_regularisation: Annotated[float | None, setting("recursive_regularisation")] = None,
+    regularised_pairs: Annotated[str | None, setting("regularised_pairs")] = None,
+    folds: Annotated[int | None, setting("folds")] = None,
+    svm_c: Annotated[float | None, setting("svm_c")] = None,
+    tune_thresholds: Annotated[bool | None, _switch("tune_thresholds")] = None,
+    calibrate: Annotated[bool | None, _switch("calibrate")] = None,
+    consistent: Annotated[str | None, setting("consistent")] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
@@ -104,8 +129,19 @@ def train(
         search=search,
         precision=precision,
         seed=seed,
+        transfer=transfer,
+        freeze=freeze,
+        two_rates=two_rates,
+        weights_from=weights_from,
+        recursive_regularisation=recursive_regularisation,
+        regularised_pairs=regularised_pairs,
+        folds=folds,
+        svm_c=svm_c,
+        tune_thresholds=tune_thresholds,
+        calibrate=calibrate,
+        consistent=consistent,
     )
-    settings = settings_for(preset, changes)
+    settings = system_named(system).settings(preset, changes)
     from core.engine.runs import RunRequest, start_run
     from core.engine.status import status_of
 
@@ -117,14 +153,13 @@ def train(
         name=name,
         system=system,
         vectors=vectors,
-        categories=tuple(x.strip() for x in categories.split(",") if x.strip())
-        if categories
-        else (),
+        categories=ids_in(categories),
         device=device,
         workers=workers,
         workers_per_device=workers_per_device,
     )
-    run, notes = start_run(store, place, request)
+    with progress("reading documents", "documents") as step:
+        run, notes = start_run(store, place, request, step)
     for note in notes:
         say(note)
     started = status_of(store, run.id).run
@@ -160,28 +195,41 @@ def wait_for(store: Store, workspace: Workspace, run_id: int) -> str:
 
     Ctrl-C ends the waiting, not the run. Raises `HTransError` if the engine dies meanwhile.
     """
-    from core.engine.launch import running_supervisor
     from core.engine.status import status_of
 
-    started = time.monotonic()
-    last_seen = started
+    watch = EngineWatch(store, workspace)
     with progress("training", "trials") as step:
         while True:
             status = status_of(store, run_id)
-            if status.run.run.state in _ENDED and not _scoring(status):
+            if status.run.run.state in ENDED and not _scoring(status):
                 return status.run.run.state
             step(
                 sum(category.trials_done for category in status.categories),
                 sum(category.trials for category in status.categories),
             )
-            if running_supervisor(store) is not None:
-                last_seen = time.monotonic()
-            elif time.monotonic() - last_seen > 15 and status.run.run.state == "running":
-                raise HTransError(
-                    f"the engine has ended before the run; see {workspace.logs}/supervisor.log, "
-                    "then go on with: htrans-tui engine start"
-                )
+            watch.look(still=status.run.run.state == "running")
             time.sleep(WAIT_INTERVAL)
+
+
+class EngineWatch:
+    """Notices that the engine has died while there was work for it."""
+
+    def __init__(self, store: Store, workspace: Workspace) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._last_seen = time.monotonic()
+
+    def look(self, *, still: bool) -> None:
+        """Raise `HTransError` if no engine was there for a while; `still` says that runs go on."""
+        from core.engine.launch import running_supervisor
+
+        if running_supervisor(self._store) is not None:
+            self._last_seen = time.monotonic()
+        elif time.monotonic() - self._last_seen > _PATIENCE and still:
+            raise HTransError(
+                f"the engine has ended before the run; see {self._workspace.logs}/supervisor.log, "
+                "then go on with: htrans-tui engine start"
+            )
 
 
 def _scoring(status: Status) -> bool:
@@ -241,7 +289,7 @@ def status(
                 if watch and sys.stdout.isatty():
                     print(_CLEAR, end="")
                 _print_status(view)
-        if not watch or view.run.run.state in _ENDED:
+        if not watch or view.run.run.state in ENDED:
             return
         time.sleep(1.0)
 

@@ -61,7 +61,7 @@ def test_top_level_has_one_learning_rate_for_everything() -> None:
 def test_child_has_the_slower_rate_for_what_comes_from_the_parent() -> None:
     state = from_scratch(TABLE, TrialKey("parent", 1.0), SETTINGS).state_dict()
     child = from_parent(state, TABLE, TrialKey("child", 1.0), SETTINGS)
-    slow, fast = parameter_groups(child, SETTINGS)
+    slow, fast = parameter_groups(child, SETTINGS, transferred=True)
     assert (slow["lr"], fast["lr"]) == (0.0005, 0.001)
     assert {id(p) for p in fast["params"]} == {id(child.output.weight), id(child.output.bias)}
     trained = {id(p) for n, p in child.named_parameters() if not n.startswith("embeddings")}

@@ -25,7 +25,7 @@ from core.training import TrialKey
 
 SETTINGS = TrainingSettings(hidden_units=4, dimensions=3)
 TABLE = torch.rand(9, 3)
-INFO = ModelInfo("grain", 5.0, "abc", 4, 0.4)
+INFO = ModelInfo("gru-att", ("grain",), 5.0, "abc", 4, 0.4)
 
 
 def test_a_model_is_read_as_it_was_written(tmp_path: Path) -> None:

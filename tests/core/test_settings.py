@@ -35,6 +35,17 @@ def test_defaults_are_the_papers() -> None:
         "search": "full",
         "precision": "float32",
         "seed": 0,
+        "transfer": True,
+        "freeze": True,
+        "two_rates": True,
+        "recursive_regularisation": 0.00005,
+        "regularised_pairs": "parents",
+        "folds": 5,
+        "svm_c": 1.0,
+        "tune_thresholds": False,
+        "calibrate": False,
+        "consistent": "no",
+        "weights_from": "",
     }
 
 
@@ -70,7 +81,14 @@ def test_unknown_preset_lists_the_known_ones() -> None:
         ("class_weights", (float("nan"),)),
         ("epochs", 0),
         ("patience", 0),
-        ("max_words", 0),
+        ("max_words", -1),
+        ("folds", 1),
+        ("svm_c", 0.0),
+        ("svm_c", float("nan")),
+        ("recursive_regularisation", -1.0),
+        ("recursive_regularisation", 1.0),
+        ("regularised_pairs", "cousins"),
+        ("consistent", "sideways"),
         ("batch_size", -1),
         ("hidden_units", 0),
         ("dimensions", 0),
@@ -125,7 +143,7 @@ def test_settings_come_back_from_the_database_as_they_went_in(
 
 
 def test_every_setting_has_a_meaning_with_its_unit_and_a_default() -> None:
-    assert meaning("max_words") == "words of a document that are read [words]"
+    assert meaning("max_words") == "words of a document that are read, 0 for all [words]"
     assert meaning("seed").endswith("at random")
     assert len({meaning(name) for name in NAMES}) == len(NAMES)
     for name in NAMES:

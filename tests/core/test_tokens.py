@@ -94,7 +94,8 @@ def test_fewer_words_are_the_first_of_more_words(text: str, max_words: int) -> N
 def test_words_get_ids_after_padding_and_unknown() -> None:
     vocabulary = Vocabulary(["tide", "gull", "tide"])
     assert len(vocabulary) == 4
-    assert vocabulary.encode(["gull", "tide", "whale", ""]) == [3, 2, UNKNOWN, UNKNOWN]
+    assert vocabulary.encode(["gull", "tide", "whale", ""]) == [3, 2, UNKNOWN, PADDING]
+    assert vocabulary.add("") == PADDING
     assert vocabulary.add("whale") == 4
     assert vocabulary.add("tide") == 2
     assert list(vocabulary)[2:] == ["tide", "gull", "whale"]

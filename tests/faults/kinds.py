@@ -98,7 +98,7 @@ def read_checkpoints(folder: Path) -> set[int]:
 
 
 def write_model(folder: Path, number: int) -> None:
-    info = ModelInfo(f"category {number}", 1.0, "0" * 64, 96, 0.2)
+    info = ModelInfo("gru-att", (f"category {number}",), 1.0, "0" * 64, 96, 0.2)
     state = {"gru.weight": _tensor(number), EMBEDDINGS: torch.zeros(2, 2)}
     save_model(folder / "model.safetensors", state, info)
 
@@ -109,7 +109,7 @@ def read_model(folder: Path) -> set[int]:
         return set()
     state, info = load_model(path)
     number = _of(path, state["gru.weight"].numpy())
-    _require(info.category_id == f"category {number}" and list(state) == ["gru.weight"], path)
+    _require(info.categories == (f"category {number}",) and list(state) == ["gru.weight"], path)
     return {number}
 
 

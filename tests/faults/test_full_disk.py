@@ -158,7 +158,7 @@ def test_model_onto_a_full_disk_keeps_the_one_before_and_leaves_no_temporary_fil
     disk: Disk, leave: int
 ) -> None:
     path = disk.root / "model.safetensors"
-    info = ModelInfo("cats", 1.0, "0" * 64, 96, 0.2)
+    info = ModelInfo("gru-att", ("cats",), 1.0, "0" * 64, 96, 0.2)
     save_model(path, {"weight": torch.full((NUMBERS,), 1.0)}, info)
     disk.fill(leave)
     with pytest.raises(Exception, match=r"[Nn]o space|StorageFull"):

@@ -3,11 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.engine.comparison import compare
+from core.engine.comparison import Arena, contender_named
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import run_named
 from tests.builders import record_corpus, record_run
 from tests.command_line import TRAIN_QUICKLY, htrans, htrans_json
 
@@ -17,7 +16,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def two_runs(own_copy: Workspace) -> Workspace:
     """A workspace with the runs `small` and `basic`, the second without one category."""
-    options = ("--system=gru-att-basic", "--name=basic", "--categories=cats,dogs,food")
+    options = ("--system=gru-att", "--name=basic", "--categories=cats,dogs,food")
     result = htrans(own_copy, "train", "small", *options, *TRAIN_QUICKLY, "--wait")
     assert result.returncode == 0, result.stderr
     return own_copy
@@ -55,6 +54,8 @@ def test_a_run_alone_cannot_be_compared(own_copy: Workspace) -> None:
 
 
 def test_runs_of_different_corpora_are_refused(store: Store, workspace: Workspace) -> None:
-    runs = [record_run(store, record_corpus(store, name), name=name) for name in ("one", "two")]
+    for name in ("one", "two"):
+        record_run(store, record_corpus(store, name), name=name)
+    runs = [contender_named(store, name) for name in ("one", "two")]
     with pytest.raises(HTransError, match="different corpora"):
-        compare(store, workspace, [run_named(store, run.name) for run in runs], CPU)
+        Arena(store, workspace, runs, CPU)

@@ -8,12 +8,14 @@ import pytest
 from core.costs import REFERENCE, CostModel, EpochWork, epoch_work
 from core.engine.estimate import CorpusSize, corpus_size, epoch_cost, estimate
 from core.settings import TrainingSettings
+from core.systems import system_named
 from core.tokens import TokenArrays
 from db.connection import Store
 from db.trials import record_epoch
 from tests.builders import an_epoch, claim_next, record_corpus, record_run, start_worker
 
 PAPER = TrainingSettings()
+HTRANS = system_named("htrans")
 SIZE = CorpusSize(documents=1000, words=50.0, distinct=400)
 
 
@@ -61,14 +63,14 @@ def test_training_embeddings_costs_more() -> None:
 
 
 def test_estimate_spans_from_earliest_to_no_early_stop(store: Store) -> None:
-    expected = estimate(store, [2.0, 1.0], PAPER, 2)
+    expected = estimate(store, [2.0, 1.0], PAPER, 2, HTRANS)
     assert (expected.least, expected.most) == (1.5 * 7 * 4, 1.5 * 7 * 10)
     assert not expected.measured
 
 
 def test_a_race_is_estimated_by_what_it_lets_go_on(store: Store) -> None:
     racing = dataclasses.replace(PAPER, search="racing")
-    expected = estimate(store, [1.0], racing, 1)
+    expected = estimate(store, [1.0], racing, 1, HTRANS)
     assert expected.most == 7 * 4 + 4 * 2 + 2 * 4
     assert expected.least == 7 * 4
 
@@ -80,6 +82,6 @@ def test_estimate_takes_the_pace_of_the_workspaces_own_epochs(store: Store) -> N
     cost = float(
         store.value("SELECT cost FROM run_categories WHERE id = ?", (claim.run_category_id,))
     )
-    expected = estimate(store, [1.0], PAPER, 1)
+    expected = estimate(store, [1.0], PAPER, 1, HTRANS)
     assert expected.measured
     assert expected.most == pytest.approx(7 * 10 * an_epoch(1).seconds / cost)

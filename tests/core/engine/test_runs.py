@@ -16,6 +16,7 @@ from core.engine.token_store import token_folder
 from core.engine.vectors import add_glove
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings, settings_for
+from core.systems import system_named
 from core.tokens import TokenArrays, Vocabulary
 from core.workspace import Workspace
 from db.connection import Store
@@ -98,7 +99,8 @@ def test_children_wait_for_their_parents_where_parameters_are_transferred(
 def test_every_category_is_ready_where_each_starts_from_scratch(
     store: Store, workspace: Workspace, corpus: Corpus, system: str
 ) -> None:
-    run, _ = start_run(store, workspace, replace(REQUEST, system=system))
+    settings = system_named(system).settings("smoke", {})
+    run, _ = start_run(store, workspace, replace(REQUEST, system=system, settings=settings))
     states = category_states(store, run)
     assert states.pop("unused") == "empty"
     assert set(states.values()) == {"ready"}
@@ -119,12 +121,11 @@ def test_systems_that_search_try_every_class_weight(
 def test_basic_system_has_class_weight_one_only(
     store: Store, workspace: Workspace, corpus: Corpus
 ) -> None:
-    settings = replace(SMOKE, class_weights=(2.0, 5.0))
+    settings = system_named("gru-att-basic").settings("smoke", {})
     request = replace(REQUEST, system="gru-att-basic", settings=settings)
     run, _ = start_run(store, workspace, request)
     for key in ("animals", "cats"):
         assert [trial.class_weight for trial in category_trials(store, run, key)] == [1.0]
-    assert TrainingSettings.from_json(run.settings) == replace(SMOKE, class_weights=(1.0,))
 
 
 def test_chosen_categories_bring_their_ancestors_along(
@@ -152,7 +153,7 @@ def test_positives_are_the_training_documents_with_labels_closed_upward(
     ("change", "error", "message"),
     [
         ({"corpus": "wines"}, NotFoundError, "no corpus 'wines'; there are small"),
-        ({"system": "bert"}, HTransError, "no system 'bert'; known are htrans"),
+        ({"system": "bert"}, HTransError, "no system 'bert'; known are gru-att-basic"),
         ({"categories": ("cats", "birds")}, NotFoundError, "no category 'birds'"),
         ({"vectors": "glove"}, NotFoundError, "no vectors 'glove'; add some with"),
         ({"device": "tpu"}, HTransError, "--device tpu: unknown"),

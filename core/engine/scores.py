@@ -1,0 +1,170 @@
+"""Scores of a run's models on a split, kept on disk, and what each category makes of its own.
+
+Scores are one memory-mapped float32 array for each category, split and trial whose model gave them,
+as the model gives them: no threshold and no calibration changes what is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.calibration import Calibration, logit, platt
+from core.decisions import THRESHOLD, CategoryRule, DecisionRule, Scores
+from core.engine.run_data import RunData
+from core.engine.run_files import scores_path
+from core.examples import Examples
+from core.files import replacing
+from core.passes import pass_for
+from core.scoring import logits_of, probabilities
+from core.thresholds import best_threshold
+from core.training import BatchProgress, EpochResult
+from db.connection import Store
+from db.measures import ValidationFit, record_validation_fit, validation_fit
+from db.runs import RunCategory
+
+Stop = Callable[[], bool]
+
+
+def scores_of(
+    data: RunData,
+    category: RunCategory,
+    split: str,
+    device: torch.device,
+    stop: Stop = lambda: False,
+) -> tuple[Examples, Scores]:
+    """A category's documents of a split and their scores, from disk or computed and kept there.
+
+    The split "validation" is the category's own, or that of the model which it shares; for a linear
+    model it is all training documents, each scored without having trained. Raises
+    `ScoringAbandonedError` if `stop` says so. A category without a model has score 0 everywhere.
+    """
+    examples = data.examples(category, "test") if split == "test" else _validation(data, category)
+    trial_id = category.kept_trial_id
+    if trial_id is None:
+        return examples, np.zeros(len(examples), dtype=np.float32)
+    path = scores_path(data.folder, category.id, trial_id, split)
+    scores = _load(path, len(examples))
+    if scores is None:
+        _compute(data, category, trial_id, split, examples, device, stop)
+        scores = _load(path, len(examples))
+        assert scores is not None
+    return examples, scores
+
+
+def save_scores(path: Path, scores: Scores) -> None:
+    """Keep scores (documents,) on disk."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, scores)
+
+
+def category_rule(
+    store: Store,
+    data: RunData,
+    category: RunCategory,
+    rule: DecisionRule,
+    device: torch.device,
+    stop: Stop = lambda: False,
+) -> CategoryRule:
+    """From which score on a category accepts under `rule`.
+
+    What validation says of a model's scores is computed once and recorded.
+    """
+    if category.kept_trial_id is None or not rule.needs_validation:
+        return CategoryRule()
+    fit = validation_fit(store, category.kept_trial_id, category.id)
+    if fit is None:
+        examples, scores = scores_of(data, category, "validation", device, stop)
+        fit = _fit(examples, scores)
+        with store.write():
+            record_validation_fit(store, category.kept_trial_id, category.id, fit)
+    calibration = None
+    if rule.calibrate and fit.slope is not None and fit.intercept is not None:
+        calibration = Calibration(fit.slope, fit.intercept)
+    if rule.tune_thresholds:
+        return CategoryRule(fit.threshold, calibration)
+    return CategoryRule() if calibration is None else CategoryRule.calibrated(calibration)
+
+
+def _fit(examples: Examples, scores: Scores) -> ValidationFit:
+    threshold = best_threshold(examples.targets, scores, THRESHOLD).value
+    calibration = platt(examples.targets, logit(scores))
+    if calibration is None:
+        return ValidationFit(threshold, None, None)
+    return ValidationFit(threshold, calibration.slope, calibration.intercept)
+
+
+def _validation(data: RunData, category: RunCategory) -> Examples:
+    if data.system.is_linear:
+        return data.examples(category, "train")
+    if not data.system.joint:
+        return data.training_and_validation(category)[1]
+    together = data.together(category)
+    shared = data.shared_validation(together)
+    place = [one.id for one in together].index(category.id)
+    return Examples(shared.tokens, shared.rows, shared.targets[:, place], shared.max_words)
+
+
+def _compute(
+    data: RunData,
+    category: RunCategory,
+    trial_id: int,
+    split: str,
+    examples: Examples,
+    device: torch.device,
+    stop: Stop,
+) -> None:
+    """Score the documents and keep the scores of every category that the model serves."""
+    served = [category]
+    if data.system.is_linear:
+        columns = _linear_scores(data, category, trial_id, split)[:, None]
+    else:
+        if data.system.joint:
+            served = data.together(category)
+            shape = (len(examples), len(served))
+            every = np.zeros(shape, dtype=np.bool_)
+            examples = Examples(examples.tokens, examples.rows, every, examples.max_words)
+        runner = pass_for(data.network(trial_id).to(device), device)
+        found = probabilities(logits_of(runner, examples, stop))
+        columns = found.reshape(len(examples), len(served))
+    for place, one in enumerate(served):
+        path = scores_path(data.folder, one.id, trial_id, split)
+        save_scores(path, np.ascontiguousarray(columns[:, place]))
+
+
+def _linear_scores(data: RunData, category: RunCategory, trial_id: int, split: str) -> Scores:
+    if split == "test":
+        return data.linear_model(trial_id).probabilities(data.test_vectors)
+    from core.linear_training import LinearTraining
+
+    targets = data.examples(category, "train").targets
+    again = LinearTraining(data.training_vectors, targets, category.key, data.settings)
+    again.run(_Silent(), lambda _: None)
+    return again.out_of_fold
+
+
+class _Silent:
+    """A reporter that tells nobody."""
+
+    def is_due(self) -> bool:
+        return False
+
+    def progressed(self, progress: BatchProgress) -> None:
+        del progress
+
+    def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
+        del result, is_kept
+
+    def should_stop(self) -> bool:
+        return False
+
+
+def _load(path: Path, documents: int) -> Scores | None:
+    try:
+        scores: Scores = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return scores if scores.shape == (documents,) else None

@@ -1,0 +1,64 @@
+"""What a trial's model does on a split, by category, and what validation says of its scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from db.connection import Store
+
+
+def record_measures(
+    store: Store,
+    trial_id: int,
+    run_category_id: int,
+    split: str,
+    counts: tuple[int, int, int],
+    f1: float,
+) -> None:
+    """Keep the counts (tp, fp, fn) and F1 of a trial's model on a split, for the tree to show."""
+    known = store.row(
+        "SELECT tp, fp, fn FROM measures WHERE trial_id = ? AND run_category_id = ? AND split = ?",
+        (trial_id, run_category_id, split),
+    )
+    if known is not None and tuple(known) == counts:
+        return
+    with store.write():
+        store.execute(
+            "INSERT OR REPLACE INTO measures (trial_id, run_category_id, split, tp, fp, fn, f1) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (trial_id, run_category_id, split, *counts, f1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationFit:
+    """What validation says of the scores of one category under one trial's model.
+
+    `threshold` is the score with the best F1. Slope and intercept turn a score's logit into that of
+    a calibrated probability; None where the scores are calibrated, or cannot be.
+    """
+
+    threshold: float
+    slope: float | None
+    intercept: float | None
+
+
+def validation_fit(store: Store, trial_id: int, run_category_id: int) -> ValidationFit | None:
+    """What was recorded, or None."""
+    row = store.row(
+        "SELECT threshold, slope, intercept FROM validation_fits "
+        "WHERE trial_id = ? AND run_category_id = ?",
+        (trial_id, run_category_id),
+    )
+    return None if row is None else ValidationFit(*row)
+
+
+def record_validation_fit(
+    store: Store, trial_id: int, run_category_id: int, fit: ValidationFit
+) -> None:
+    """Keep what validation says, inside a transaction."""
+    store.execute(
+        "INSERT OR REPLACE INTO validation_fits "
+        "(trial_id, run_category_id, threshold, slope, intercept) VALUES (?, ?, ?, ?, ?)",
+        (trial_id, run_category_id, fit.threshold, fit.slope, fit.intercept),
+    )

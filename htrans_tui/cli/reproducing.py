@@ -1,0 +1,157 @@
+"""Command: reproduce."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.errors import HTransError
+from core.settings import settings_changes
+from core.workspace import Workspace
+from db.connection import Store
+from htrans_tui.cli.comparing import check_output, report_of, write_report
+from htrans_tui.cli.options import (
+    DeviceOption,
+    JsonOption,
+    WorkersOption,
+    WorkspaceOption,
+    ids_in,
+    open_store,
+    workspace_at,
+)
+from htrans_tui.cli.output import print_json, print_table, progress, say
+from htrans_tui.cli.runs import ENDED, WAIT_INTERVAL, EngineWatch, parse_weights, setting
+
+if TYPE_CHECKING:
+    from core.engine.reproduction import Planned
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(reproduce)
+
+
+def reproduce(
+    corpus: Annotated[str, typer.Argument(help="Name of an imported corpus.")],
+    preset: Annotated[
+        str, typer.Option(help="paper, fast or smoke; single options go before it.")
+    ] = "paper",
+    name: Annotated[
+        str | None, typer.Option(help="What the names of the runs begin with. [default: CORPUS]")
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = "0",
+    systems: Annotated[
+        str | None, typer.Option(help="Systems, comma-separated. [default: all]")
+    ] = None,
+    ablation: Annotated[
+        bool, typer.Option("--ablation", help="Add the steps between gru-att and htrans.")
+    ] = False,
+    vectors: Annotated[
+        str | None, typer.Option(help="Word vectors that embeddings start from.")
+    ] = None,
+    categories: Annotated[
+        str | None, typer.Option(help="Ids, comma-separated; their ancestors come along.")
+    ] = None,
+    class_weights: Annotated[str | None, setting("class_weights")] = None,
+    epochs: Annotated[int | None, setting("epochs")] = None,
+    patience: Annotated[int | None, setting("patience")] = None,
+    max_words: Annotated[
+        int | None,
+        typer.Option(
+            help="Words of a document that GRU-Att reads; dgcnn and linear read all. [default: 100]"
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Report: .html, .md or .json. [default: NAME.html]"),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train every system of the paper, compare them, and write the report.
+
+    Stopped and called again, it goes on where it was.
+    """
+    from core.engine.reproduction import ORDER, RULES, Plan, check_plan, planned_runs
+
+    file = output or Path(f"{name or corpus}.html")
+    check_output(file)
+    place = workspace_at(workspace)
+    store = open_store(place)
+    plan = Plan(
+        corpus=corpus,
+        name=name or corpus,
+        preset=preset,
+        changes=settings_changes(
+            class_weights=None if class_weights is None else parse_weights(class_weights),
+            epochs=epochs,
+            patience=patience,
+            max_words=max_words,
+        ),
+        seeds=_seeds(seeds),
+        systems=ids_in(systems) or ORDER,
+        ablation=ablation,
+        vectors=vectors,
+        categories=ids_in(categories),
+        device=device,
+        workers=workers,
+    )
+    planned = planned_runs(plan)
+    check_plan(store, planned)
+    _train(store, place, planned)
+    first = planned[0].name
+    names = [one.name for one in planned] + [f"{first}+{rule}" for rule in RULES]
+    found = report_of(store, place, names, device)
+    write_report(found, file)
+    if json:
+        print_json(found.to_json())
+        return
+    from htrans_tui.report.tables import advice_sentences, report_tables
+
+    for table in list(report_tables(found))[:4]:
+        print(table.title)
+        print_table(table.header, table.rows, table.right)
+        print()
+    for sentence in advice_sentences(found):
+        print(sentence)
+    say(f"the whole report is in {file}")
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise HTransError(f"--seeds {text}: give whole numbers such as 0,1") from None
+
+
+def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
+    """Start what can start, until all has ended. Ctrl-C ends the waiting, not the runs."""
+    from core.engine.reproduction import start_ready
+    from core.engine.status import status_of
+
+    watch = EngineWatch(store, place)
+    with progress("reproducing", "trials") as step:
+        while True:
+            runs, notes = start_ready(store, place, planned)
+            for note in notes:
+                say(note)
+            views = [status_of(store, run.id) for run in runs]
+            states = [view.run.run.state for view in views]
+            if len(runs) == len(planned) and all(state in ENDED for state in states):
+                break
+            categories = [category for view in views for category in view.categories]
+            step(sum(c.trials_done for c in categories), sum(c.trials for c in categories))
+            watch.look(still="running" in states)
+            time.sleep(WAIT_INTERVAL)
+    for view in views:
+        if view.run.run.state != "done":
+            name = view.run.run.name
+            raise HTransError(
+                f"run {name!r} ended as {view.run.run.state}; see: htrans-tui status {name}"
+            )

@@ -1,0 +1,46 @@
+"""A report in Markdown."""
+
+from __future__ import annotations
+
+from core.engine.report import Report
+from core.plain_text import printable
+from htrans_tui.report.tables import Table, advice_sentences, report_tables, settings_of
+
+
+def markdown_page(report: Report) -> str:
+    """Advice, all tables, and the settings."""
+    comparison = report.comparison
+    parts = [
+        f"# {printable(comparison.corpus)}: the systems compared",
+        f"{comparison.documents:,} test documents, {len(comparison.ids)} categories.",
+        _list(advice_sentences(report)),
+    ]
+    for table in report_tables(report):
+        parts += [f"## {printable(table.title)}", markdown_table(table)]
+        if table.note:
+            parts.append(printable(table.note))
+    parts += [
+        "## Settings",
+        "Where nothing is said, a setting is the paper's.",
+        _list([f"{label}: {text}" for label, text in settings_of(report)]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: Table) -> str:
+    """A table as Markdown has them."""
+
+    def line(cells: tuple[str, ...]) -> str:
+        return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+    places = range(len(table.header))
+    marks = tuple("---:" if table.right[i : i + 1] == "r" else "---" for i in places)
+    return "\n".join([line(table.header), line(marks), *map(line, table.rows)])
+
+
+def _cell(text: str) -> str:
+    return printable(text).strip().replace("|", "\\|")
+
+
+def _list(sentences: list[str]) -> str:
+    return "\n".join(f"- {printable(sentence)}" for sentence in sentences)
