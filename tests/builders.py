@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from core.engine import scheduling
 from core.engine.corpora import ImportRequest, import_corpus
+from core.engine.run_data import RunData
+from core.engine.runs import RunRequest, start_run
+from core.engine.trial_work import work_on
 from core.settings import settings_for
+from core.systems import system_named
 from core.taxonomy import Edge, Taxonomy
 from core.workspace import Workspace
 from db.connection import Store
@@ -44,6 +50,24 @@ from db.trials import (
 )
 from db.workers import add_worker
 from tests.small_corpus import write_corpus
+
+_NETWORK = {
+    "hidden_units": 12,
+    "dimensions": 16,
+    "batch_size": 16,
+    "epochs": 8,
+    "patience": 3,
+    "learning_rate": 0.01,
+}
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "htrans": {**_NETWORK, "class_weights": (1.0, 3.0)},
+    "gru-att": {**_NETWORK, "class_weights": (1.0, 3.0)},
+    "gru-att-basic": _NETWORK,
+    "gru-att-multi": _NETWORK,
+    "gru-att-multi-weighted": _NETWORK,
+    "dgcnn": {"dimensions": 16, "epochs": 2, "learning_rate": 0.003},
+}
+"""Settings with which each system learns the small corpus in seconds."""
 
 PARENTS: dict[str, str | None] = {
     "animals": None,
@@ -133,13 +157,72 @@ def record_run(
         corpus_name=corpus.name,
         vectors_id=None,
         system="htrans" if transfer else "gru-att",
-        settings=settings_for("smoke", {"class_weights": tuple(weights)}).to_json(),
+        settings=settings_for(
+            "smoke", {"class_weights": tuple(weights), "transfer": transfer}
+        ).to_json(),
         seed=0,
         coverage=0.0,
         categories=categories,
         class_weights=weights,
     )
     return run_with_id(store, run_id)
+
+
+def record_shared_run(
+    store: Store, corpus: Corpus, *, class_weights: dict[str, float] | None = None
+) -> Run:
+    """A run of a corpus whose categories share one model; those without positives are empty."""
+    positives = training_positives(store, corpus.id)
+    given = class_weights or {}
+    categories: list[NewRunCategory] = []
+    lead: str | None = None
+    for category in taxonomy_of(store, corpus.id):
+        count = positives.get(category.id, 0)
+        state, follows = ("ready", lead) if count else ("empty", None)
+        categories.append(
+            NewRunCategory(
+                category.id, count, state, lead=follows, class_weight=given.get(category.id)
+            )
+        )
+        lead = lead or (category.id if count else None)
+    system = "gru-att-multi-weighted" if given else "gru-att-multi"
+    run_id = create_run(
+        store,
+        name=None,
+        corpus_id=corpus.id,
+        corpus_name=corpus.name,
+        vectors_id=None,
+        system=system,
+        settings=system_named(system).settings("smoke", {}).to_json(),
+        seed=0,
+        coverage=0.0,
+        categories=categories,
+        class_weights=(1.0,),
+    )
+    return run_with_id(store, run_id)
+
+
+def start_system(
+    store: Store, workspace: Workspace, corpus: str, system: str, **changes: Any
+) -> Run:
+    """Start a run of a system with small settings; the caller keeps the engine from starting."""
+    settings = system_named(system).settings("smoke", {**SMALL.get(system, {}), **changes})
+    request = RunRequest(corpus, settings, system=system, device="cpu")
+    return start_run(store, workspace, request)[0]
+
+
+def train_here(
+    store: Store,
+    workspace: Workspace,
+    run: Run,
+    stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Train what is ready of a run in this process, as a worker does."""
+    worker = start_worker(store)
+    data = RunData(store, workspace, run)
+    while not stopping() and (claim := claim_trial(store, worker)) is not None:
+        assert claim.run_id == run.id
+        work_on(store, data, claim, torch.device("cpu"), stopping)
 
 
 def start_worker(store: Store, pid: int = 4242) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.engine.runs import RunRequest, start_run
+from core.engine.runs import ENGINE_AT_WORK, RunRequest, start_run
 from core.engine.token_store import Progress
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings
@@ -188,7 +188,7 @@ def start_ready(
             if one.after is not None and not _is_done(store, one.after):
                 continue
             run, said = start_run(store, workspace, one.request, progress)
-            notes += [f"{run.name}: {note}" for note in said]
+            notes += [f"{run.name}: {note}" for note in said if note != ENGINE_AT_WORK]
         runs.append(run)
     return runs, notes
 

@@ -33,6 +33,8 @@ from db.runs import (
 from db.vectors import Vectors, vectors_named
 from db.workers import configure_engine
 
+ENGINE_AT_WORK = "the engine is at work already; it keeps its devices and workers"
+
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
@@ -102,7 +104,7 @@ def start_run(
     if running_supervisor(store) is None:
         configure_engine(store, request.device, request.workers, request.workers_per_device)
     else:
-        notes.append("the engine is at work already; it keeps its devices and workers")
+        notes.append(ENGINE_AT_WORK)
     ensure_supervisor(store, workspace)
     return run_with_id(store, run_id), notes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,10 +24,15 @@ from htrans_tui.cli.options import (
     workspace_at,
 )
 from htrans_tui.cli.output import print_json, print_table, progress, say
-from htrans_tui.cli.runs import ENDED, WAIT_INTERVAL, EngineWatch, parse_weights, setting
+from htrans_tui.cli.runs import ENDED, EngineWatch, parse_weights, setting
 
 if TYPE_CHECKING:
     from core.engine.reproduction import Planned
+    from core.engine.status import Status
+
+
+_INTERVAL = 2.0
+"""Seconds between two looks at runs that take hours."""
 
 
 def register(app: typer.Typer) -> None:
@@ -136,22 +141,28 @@ def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
     from core.engine.status import status_of
 
     watch = EngineWatch(store, place)
-    with progress("reproducing", "trials") as step:
+    views: dict[str, Status] = {}
+    with progress("reproducing", "categories") as step:
         while True:
             runs, notes = start_ready(store, place, planned)
             for note in notes:
                 say(note)
-            views = [status_of(store, run.id) for run in runs]
-            states = [view.run.run.state for view in views]
-            if len(runs) == len(planned) and all(state in ENDED for state in states):
+            for run in runs:
+                if run.name not in views or views[run.name].run.run.state not in ENDED:
+                    views[run.name] = status_of(store, run.id)
+            states = [view.run.run.state for view in views.values()]
+            if len(views) == len(planned) and all(state in ENDED for state in states):
                 break
-            categories = [category for view in views for category in view.categories]
-            step(sum(c.trials_done for c in categories), sum(c.trials for c in categories))
+            step(sum(v.run.done for v in views.values()), _categories(views, planned))
             watch.look(still="running" in states)
-            time.sleep(WAIT_INTERVAL)
-    for view in views:
+            time.sleep(_INTERVAL)
+    for name, view in views.items():
         if view.run.run.state != "done":
-            name = view.run.run.name
             raise HTransError(
                 f"run {name!r} ended as {view.run.run.state}; see: htrans-tui status {name}"
             )
+
+
+def _categories(views: Mapping[str, Status], planned: Sequence[Planned]) -> int:
+    """Categories of all planned runs, those that have not started included."""
+    return len(planned) * max((view.run.total for view in views.values()), default=0)

@@ -217,15 +217,18 @@ class EngineWatch:
     def __init__(self, store: Store, workspace: Workspace) -> None:
         self._store = store
         self._workspace = workspace
-        self._last_seen = time.monotonic()
+        self._missing_since: float | None = None
 
     def look(self, *, still: bool) -> None:
         """Raise `HTransError` if no engine was there for a while; `still` says that runs go on."""
         from core.engine.launch import running_supervisor
 
-        if running_supervisor(self._store) is not None:
-            self._last_seen = time.monotonic()
-        elif time.monotonic() - self._last_seen > _PATIENCE and still:
+        now = time.monotonic()
+        if running_supervisor(self._store) is not None or not still:
+            self._missing_since = None
+        elif self._missing_since is None:
+            self._missing_since = now
+        elif now - self._missing_since > _PATIENCE:
             raise HTransError(
                 f"the engine has ended before the run; see {self._workspace.logs}/supervisor.log, "
                 "then go on with: htrans-tui engine start"

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.examples import Examples, Rows, validation_split
+from core.examples import Examples, Rows, shared_validation_split, validation_split
 from core.tokens import PADDING, TokenArrays
 
 
@@ -138,3 +138,42 @@ def test_selection_points_into_the_same_tokens() -> None:
     assert part.targets.tolist() == [whole.targets[3], whole.targets[0]]
     assert part.tokens is whole.tokens
     assert len(part) == 2
+
+
+def shared(number: int, seed: int = 0) -> Examples:
+    """Documents of three categories: a common one, a rare one, one with two documents."""
+    draw = np.random.default_rng(seed)
+    targets = np.zeros((number, 3), dtype=np.bool_)
+    targets[:, 0] = draw.random(number) < 0.5
+    targets[draw.permutation(number)[: number // 20], 1] = True
+    targets[draw.permutation(number)[:2], 2] = True
+    return Examples(TokenArrays.of([[2]] * number), np.arange(number), targets, max_words=5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_shared_split_puts_each_document_on_one_side_and_rare_categories_on_both(
+    seed: int,
+) -> None:
+    whole = shared(200, seed)
+    training, validation = shared_validation_split(whole, 0.15, seed)
+    assert sorted([*training.rows.tolist(), *validation.rows.tolist()]) == list(range(200))
+    assert 25 <= len(validation) <= 35
+    for column in range(3):
+        for part in (training, validation):
+            assert part.targets[:, column].any(), column
+    np.testing.assert_array_equal(training.targets, whole.targets[training.rows])
+
+
+def test_shared_split_depends_on_the_seed_alone() -> None:
+    whole = shared(200)
+    first = shared_validation_split(whole, 0.15, 4)[1].rows.tolist()
+    torch.rand(3)
+    assert shared_validation_split(shared(200), 0.15, 4)[1].rows.tolist() == first
+    assert shared_validation_split(whole, 0.15, 5)[1].rows.tolist() != first
+
+
+def test_shared_split_of_documents_without_labels() -> None:
+    whole = shared(40)
+    bare = Examples(whole.tokens, whole.rows, np.zeros((40, 2), dtype=np.bool_), max_words=5)
+    training, validation = shared_validation_split(bare, 0.25, 1)
+    assert (len(training), len(validation)) == (30, 10)

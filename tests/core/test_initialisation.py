@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from core.initialisation import from_parent, from_scratch, parameter_groups
@@ -74,3 +76,25 @@ def test_drawing_a_network_leaves_the_global_generator_alone() -> None:
     torch.manual_seed(1)
     from_scratch(TABLE, TrialKey("top", 1.0), SETTINGS)
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_child_that_is_not_frozen_trains_a_copy_of_its_parents_embeddings() -> None:
+    state = from_scratch(TABLE, TrialKey("parent", 1.0), SETTINGS).state_dict()
+    thawed = replace(SETTINGS, freeze=False)
+    child = from_parent(state, state["embeddings.weight"], TrialKey("child", 1.0), thawed)
+    assert child.embeddings.weight.requires_grad
+    assert child.embeddings.weight.data_ptr() != state["embeddings.weight"].data_ptr()
+    assert torch.equal(child.embeddings.weight, state["embeddings.weight"])
+
+
+def test_child_with_one_rate_learns_everything_as_fast() -> None:
+    state = from_scratch(TABLE, TrialKey("parent", 1.0), SETTINGS).state_dict()
+    child = from_parent(state, TABLE, TrialKey("child", 1.0), SETTINGS)
+    groups = parameter_groups(child, replace(SETTINGS, two_rates=False), transferred=True)
+    assert [group["lr"] for group in groups] == [SETTINGS.learning_rate]
+
+
+def test_frozen_from_scratch_leaves_the_embeddings_as_they_are() -> None:
+    network = from_scratch(TABLE, TrialKey("child", 1.0), SETTINGS, frozen=True)
+    assert not network.embeddings.weight.requires_grad
+    assert torch.equal(network.embeddings.weight, TABLE)

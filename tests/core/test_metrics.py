@@ -13,10 +13,12 @@ from core.metrics import (
     Rates,
     close_upward,
     count,
+    decided,
     hierarchical,
     macro,
     micro,
     summarise,
+    support_weighted,
 )
 from core.taxonomy import Edge, Taxonomy
 
@@ -168,3 +170,30 @@ def test_hierarchical_measure_rewards_a_near_miss() -> None:
     far = hierarchical(truth, matrix({"bread"}), IDS, TREE)
     assert tupled(near) == pytest.approx((1 / 2, 1 / 2, 1 / 2))
     assert tupled(far) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_support_weighted_rates_are_those_of_scikit_learn(seed: int) -> None:
+    truth, predicted = random_decisions(seed)
+    expected = sklearn_rates(truth, predicted, "weighted")
+    assert tupled(support_weighted(truth, predicted)) == pytest.approx(expected)
+    by_hand = sum(c.support * c.rates.f1 for c in counted(truth, predicted)) / truth.sum()
+    assert support_weighted(truth, predicted).f1 == pytest.approx(by_hand)
+
+
+def test_rates_of_decisions_are_one_categorys_or_micro_averaged() -> None:
+    truth, predicted = random_decisions(1)
+    assert decided(truth[:, 0], predicted[:, 0]) == count(truth[:, 0], predicted[:, 0]).rates
+    assert tupled(decided(truth, predicted)) == pytest.approx(
+        sklearn_rates(truth, predicted, "micro")
+    )
+
+
+def test_hierarchical_rates_are_those_worked_out_by_hand() -> None:
+    # Kiritchenko et al. 2005: |truth closed and predicted closed| over each of them.
+    truth = matrix({"puppies"}, {"bread"})
+    predicted = matrix({"cats"}, {"bread", "dogs"})
+    # Closed: {animals, dogs, puppies} and {animals, cats} share animals; {food, bread} and
+    # {food, bread, animals, dogs} share two. Together 3 of 5 true, 3 of 6 predicted.
+    rates = hierarchical(truth, predicted, IDS, TREE)
+    assert tupled(rates) == pytest.approx((3 / 6, 3 / 5, 6 / 11))

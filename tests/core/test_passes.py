@@ -259,3 +259,34 @@ def test_the_cpu_gets_the_packed_pass_and_other_devices_the_padded_one() -> None
         assert runner.network is network
         assert isinstance(pass_for(network, torch.device("cuda"), None, precision), PaddedPass)
     assert isinstance(pass_for(network, CPU), PackedPass)
+
+
+def test_packed_and_padded_give_the_same_for_several_outputs() -> None:
+    torch.manual_seed(3)
+    network = GruAtt(torch.randn(WORDS, DIMENSIONS), HIDDEN, 0.0, outputs=4)
+    targets = np.random.default_rng(0).random((len(OTHERS), 4)) < 0.5
+    several = Examples(TOKENS, OTHERS.rows, targets, MAX_WORDS)
+    chosen = places(len(several), 1, 9)
+    packed, padded = PackedPass(network), PaddedPass(network, CPU)
+    scores = packed.scores(several, chosen)
+    assert scores.shape == (9, 4)
+    torch.testing.assert_close(scores, padded.scores(several, chosen))
+    got = packed.training(several, chosen, 0)
+    expected = padded.training(several, chosen, 0)
+    assert got.logits.shape == got.targets.shape == (9, 4)
+    assert got.targets.sum() == expected.targets.sum() == targets[chosen].sum()
+    losses = [
+        nn.functional.binary_cross_entropy_with_logits(made.logits, made.targets)
+        for made in (got, expected)
+    ]
+    torch.testing.assert_close(*losses)
+
+
+def test_one_category_of_a_shared_model_keeps_its_column() -> None:
+    torch.manual_seed(3)
+    network = GruAtt(torch.randn(WORDS, DIMENSIONS), HIDDEN, 0.0, outputs=1)
+    one = Examples(TOKENS, OTHERS.rows, OTHERS.targets[:, None], MAX_WORDS)
+    chosen = places(len(one), 1, 5)
+    for runner in (PackedPass(network), PaddedPass(network, CPU)):
+        assert runner.scores(one, chosen).shape == (5, 1)
+        assert runner.scores(OTHERS, chosen).shape == (5,)

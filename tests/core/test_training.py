@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from core.errors import TrainingError
-from core.examples import Examples, validation_split
+from core.examples import Examples, shared_validation_split, validation_split
 from core.initialisation import from_parent, from_scratch, parameter_groups
-from core.metrics import Rates
+from core.metrics import Rates, decided
 from core.models.gru_att import GruAtt
 from core.settings import TrainingSettings
 from core.tokens import TokenArrays
@@ -22,6 +22,7 @@ from core.training import (
     BatchProgress,
     Checkpoint,
     EpochResult,
+    Objective,
     Outcome,
     Trainer,
     TrialKey,
@@ -374,3 +375,68 @@ def test_training_on_cuda_learns_the_category() -> None:
     assert subject.run(Recorder(), nothing) is Outcome.FINISHED
     assert subject.kept is not None
     assert subject.kept.validation.f1 > 0.9
+
+
+def several(number: int = 90) -> Examples:
+    """The same documents with a second category, of every fifth."""
+    one = examples(number)
+    targets = np.stack((one.targets, np.arange(number) % 5 == 0), axis=1)
+    return Examples(one.tokens, one.rows, targets, one.max_words)
+
+
+def shared_trainer(pos_weight: list[float], rates: Any = decided) -> Trainer:
+    training, validation = shared_validation_split(several(), 0.2, SETTINGS.seed)
+    network = from_scratch(TABLE, KEY, SETTINGS, outputs=2)
+    objective = Objective(torch.tensor(pos_weight), rates)
+    groups = parameter_groups(network, SETTINGS)
+    return Trainer(network, groups, training, validation, KEY, SETTINGS, CPU, objective)
+
+
+def test_several_categories_are_trained_at_once_each_with_its_class_weight() -> None:
+    whole = several()
+    made = shared_trainer([2.0, 7.0])
+    recorder = Recorder()
+    made.run(recorder, lambda _: None)
+    kept = made.kept
+    assert kept is not None
+    result = recorder.epochs[kept.epoch - 1][0]
+    _, validation = shared_validation_split(whole, 0.2, SETTINGS.seed)
+    network = from_scratch(TABLE, KEY, SETTINGS, outputs=2)
+    network.load_state_dict(kept.state)
+    network.eval()
+    batch = validation.batch(np.arange(len(validation)), CPU)
+    with torch.no_grad():
+        logits = network(batch.tokens, batch.lengths).logits
+    p = torch.sigmoid(logits)
+    weight = torch.tensor([2.0, 7.0])
+    by_hand = -(weight * batch.targets * p.log() + (1 - batch.targets) * (1 - p).log()).mean()
+    assert result.validation_loss == pytest.approx(float(by_hand), rel=1e-4)
+    assert result.validation == decided(validation.targets, (logits >= 0).numpy())
+
+
+def test_rates_of_the_objective_decide_which_epoch_is_kept() -> None:
+    asked = []
+
+    def worse_each_time(truth: Any, predicted: Any) -> Rates:
+        asked.append(truth.shape)
+        return Rates(0.0, 0.0, 1.0 / len(asked))
+
+    made = shared_trainer([1.0, 1.0], worse_each_time)
+    made.run(Recorder(), lambda _: None)
+    assert made.kept is not None
+    assert made.kept.epoch == 1
+    assert len(asked) == 1 + SETTINGS.patience
+    _, validation = shared_validation_split(several(), 0.2, SETTINGS.seed)
+    assert set(asked) == {validation.targets.shape}
+
+
+def test_penalty_of_the_network_is_part_of_what_is_minimised() -> None:
+    class Pulled(GruAtt):
+        def penalty(self) -> torch.Tensor:
+            return 10.0 * self.output.weight.square().sum()
+
+    plain, pulled = (cls(TABLE.clone(), 6, 0.0) for cls in (GruAtt, Pulled))
+    pulled.load_state_dict(plain.state_dict())
+    for network in (plain, pulled):
+        trainer(network=network).run(Recorder(), lambda _: None)
+    assert pulled.output.weight.norm() < 0.5 * plain.output.weight.norm()

@@ -11,6 +11,7 @@ import pytest
 from core.errors import HTransError
 from db.connection import Store, StoreError
 from db.migrations import MIGRATIONS
+from tests.builders import category_of, keep_first_trial, record_corpus, record_run
 
 
 @pytest.fixture
@@ -120,6 +121,31 @@ def test_older_schema_is_not_migrated_read_only(path: Path) -> None:
     assert migrated.value("SELECT count(*) FROM transitions") > 0
     migrated.close()
     Store(path, read_only=True).close()
+
+
+def test_measures_of_an_older_schema_become_those_of_their_category(path: Path) -> None:
+    store = Store(path, create=True)
+    run = record_run(store, record_corpus(store), keys=["animals"])
+    animals = category_of(store, run, "animals")
+    trial = keep_first_trial(store, animals)
+    with store.write():
+        store.execute("DELETE FROM _sqlite_migrations WHERE name = 'let_categories_share_a_model'")
+        store.execute("DROP TABLE validation_fits")
+        store.execute("DROP TABLE measures")
+        store.execute("DROP INDEX run_categories_lead")
+        for column in ("lead_id", "class_weight"):
+            store.execute(f"ALTER TABLE run_categories DROP COLUMN {column}")
+        store.execute(
+            "CREATE TABLE measures (trial_id INTEGER, split TEXT, tp INTEGER, fp INTEGER, "
+            "fn INTEGER, f1 REAL)"
+        )
+        store.execute("INSERT INTO measures VALUES (?, 'test', 3, 1, 1, 0.75)", (trial,))
+    store.close()
+    migrated = Store(path)
+    rows = migrated.rows("SELECT trial_id, run_category_id, split, tp, fp, fn, f1 FROM measures")
+    assert [tuple(row) for row in rows] == [(trial, animals.id, "test", 3, 1, 1, 0.75)]
+    assert category_of(migrated, run, "animals").lead_id is None
+    migrated.close()
 
 
 def test_read_only_store_reads_but_does_not_write(path: Path) -> None:
