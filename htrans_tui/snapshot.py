@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core.engine.status import CategoryStatus, RunStatus, Status, all_runs, status_of
 from db.connection import Store
 from db.events import Event, events_of
+from db.runs import run_category
 from db.trials import Epoch, Trial, epochs_of, trials_of
 
 CURVE_POINTS = 400
@@ -25,7 +26,7 @@ class TrialCurves:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """The selected category and the trials of its current attempt."""
+    """The selected category and the trials of its current attempt, or of the model it shares."""
 
     category: CategoryStatus
     trials: tuple[TrialCurves, ...]
@@ -79,7 +80,8 @@ def take_snapshot(store: Store, run_id: int | None, category_id: int | None) -> 
 
 def _details(store: Store, category: CategoryStatus) -> Details:
     trials = []
-    for trial in trials_of(store, category.id, category.attempt):
+    trained_by = run_category(store, category.id).trained_by
+    for trial in trials_of(store, trained_by, category.attempt):
         epochs = tuple(epochs_of(store, trial.id))
         trials.append(TrialCurves(trial, epochs, _running_loss(store, trial.id)))
     return Details(category, tuple(trials))
@@ -104,8 +106,8 @@ def _sparks(store: Store, run_id: int) -> tuple[tuple[int, tuple[float, ...]], .
         SELECT rc.id, e.training_loss FROM run_categories rc
         JOIN epochs e ON e.trial_id = coalesce(
             CASE WHEN rc.state = 'done' THEN rc.kept_trial_id END,
-            (SELECT t.id FROM trials t WHERE t.run_category_id = rc.id AND t.attempt = rc.attempt
-             AND t.epoch IS NOT NULL ORDER BY t.state = 'running' DESC, t.epoch DESC LIMIT 1))
+            (SELECT t.id FROM trials t WHERE t.run_category_id = coalesce(rc.lead_id, rc.id)
+             AND t.attempt = rc.attempt AND t.epoch IS NOT NULL ORDER BY t.state = 'running' DESC, t.epoch DESC LIMIT 1))
         WHERE rc.run_id = ? ORDER BY rc.id, e.epoch
         """,
         (run_id,),

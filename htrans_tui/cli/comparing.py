@@ -116,11 +116,13 @@ def report_of(store: Store, place: Workspace, runs: Sequence[str], device: str) 
     names = list(dict.fromkeys(runs))
     if len(names) < 2:
         raise HTransError("name at least two different runs to compare")
-    from core.engine.comparison import Arena, contender_named
+    from core.engine.contenders import contender_named
+
+    contenders = [contender_named(store, name) for name in names]
+    from core.engine.comparison import Arena
     from core.engine.report import make_report
     from core.engine.torch_device import pick_device
 
-    contenders = [contender_named(store, name) for name in names]
     with progress("scoring", "runs") as step:
         arena = Arena(store, place, contenders, pick_device(device), step)
     with progress("testing", "runs") as step:

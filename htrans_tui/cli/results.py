@@ -13,7 +13,6 @@ from core.plain_text import printable
 from htrans_tui.cli.options import (
     DeviceOption,
     JsonOption,
-    RunArgument,
     WorkspaceOption,
     open_store,
     workspace_at,
@@ -28,7 +27,14 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: RunArgument = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name of the run; the newest without it. RUN+tuned, RUN+calibrated, RUN+up and "
+            "RUN+down decide in another way than the run does.",
+            show_default=False,
+        ),
+    ] = None,
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
     device: DeviceOption = "auto",
     workspace: WorkspaceOption = None,
@@ -39,17 +45,18 @@ def evaluate(
         raise HTransError(f"--split {split}: use test or validation")
     place = workspace_at(workspace)
     store = open_store(place)
+    from core.engine.contenders import contender_named
     from db.runs import run_named
 
-    record = run_named(store, run)
+    measured = contender_named(store, run or run_named(store, None).name)
+    record = measured.run
     from core.engine.evaluation import evaluate as measure
     from core.engine.run_data import RunData
     from core.engine.torch_device import pick_device
 
     with progress(f"scoring {record.name}", "categories") as step:
-        result = measure(
-            store, RunData(store, place, record), split, pick_device(device), progress=step
-        )
+        data = RunData(store, place, record)
+        result = measure(store, data, split, pick_device(device), measured.rule, step)
     if record.state not in ("done", "failed", "cancelled"):
         say(f"run {record.name} is {record.state}: categories without a model predict nothing")
     if json:
@@ -62,12 +69,12 @@ def evaluate(
             *(f"{x:,}" for x in (c.counts.tp, c.counts.fp, c.counts.fn)),
             *(f"{x:.3f}" for x in dataclasses.astuple(c.counts.rates)),
             "" if c.average_precision is None else f"{c.average_precision:.3f}",
+            f"{c.threshold:.3f}",
         ]
         for c in result.categories
     ]
-    print_table(
-        ["category", "support", "TP", "FP", "FN", "P", "R", "F1", "AP"], rows, "l" + "r" * 8
-    )
+    header = ["category", "support", "TP", "FP", "FN", "P", "R", "F1", "AP", "from"]
+    print_table(header, rows, "l" + "r" * 9)
     summary = result.summary
     lines = [("micro", summary.micro), ("macro", summary.macro)]
     lines.append(("macro, categories with support", summary.macro_present))
