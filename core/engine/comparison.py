@@ -3,57 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from core.decisions import DecisionRule, rule_of, with_rule
+from core.engine.contenders import Contender, opponent
 from core.engine.evaluation import Decisions, decisions
 from core.engine.run_data import RunData
-from core.errors import HTransError, NotFoundError
+from core.errors import HTransError
 from core.metrics import Rates, Summary, count, hierarchical, summarise
-from core.settings import TrainingSettings
 from core.significance import Significance, paired_randomisation
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import taxonomy_of
-from db.runs import Run, run_named
+from db.runs import Run
 
 TEST = "paired approximate randomisation over documents"
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """A run with a way to decide. Named as the run, with what is beyond its own way after a +."""
-
-    name: str
-    run: Run
-    rule: DecisionRule
-
-    @property
-    def settings(self) -> TrainingSettings:
-        """The settings of the run."""
-        return TrainingSettings.from_json(self.run.settings)
-
-
-def contender_named(store: Store, text: str) -> Contender:
-    """The run of that name, or `RUN+tuned`, `RUN+calibrated`, `RUN+up`, `RUN+down`, and so on.
-
-    Raises `NotFoundError` for a run that does not exist, `HTransError` for another word.
-    """
-    name, _, words = text, "", ""
-    while True:
-        try:
-            run = run_named(store, name)
-        except NotFoundError:
-            name, plus, word = name.rpartition("+")
-            if not plus:
-                return Contender(text, run_named(store, text), DecisionRule())
-            words = f"{word}+{words}" if words else word
-            continue
-        rule = rule_of(TrainingSettings.from_json(run.settings))
-        return Contender(text, run, with_rule(rule, words) if words else rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,37 +154,6 @@ def compare(
         support=dict(zip(arena.ids, first.truth.sum(axis=0).tolist(), strict=True)),
         runs=tuple(compared),
     )
-
-
-def opponent(contenders: Sequence[Contender], contender: Contender) -> Contender | None:
-    """What a contender is tested against: see `compare`. None for the first."""
-    first = contenders[0]
-    if contender is first:
-        return None
-    return next(
-        (
-            other
-            for other in contenders
-            if alike(other, first)
-            and other.run.seed == contender.run.seed
-            and not alike(contender, first)
-        ),
-        first,
-    )
-
-
-def alike(one: Contender, other: Contender) -> bool:
-    """Whether two contenders differ in nothing but the seed."""
-    return (
-        one.run.system == other.run.system
-        and one.rule == other.rule
-        and _but_seed(one.settings) == _but_seed(other.settings)
-    )
-
-
-def _but_seed(settings: TrainingSettings) -> TrainingSettings:
-    # The run whose class weights are taken has a seed of its own.
-    return replace(settings, seed=0, weights_from="")
 
 
 def _compared(store: Store, arena: Arena, contender: Contender) -> Compared:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from core.engine.comparison import Arena, Compared, Comparison, Contender, alike, compare
+from core.engine.comparison import Arena, Compared, Comparison, compare
+from core.engine.contenders import Contender, alike
 from core.systems import system_named
 from db.connection import Store
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.engine.comparison import Arena, contender_named
+from core.engine.comparison import Arena
+from core.engine.contenders import contender_named
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store

@@ -13,7 +13,8 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from core.engine.comparison import Arena, contender_named, opponent
+from core.engine.comparison import Arena
+from core.engine.contenders import contender_named, opponent
 from core.engine.evaluation import decisions
 from core.engine.report import Report, label_of, make_report
 from core.engine.run_data import RunData
