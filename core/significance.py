@@ -4,6 +4,10 @@ Noreen 1989, "Computer-Intensive Methods for Testing Hypotheses"; Yeh 2000 appli
 the systems were alike, it would not matter which of the two the decisions on a document came from;
 so they are exchanged at random, document by document, and the observed difference is compared with
 the differences that arise.
+
+Documents whose exchange changes the sums alike are drawn together: how many of them are exchanged
+is binomially distributed. Most documents differ in one or two categories, so there are far fewer
+kinds of them than documents.
 """
 
 from __future__ import annotations
@@ -46,24 +50,18 @@ def paired_randomisation(
     (1 + shuffles with at least the observed difference) / (1 + shuffles).
     """
     support = truth.sum(axis=0).astype(np.float64)
-    changed = np.flatnonzero((first != second).any(axis=1))
+    changed = (first != second).any(axis=1)
     sums = [
         np.concatenate(((truth & x).sum(axis=0), x.sum(axis=0))).astype(np.float64)
         for x in (first, second)
     ]
     observed = _difference(sums[0][None], sums[1][None], support)[0]
-    moves = np.concatenate(
-        (
-            _change(truth[changed] & first[changed], truth[changed] & second[changed]),
-            _change(first[changed], second[changed]),
-        ),
-        axis=1,
-    )
+    moves, alike = _kinds(truth[changed], first[changed], second[changed])
     rng = np.random.default_rng(seed)
     at_least = np.zeros(2)
     for start in range(0, shuffles, _AT_ONCE):
         count = min(_AT_ONCE, shuffles - start)
-        moved = _moved(moves, count, rng)
+        moved = _moved(moves, alike, count, rng)
         differences = _difference(sums[0] + moved, sums[1] - moved, support)
         # A tie is as much as was observed; rounding must not decide it.
         at_least += (np.abs(differences) >= np.abs(observed) - 1e-12).sum(axis=0)
@@ -73,24 +71,40 @@ def paired_randomisation(
         float(observed[1]),
         float(p_micro),
         float(p_macro),
-        len(changed),
+        int(changed.sum()),
         shuffles,
     )
 
 
-def _change(first: Matrix, second: Matrix) -> npt.NDArray[np.float32]:
-    return second.astype(np.float32) - first.astype(np.float32)
+def _kinds(
+    truth: Matrix, first: Matrix, second: Matrix
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Distinct changes of the sums by an exchange (kinds, 2 · categories), how often each comes."""
+    changes = np.concatenate(
+        (_change(truth & first, truth & second), _change(first, second)), axis=1
+    )
+    rows = np.ascontiguousarray(changes).view(np.dtype((np.void, changes.shape[1]))).ravel()
+    _, places, counts = np.unique(rows, return_index=True, return_counts=True)
+    return changes[places].astype(np.float32), counts.astype(np.int64)
 
 
-def _moved(moves: npt.NDArray[np.float32], count: int, rng: np.random.Generator) -> Sums:
+def _change(first: Matrix, second: Matrix) -> npt.NDArray[np.int8]:
+    return second.astype(np.int8) - first.astype(np.int8)
+
+
+def _moved(
+    moves: npt.NDArray[np.float32],
+    alike: npt.NDArray[np.int64],
+    count: int,
+    rng: np.random.Generator,
+) -> Sums:
     """What the exchanged documents add to the first system's sums: (count, 2 · categories)."""
     total = np.zeros((count, moves.shape[1]))
     block = max(_LARGEST_BLOCK // count, 1)
     for start in range(0, len(moves), block):
-        some = moves[start : start + block]
-        bits = rng.integers(0, 256, size=(count, -(-len(some) // 8)), dtype=np.uint8)
-        exchanged = np.unpackbits(bits, axis=1, count=len(some)).astype(np.float32)
-        total += exchanged @ some
+        some = slice(start, start + block)
+        exchanged = rng.binomial(alike[some], 0.5, size=(count, len(alike[some])))
+        total += exchanged.astype(np.float32) @ moves[some]
     return total
 
 
