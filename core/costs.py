@@ -76,9 +76,9 @@ def epoch_work(
 
 
 GRAPH_DOCUMENT = 8e-3
-"""Seconds in which DGCNN trains on a document; a third of it validates one."""
-FOLD_WORD = 0.15e-6
-"""Seconds for each word of the training documents that one fold of a linear model takes."""
+"""Seconds in which DGCNN trains on a document; a third of it validates one. A rough figure."""
+FOLD_WORD = 0.03e-6
+"""Seconds for each word of the training documents that a fold of a linear model takes. Rough."""
 
 
 def _operations(units: int, dimensions: int) -> float:

@@ -107,7 +107,8 @@ def _sparks(store: Store, run_id: int) -> tuple[tuple[int, tuple[float, ...]], .
         JOIN epochs e ON e.trial_id = coalesce(
             CASE WHEN rc.state = 'done' THEN rc.kept_trial_id END,
             (SELECT t.id FROM trials t WHERE t.run_category_id = coalesce(rc.lead_id, rc.id)
-             AND t.attempt = rc.attempt AND t.epoch IS NOT NULL ORDER BY t.state = 'running' DESC, t.epoch DESC LIMIT 1))
+             AND t.attempt = rc.attempt AND t.epoch IS NOT NULL
+             ORDER BY t.state = 'running' DESC, t.epoch DESC LIMIT 1))
         WHERE rc.run_id = ? ORDER BY rc.id, e.epoch
         """,
         (run_id,),

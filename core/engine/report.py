@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from core.decisions import rule_of
 from core.engine.comparison import Arena, Compared, Comparison, compare
 from core.engine.contenders import Contender, alike
 from core.systems import system_named
@@ -206,11 +207,9 @@ def label_of(contender: Contender) -> str:
     ):
         if getattr(settings, name) != getattr(usual, name):
             parts.append(on if getattr(settings, name) else off)
-    label = ", ".join(parts)
-    # What a linear model always does needs no mention.
-    beyond = contender.rule.name if not system_named(run.system).is_linear else ""
-    extra = contender.rule.consistent if beyond == "" and contender.rule.consistent != "no" else ""
-    return label + (f" + {beyond or extra}" if beyond or extra else "")
+    always = rule_of(usual).name.split("+")
+    beyond = [word for word in contender.rule.name.split("+") if word not in always]
+    return ", ".join(parts) + (f" + {'+'.join(beyond)}" if beyond else "")
 
 
 def _labels(contenders: Sequence[Contender]) -> list[str]:

@@ -142,6 +142,7 @@ def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
 
     watch = EngineWatch(store, place)
     views: dict[str, Status] = {}
+    told: set[str] = set()
     with progress("reproducing", "categories") as step:
         while True:
             runs, notes = start_ready(store, place, planned)
@@ -154,6 +155,10 @@ def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
             if len(views) == len(planned) and all(state in ENDED for state in states):
                 break
             step(sum(v.run.done for v in views.values()), _categories(views, planned))
+            for name, view in views.items():
+                if view.run.run.state == "paused" and name not in told:
+                    told.add(name)
+                    say(f"run {name} is paused; go on with: htrans-tui resume {name}")
             watch.look(still="running" in states)
             time.sleep(_INTERVAL)
     for name, view in views.items():

@@ -109,7 +109,8 @@ def classify(
 
     classifier, without = load_classifier(store, place, record, pick_device("cpu"))
     if without:
-        say(f"{without} categories of {run} have no model and are never accepted")
+        which = "1 category" if without == 1 else f"{without} categories"
+        say(f"{run}: no model for {which}, never accepted")
     result = classifier.classify(text)
     assert result is not None
     if json:
