@@ -5,7 +5,7 @@ Leaving it leaves every run going: training happens in the engine's processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
@@ -21,7 +21,9 @@ from db.runs import Run, run_named
 from htrans_tui.actions import Scope, actions_in, bindings_for
 from htrans_tui.poller import Poller, SnapshotTaken, post_to
 from htrans_tui.screens.classify import ClassifyScreen
+from htrans_tui.screens.compare import CompareScreen
 from htrans_tui.screens.help import HelpScreen
+from htrans_tui.screens.log import LogScreen
 from htrans_tui.screens.monitor import MonitorScreen
 from htrans_tui.screens.runs import RunsScreen
 from htrans_tui.screens.showing import Showing
@@ -39,9 +41,13 @@ class HTransApp(App[None]):
         (110, "-wide"),
     ]
 
-    def __init__(self, workspace: Workspace, run_name: str | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, run_name: str | None = None, *, read_only: bool = False
+    ) -> None:
+        """Open the runs, or one of them; a `read_only` app changes none."""
         super().__init__()
         self.workspace = workspace
+        self.read_only = read_only
         self.snapshot = Snapshot()
         self._first_run = run_name
         self.poller = Poller(workspace.database, post_to(self))
@@ -61,7 +67,8 @@ class HTransApp(App[None]):
         """Let every open screen draw what has changed."""
         self.snapshot = message.snapshot
         for screen in self.screen_stack:
-            if isinstance(screen, Showing) and screen.is_mounted:
+            # One that is just coming or going has no widgets to draw in.
+            if isinstance(screen, Showing) and screen.is_mounted and screen.query("#title"):
                 screen.show(message.snapshot)
 
     def open_run(self, run_id: int) -> None:
@@ -72,6 +79,14 @@ class HTransApp(App[None]):
     def open_classifier(self, run: Run) -> None:
         """Classify typed text with a run's models."""
         self.push_screen(ClassifyScreen(self.workspace, run))
+
+    def open_log(self) -> None:
+        """Show the logs of the engine's processes."""
+        self.push_screen(LogScreen(self.workspace))
+
+    def open_comparison(self, names: Sequence[str]) -> None:
+        """Compare runs; the first is the baseline."""
+        self.push_screen(CompareScreen(self.workspace, names))
 
     def toggle_pause(self, run: Run) -> None:
         """Pause a run that goes on, resume one that does not."""
@@ -85,6 +100,9 @@ class HTransApp(App[None]):
 
     def steer(self, function: Callable[[Store], str]) -> None:
         """Run a steering function in a thread; show what it says, or the error."""
+        if self.read_only:
+            self.notify("this app is read-only", severity="warning")
+            return
 
         def work() -> None:
             try:
@@ -114,6 +132,8 @@ class HTransApp(App[None]):
         yield from super().get_system_commands(screen)
         scope: Scope | None = getattr(screen, "SCOPE", None)
         for action in actions_in(scope) if scope is not None else ():
+            if self.read_only and action.steers:
+                continue
             run = getattr(screen, f"action_{action.name}", None)
             if run is not None:
                 yield SystemCommand(action.label, action.description, run)
@@ -127,6 +147,6 @@ class HTransApp(App[None]):
         self.open_run(run_id)
 
 
-def run_app(workspace: Workspace, run_name: str | None = None) -> None:
+def run_app(workspace: Workspace, run_name: str | None = None, *, read_only: bool = False) -> None:
     """Run the app in this terminal until the user leaves it."""
-    HTransApp(workspace, run_name).run()
+    HTransApp(workspace, run_name, read_only=read_only).run()

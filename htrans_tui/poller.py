@@ -90,6 +90,9 @@ class Poller:
                     seen, age = key, 0.0
             except HTransError as error:
                 self._deliver(Snapshot(problem=str(error)))
+            except Exception as error:
+                # A thread that dies would leave the screen as it was, and nobody would know.
+                self._deliver(Snapshot(problem=f"unexpected {type(error).__name__}: {error}"))
             age += INTERVAL
             self._wake.wait(INTERVAL)
             self._wake.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.engine.history import PastAttempt, history_of
 from core.engine.status import CategoryStatus, RunStatus, Status, all_runs, status_of
 from db.connection import Store
 from db.events import Event, events_of
@@ -26,10 +27,14 @@ class TrialCurves:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """The selected category and the trials of its current attempt, or of the model it shares."""
+    """The selected category, the trials of its current attempt, and all attempts.
+
+    Where it shares its model with others, they are the model's.
+    """
 
     category: CategoryStatus
     trials: tuple[TrialCurves, ...]
+    history: tuple[PastAttempt, ...] = ()
 
     @property
     def shown(self) -> TrialCurves | None:
@@ -84,7 +89,7 @@ def _details(store: Store, category: CategoryStatus) -> Details:
     for trial in trials_of(store, trained_by, category.attempt):
         epochs = tuple(epochs_of(store, trial.id))
         trials.append(TrialCurves(trial, epochs, _running_loss(store, trial.id)))
-    return Details(category, tuple(trials))
+    return Details(category, tuple(trials), history_of(store, category.id))
 
 
 def _running_loss(store: Store, trial_id: int) -> tuple[tuple[float, float], ...]:

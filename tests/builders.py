@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from core.engine import scheduling
 from core.engine.corpora import ImportRequest, import_corpus
 from core.engine.run_data import RunData
+from core.engine.run_files import scores_path
 from core.engine.runs import RunRequest, start_run
+from core.engine.scores import save_scores
 from core.engine.trial_work import work_on
 from core.settings import settings_for
 from core.systems import system_named
@@ -223,6 +226,37 @@ def train_here(
     while not stopping() and (claim := claim_trial(store, worker)) is not None:
         assert claim.run_id == run.id
         work_on(store, data, claim, torch.device("cpu"), stopping)
+
+
+def scored_run(
+    store: Store,
+    workspace: Workspace,
+    corpus: str,
+    name: str,
+    system: str,
+    wrong: float = 0.0,
+    seed: int = 0,
+    **changes: Any,
+) -> Run:
+    """A finished run without models, whose decisions are wrong for a share of the test documents.
+
+    Which ones is drawn from the run's name. The caller keeps the engine from starting.
+    """
+    settings = system_named(system).settings("smoke", {"seed": seed, **changes})
+    request = RunRequest(corpus, settings, name=name, system=system, device="cpu")
+    run = start_run(store, workspace, request)[0]
+    worker = start_worker(store)
+    while (claim := claim_trial(store, worker)) is not None:
+        finish_with(store, claim, 0.5)
+    data = RunData(store, workspace, run)
+    draw = np.random.default_rng(sum(map(ord, name)))
+    for category in run_categories(store, run.id):
+        if category.kept_trial_id is not None:
+            targets = data.examples(category, "test").targets
+            decided = targets ^ (draw.random(len(targets)) < wrong)
+            path = scores_path(data.folder, category.id, category.kept_trial_id, "test")
+            save_scores(path, np.where(decided, 0.9, 0.1).astype(np.float32))
+    return run_with_id(store, run.id)
 
 
 def start_worker(store: Store, pid: int = 4242) -> int:

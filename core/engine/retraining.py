@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.engine.devices import cpu_cores
+from core.engine.estimate import estimate
 from core.engine.launch import ensure_supervisor
 from core.engine.scheduling import refresh_stale, settle_run
 from core.engine.steering import chosen_categories
@@ -22,6 +24,7 @@ from core.systems import System, system_named
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, RunCategory, add_attempt, attempts_of, run_category, update_category
+from db.workers import present_workers
 
 ORIGINS = ("parent", "scratch", "current")
 CHANGEABLE = (
@@ -68,22 +71,15 @@ def retrain(
     Raises `ConflictError` for a category that is being trained, has nothing to train on, or lacks
     the model that it is to start from.
     """
-    system = system_named(run.system)
     transfer = TrainingSettings.from_json(run.settings).transfer
-    changes = _checked_changes(run, system, request.changes)
+    changes = _checked_changes(run, system_named(run.system), request.changes)
     settings = attempt_settings(run, changes)
     with store.write(durable=True):
-        chosen = chosen_categories(store, run, request.key, subtree=request.subtree)
-        trainable = [category for category in chosen if category.state != "empty"]
-        if chosen[0].state == "empty":
-            raise ConflictError(f"category {request.key!r} has no positives to train on")
-        for category in trainable:
-            _refuse_unfinished(run, category)
-        origin = _origin(store, run, transfer, chosen[0], request.origin)
+        trainable, origin = _checked(store, run, request)
         for category in trainable:
             if category.lead_id is not None:
                 continue
-            first = category.id == chosen[0].id
+            first = category.id == trainable[0].id
             waits = not first and transfer
             _begin_attempt(
                 store,
@@ -103,6 +99,40 @@ def retrain(
             )
     ensure_supervisor(store, workspace)
     return [run_category(store, category.id) for category in trainable]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How many categories a retraining concerns, and its seconds at the least and the most.
+
+    `stale` are the categories below that would be older than what they were trained from.
+    """
+
+    categories: int
+    stale: int
+    least: float
+    most: float
+
+
+def outlook(store: Store, run: Run, request: RetrainRequest) -> Outlook:
+    """What `retrain` would do; raises as it does, and changes nothing."""
+    system = system_named(run.system)
+    transfer = TrainingSettings.from_json(run.settings).transfer
+    settings = attempt_settings(run, _checked_changes(run, system, request.changes))
+    trainable, _ = _checked(store, run, request)
+    below = chosen_categories(store, run, request.key, subtree=True)
+    stale = sum(1 for c in below if c.kept_trial_id is not None and c not in trainable)
+    marks = ", ".join("?" * len(trainable))
+    costs = [
+        float(row["cost"])
+        for row in store.rows(
+            f"SELECT cost FROM run_categories WHERE lead_id IS NULL AND id IN ({marks})",
+            tuple(category.id for category in trainable),
+        )
+    ]
+    workers = len([w for w in present_workers(store) if w.state != "starting"]) or cpu_cores()
+    expected = estimate(store, costs, settings, workers, system)
+    return Outlook(len(trainable), stale if transfer else 0, expected.least, expected.most)
 
 
 def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> RunCategory:
@@ -132,6 +162,18 @@ def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> Run
         refresh_stale(store, run.id)
         settle_run(store, run.id)
     return run_category(store, category.id)
+
+
+def _checked(store: Store, run: Run, request: RetrainRequest) -> tuple[list[RunCategory], str]:
+    """The categories to retrain, in training order, and what the first starts from."""
+    chosen = chosen_categories(store, run, request.key, subtree=request.subtree)
+    if chosen[0].state == "empty":
+        raise ConflictError(f"category {request.key!r} has no positives to train on")
+    trainable = [category for category in chosen if category.state != "empty"]
+    for category in trainable:
+        _refuse_unfinished(run, category)
+    transfer = TrainingSettings.from_json(run.settings).transfer
+    return trainable, _origin(store, run, transfer, chosen[0], request.origin)
 
 
 def _checked_changes(run: Run, system: System, changes: Mapping[str, Any]) -> str:

@@ -73,6 +73,9 @@ def open_app(
     debug: Annotated[
         bool, typer.Option("--debug", help="Print tracebacks of errors to stderr.")
     ] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Open the app without anything that steers a run.")
+    ] = False,
     version: Annotated[  # noqa: ARG001
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
@@ -81,10 +84,11 @@ def open_app(
     """Open the app, unless a command is given."""
     if debug:
         os.environ["HTRANS_DEBUG"] = "1"
+    place = workspace_at(workspace)
     if context.invoked_subcommand is None:
         from htrans_tui.app import run_app
 
-        run_app(workspace_at(workspace))
+        run_app(place, read_only=read_only)
 
 
 def main() -> None:

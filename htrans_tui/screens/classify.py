@@ -54,7 +54,7 @@ class ClassifyScreen(Screen[None]):
         yield Static(" Loading the models …", id="state", markup=False)
         with VerticalScroll(id="paths", can_focus=True):
             yield Static("", id="result", markup=False)
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Start the process; typing can begin at once."""

@@ -19,9 +19,11 @@ _SCOPES: tuple[tuple[Scope, str], ...] = (
     ("app", "Everywhere"),
     ("runs", "Runs"),
     ("monitor", "Monitor"),
+    ("compare", "Compare"),
+    ("log", "Log"),
     ("classify", "Classify"),
 )
-_KEY_NAMES = {"question_mark": "?"}
+_KEY_NAMES = {"question_mark": "?", "slash": "/", "plus": "+", "minus": "-"}
 
 
 class HelpScreen(ModalScreen[None]):

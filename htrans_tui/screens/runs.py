@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from core.engine.status import RunStatus
 from core.plain_text import printable
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.format import STATE_SIGNS, duration, rate
+from htrans_tui.screens.steerable import SteerableScreen
 from htrans_tui.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -29,18 +29,22 @@ _NO_RUNS = (
 )
 
 
-class RunsScreen(Screen[None]):
-    """The list of runs; enter opens one."""
+class RunsScreen(SteerableScreen):
+    """The list of runs; enter opens one, space marks it for a comparison."""
 
     SCOPE: ClassVar[Scope] = "runs"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("runs")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._marked: list[int] = []
 
     def compose(self) -> ComposeResult:
         """Title, table, hint, footer."""
         yield Static(" htrans-tui   runs", id="title", markup=False)
         yield DataTable(cursor_type="row", id="runs")
         yield Static("", id="hint", markup=False)
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Make the columns."""
@@ -64,14 +68,14 @@ class RunsScreen(Screen[None]):
             cursor = self._run_under_cursor()
             table.clear()
             for run in snapshot.runs:
-                table.add_row(*_cells(run), key=str(run.run.id))
+                table.add_row(*self._cells(run), key=str(run.run.id))
             if cursor is not None and str(cursor.run.id) in wanted:
                 table.move_cursor(row=wanted.index(str(cursor.run.id)))
             if self.focused is None and wanted:
                 table.focus()
             return
         for run in snapshot.runs:
-            for column, cell in zip(_COLUMNS, _cells(run), strict=True):
+            for column, cell in zip(_COLUMNS, self._cells(run), strict=True):
                 if table.get_cell(str(run.run.id), column) != cell:
                     table.update_cell(str(run.run.id), column, cell, update_width=True)
 
@@ -89,10 +93,36 @@ class RunsScreen(Screen[None]):
         if (run := self._run_under_cursor()) is not None:
             self._app.toggle_pause(run.run)
 
+    def action_mark(self) -> None:
+        """Mark the run under the cursor, or no longer; marks are numbered in their order."""
+        if (run := self._run_under_cursor()) is not None:
+            if run.run.id in self._marked:
+                self._marked.remove(run.run.id)
+            else:
+                self._marked.append(run.run.id)
+            self.show(self._app.snapshot)
+
+    def action_compare(self) -> None:
+        """Compare the marked runs."""
+        names = {run.run.id: run.run.name for run in self._app.snapshot.runs}
+        marked = [names[run_id] for run_id in self._marked if run_id in names]
+        if len(marked) < 2:
+            self.notify("mark at least two runs with the space bar", severity="warning")
+            return
+        self._app.open_comparison(marked)
+
+    def action_log(self) -> None:
+        """Show the engine's log."""
+        self._app.open_log()
+
     def action_classify(self) -> None:
         """Classify with the run under the cursor."""
         if (run := self._run_under_cursor()) is not None:
             self._app.open_classifier(run.run)
+
+    def _cells(self, run: RunStatus) -> list[Text]:
+        marked = run.run.id in self._marked
+        return _row(run, f"{self._marked.index(run.run.id) + 1}▸" if marked else "")
 
     def _run_under_cursor(self) -> RunStatus | None:
         table = self.query_one("#runs", DataTable)
@@ -106,9 +136,9 @@ class RunsScreen(Screen[None]):
         return cast("HTransApp", self.app)
 
 
-def _cells(run: RunStatus) -> list[Text]:
+def _row(run: RunStatus, mark: str) -> list[Text]:
     return [
-        Text(printable(run.run.name)),
+        Text(mark + printable(run.run.name)),
         Text(f"{_SIGNS[run.run.state]} {run.run.state}"),
         Text(f"{run.done}/{run.total}", justify="right"),
         Text(duration(run.eta_seconds), justify="right"),

@@ -51,9 +51,7 @@ class _View:
 class CategoryTree(Tree[int]):
     """A tree of a run's categories; a node's data is the category's row id."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"category-tree--{state}" for state in STATE_SIGNS} | {
-        "category-tree--number"
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"category-tree--{state}" for state in STATE_SIGNS}
 
     class Resized(Message):
         """The tree has another width, so the columns' titles must follow."""
@@ -106,12 +104,25 @@ class CategoryTree(Tree[int]):
         text.append(STATE_SIGNS[state], self._state_style(state) + _background(style))
         text.append(mark, style)
         text.append(set_cell_size(_shorten(name, width - 4), max(width - 4, 0)), style)
-        numbers = self._number_style() + _background(style)
         for column, cell in zip(columns, self._cells(view, columns), strict=True):
-            text.append(cell.rjust(column.width), numbers)
+            text.append(cell.rjust(column.width), style)
         return text
 
+    def choose(self, category_id: int | None) -> None:
+        """Move the cursor to a category, unfolding what it stands in."""
+        node = self._node_of.get(category_id) if category_id is not None else None
+        if node is None:
+            return
+        above = node.parent
+        while above is not None:
+            above.expand()
+            above = above.parent
+        self.call_after_refresh(self.move_cursor, node)
+
     def _grow(self, categories: Sequence[CategoryStatus]) -> None:
+        """Make the nodes anew; what is folded and where the cursor stands remain."""
+        folded = {key for key, node in self._node_of.items() if not node.is_expanded}
+        at = self.cursor_node.data if self.cursor_node is not None else None
         self.clear()
         self._node_of.clear()
         self._views.clear()
@@ -120,12 +131,15 @@ class CategoryTree(Tree[int]):
         for category in categories:
             above = by_key.get(category.parent or "", self.root)
             node = above.add(
-                "", data=category.id, expand=True, allow_expand=category.key in parents
+                "",
+                data=category.id,
+                expand=category.id not in folded,
+                allow_expand=category.key in parents,
             )
             by_key[category.key] = self._node_of[category.id] = node
         self.root.expand()
         if categories:
-            self.move_cursor(self._node_of[categories[0].id])
+            self.move_cursor(self._node_of.get(at or 0, self._node_of[categories[0].id]))
 
     def _cells(self, view: _View, columns: Iterable[Column]) -> list[str]:
         category = view.category
@@ -152,9 +166,6 @@ class CategoryTree(Tree[int]):
 
     def _state_style(self, state: str) -> Style:
         return self.get_component_rich_style(f"category-tree--{state}", partial=True)
-
-    def _number_style(self) -> Style:
-        return self.get_component_rich_style("category-tree--number", partial=True)
 
 
 def _name(category: CategoryStatus) -> str:

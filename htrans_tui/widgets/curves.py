@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -13,6 +14,20 @@ from htrans_tui.format import weight
 from htrans_tui.snapshot import Details, TrialCurves
 
 _COLOURS = ("primary", "warning", "success", "accent", "error", "secondary", "foreground")
+
+
+_SMALLEST = 1e-6
+"""Losses below this are drawn as this on a log scale."""
+_MOST_SMOOTHING = 6
+
+
+def smooth(values: Sequence[float], points: int) -> list[float]:
+    """The exponential moving average of `values` that remembers about `points` of them."""
+    smoothed: list[float] = []
+    for value in values:
+        before = smoothed[-1] if smoothed else value
+        smoothed.append(before + (value - before) / points)
+    return smoothed
 
 
 class Plot(PlotWidget, can_focus=False):
@@ -36,6 +51,22 @@ class Curves(Vertical):
             plot.margin_left = 6
             plot.margin_top = 0
         self._shown: Details | None = None
+        self._log = False
+        self._smoothing = 0
+
+    def toggle_log_scale(self) -> None:
+        """Draw losses on a log scale, or no longer."""
+        self._log = not self._log
+        self._again()
+
+    def smooth(self, step: int) -> None:
+        """Smooth the training loss over twice as many points, or half as many."""
+        self._smoothing = min(max(self._smoothing + step, 0), _MOST_SMOOTHING)
+        self._again()
+
+    def _again(self) -> None:
+        shown, self._shown = self._shown, None
+        self.show(shown)
 
     def show(self, details: Details | None) -> None:
         """Draw the curves again if they have changed."""
@@ -55,19 +86,27 @@ class Curves(Vertical):
 
     def _draw_losses(self, plot: Plot, curves: TrialCurves) -> None:
         class_weight = weight(curves.trial.class_weight)
+        loss = "log₁₀ of loss" if self._log else "loss"
+        smoothed = f", smoothed over {2**self._smoothing} points" if self._smoothing else ""
         self.query_one("#loss-title", Static).update(
-            f" loss, class weight {class_weight}:  ─ training  ● validation   (by epoch)"
+            f" {loss}, class weight {class_weight}:  ─ training{smoothed}  ● validation"
+            "   (by epoch)"
         )
         xs, ys = zip(*curves.running_loss, strict=True) if curves.running_loss else ((), ())
         if len(xs) < 2:
             xs = tuple(epoch.epoch for epoch in curves.epochs)
             ys = tuple(epoch.training_loss for epoch in curves.epochs)
-        self._line(plot, xs, ys, self._colour(0))
+        self._line(plot, xs, self._scaled(smooth(ys, 2**self._smoothing)), self._colour(0))
         xs = tuple(epoch.epoch for epoch in curves.epochs)
-        ys = tuple(epoch.validation_loss for epoch in curves.epochs)
+        ys = self._scaled([epoch.validation_loss for epoch in curves.epochs])
         self._line(plot, xs, ys, self._colour(1))
         if xs:
             plot.scatter(xs, ys, marker="●", marker_style=self._colour(1))
+
+    def _scaled(self, losses: Sequence[float]) -> tuple[float, ...]:
+        if not self._log:
+            return tuple(losses)
+        return tuple(math.log10(max(loss, _SMALLEST)) for loss in losses)
 
     def _draw_f1(self, plot: Plot, trials: Sequence[TrialCurves]) -> None:
         names = []

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static, TextArea
@@ -16,7 +17,9 @@ from db.connection import Store
 from htrans_tui.actions import ACTIONS
 from htrans_tui.app import HTransApp
 from htrans_tui.screens.classify import ClassifyScreen
+from htrans_tui.screens.compare import CompareScreen
 from htrans_tui.screens.help import HelpScreen, keys_table
+from htrans_tui.screens.log import LogScreen
 from htrans_tui.screens.monitor import MonitorScreen
 from htrans_tui.screens.runs import RunsScreen
 from htrans_tui.widgets.category_tree import CategoryTree
@@ -198,8 +201,9 @@ async def test_help_lists_every_action_and_closes(still: Workspace) -> None:
         await until(pilot, lambda: bool(app.snapshot.runs))
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
-        with app.console.capture() as capture:
-            app.console.print(keys_table(), width=100)
+        console = Console(width=120)
+        with console.capture() as capture:
+            console.print(keys_table())
         shown = capture.get()
         assert all(action.description in shown for action in ACTIONS)
         await pilot.press("escape")
@@ -211,6 +215,8 @@ def test_every_action_of_the_registry_exists() -> None:
         "app": HTransApp,
         "runs": RunsScreen,
         "monitor": MonitorScreen,
+        "compare": CompareScreen,
+        "log": LogScreen,
         "classify": ClassifyScreen,
     }
     for action in ACTIONS:
@@ -225,7 +231,7 @@ async def test_the_command_palette_offers_the_screens_actions(still: Workspace) 
     async with app.run_test() as pilot:
         await until(pilot, lambda: bool(app.snapshot.runs))
         commands = {command.title for command in app.get_system_commands(app.screen)}
-        assert {"Open", "Pause/resume", "Classify"} <= commands
+        assert {"Open", "Pause", "Classify", "Compare"} <= commands
 
 
 async def test_markup_in_names_and_events_is_shown_as_text(tmp_path: Path) -> None:

@@ -323,3 +323,12 @@ def test_help_of_every_command_names_its_options(trained: Trained) -> None:
     shown = htrans(trained.workspace, "train", "--help").stdout
     for name in TrainingSettings.__dataclass_fields__:
         assert f"--{name.replace('_', '-')}" in shown
+
+
+def test_workspace_is_named_before_or_after_the_command(trained: Trained, tmp_path: Path) -> None:
+    elsewhere = Workspace(tmp_path / "elsewhere")
+    option = f"--workspace={trained.workspace.root}"
+    after = htrans_json(elsewhere, "runs", option)
+    before = htrans(elsewhere, option, "runs", "--json")
+    assert json.loads(before.stdout) == after
+    assert [run["name"] for run in after] == ["small"]

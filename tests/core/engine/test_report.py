@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from sklearn.metrics import f1_score
@@ -18,21 +18,16 @@ from core.engine.contenders import contender_named, opponent
 from core.engine.evaluation import decisions
 from core.engine.report import Report, label_of, make_report
 from core.engine.run_data import RunData
-from core.engine.run_files import scores_path
-from core.engine.runs import RunRequest, start_run
-from core.engine.scores import save_scores
 from core.errors import HTransError, NotFoundError
-from core.systems import system_named
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus
 from db.measures import ValidationFit, record_validation_fit
-from db.runs import Run, run_categories, run_with_id
-from db.trials import claim_trial
+from db.runs import Run, run_categories
 from htrans_tui.report.markdown import markdown_page
 from htrans_tui.report.page import html_page
 from htrans_tui.report.tables import advice_sentences, change_line, report_tables
-from tests.builders import finish_with, import_small_corpus, start_worker
+from tests.builders import import_small_corpus, scored_run
 
 CPU = torch.device("cpu")
 Make = Callable[..., Run]
@@ -52,30 +47,7 @@ def corpus(store: Store, workspace: Workspace, tmp_path: Path) -> Corpus:
 @pytest.fixture
 def finished(store: Store, workspace: Workspace, corpus: Corpus) -> Make:
     """Makes a finished run whose decisions are wrong for a given share of the documents."""
-    worker = start_worker(store)
-
-    def make(name: str, system: str, wrong: float = 0.0, seed: int = 0, **changes: Any) -> Run:
-        settings = system_named(system).settings("smoke", {"seed": seed, **changes})
-        request = RunRequest(corpus.name, settings, name=name, system=system, device="cpu")
-        run = start_run(store, workspace, request)[0]
-        while (claim := claim_trial(store, worker)) is not None:
-            finish_with(store, claim, 0.5)
-        put_scores(store, workspace, run, wrong)
-        return run_with_id(store, run.id)
-
-    return make
-
-
-def put_scores(store: Store, workspace: Workspace, run: Run, wrong: float) -> None:
-    """Scores of the test documents that are right but for a share drawn from the run's name."""
-    data = RunData(store, workspace, run)
-    draw = np.random.default_rng(sum(map(ord, run.name)))
-    for category in run_categories(store, run.id):
-        if category.kept_trial_id is not None:
-            targets = data.examples(category, "test").targets
-            decided = targets ^ (draw.random(len(targets)) < wrong)
-            path = scores_path(data.folder, category.id, category.kept_trial_id, "test")
-            save_scores(path, np.where(decided, 0.9, 0.1).astype(np.float32))
+    return partial(scored_run, store, workspace, corpus.name)
 
 
 def report_on(store: Store, workspace: Workspace, *names: str) -> Report:

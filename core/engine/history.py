@@ -1,0 +1,53 @@
+"""The attempts at a category: what each started from, and what its model came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from db.connection import Store
+
+
+@dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """An attempt and its kept model; the measures are None where there is none (yet).
+
+    `changes` is a JSON object of the settings that differ from the run's. `current` says that its
+    model is the one in use.
+    """
+
+    attempt: int
+    origin: str
+    changes: str
+    created_at: float
+    class_weight: float | None
+    epoch: int | None
+    validation_f1: float | None
+    test_f1: float | None
+    seconds: float
+    current: bool
+
+
+def history_of(store: Store, run_category_id: int) -> tuple[PastAttempt, ...]:
+    """The attempts at a category, or at the model that it shares, the newest first."""
+    rows = store.rows(
+        """
+        SELECT a.attempt, a.origin, a.changes, a.created_at, t.class_weight,
+               t.kept_epoch AS epoch, t.f1 AS validation_f1,
+               m.f1 AS test_f1, (
+                   SELECT coalesce(sum(seconds), 0.0) FROM trials
+                   WHERE run_category_id = a.run_category_id AND attempt = a.attempt
+               ) AS seconds,
+               a.kept_trial_id IS NOT NULL AND a.kept_trial_id = rc.kept_trial_id AS current
+        FROM run_categories rc
+        JOIN attempts a ON a.run_category_id = coalesce(rc.lead_id, rc.id)
+        LEFT JOIN trials t ON t.id = a.kept_trial_id
+        LEFT JOIN measures m ON m.trial_id = a.kept_trial_id AND m.run_category_id = rc.id
+            AND m.split = 'test'
+        WHERE rc.id = ? ORDER BY a.attempt DESC
+        """,
+        (run_category_id,),
+    )
+    return tuple(
+        PastAttempt(**{key: row[key] for key in row.keys()} | {"current": bool(row["current"])})  # noqa: SIM118
+        for row in rows
+    )

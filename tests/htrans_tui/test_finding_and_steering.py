@@ -1,0 +1,344 @@
+"""Finding categories in the monitor and steering them, driven by keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Button, Checkbox, Footer, Input, Static, TabbedContent
+
+from core.workspace import Workspace
+from db.connection import Store
+from db.runs import attempts_of, run_named
+from htrans_tui.actions import ACTIONS
+from htrans_tui.app import HTransApp
+from htrans_tui.screens.dialogs import ChoiceDialog, RetrainDialog
+from htrans_tui.screens.log import LogScreen
+from htrans_tui.screens.monitor import MonitorScreen
+from htrans_tui.widgets.category_list import SORTS, CategoryList, sorted_by
+from htrans_tui.widgets.category_tree import CategoryTree
+from htrans_tui.widgets.curves import smooth
+from htrans_tui.widgets.history_table import HistoryTable
+from tests.builders import category_of, category_states, finish_with, start_worker
+from tests.htrans_tui.still_life import still_life
+from tests.htrans_tui.test_app import open_monitor, text_of, tree_rows, until
+
+SIZE = (120, 40)
+
+
+@pytest.fixture(autouse=True)
+def started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No engine is started."""
+    for module in ("retraining", "steering"):
+        monkeypatch.setattr(f"core.engine.{module}.ensure_supervisor", lambda store, place: None)
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Workspace:
+    return still_life(tmp_path)
+
+
+def list_rows(app: HTransApp) -> list[list[str]]:
+    table = app.screen.query_one(CategoryList)
+    return [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
+
+
+async def choose(app: HTransApp, pilot: Pilot[None], key: str) -> None:
+    """Move the tree's cursor to a category."""
+    for _ in range(20):
+        if text_of(app, "#category-title").split()[:1] == [key]:
+            return
+        await pilot.press("down")
+        await pilot.pause(0.5)
+    pytest.fail(f"the cursor never came to {key}")
+
+
+async def test_filter_shows_what_matches_with_its_ancestors_while_typing(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await pilot.press("slash", "R", "e", "a")
+        await until(pilot, lambda: len(tree_rows(app)) == 2)
+        assert "food" in tree_rows(app)[0]
+        assert "bread" in tree_rows(app)[1]
+        assert "1 of 7: with 'Rea'" in text_of(app, "#shown")
+        await pilot.press("enter")
+        assert isinstance(app.focused, CategoryTree)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(tree_rows(app)) == 7)
+        assert not app.screen.query_one("#filter").display
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, MonitorScreen))
+
+
+async def test_f_shows_one_state_after_the_other_then_all(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        seen = []
+        for _ in range(5):
+            await pilot.press("f")
+            await pilot.pause()
+            shown = text_of(app, "#shown") if app.screen.query_one("#shown").display else "all"
+            seen.append((shown.split("only ")[-1], len(tree_rows(app))))
+        assert seen == [
+            ("· waiting", 5),
+            ("○ ready", 1),
+            ("◐ running", 2),
+            ("● done", 1),
+            ("∅ empty", 2),
+        ]
+        await pilot.press("f")
+        await until(pilot, lambda: len(tree_rows(app)) == 7)
+
+
+async def test_s_goes_through_the_orders_as_a_list_and_back_to_the_tree(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await pilot.press("s")
+        await until(pilot, lambda: len(list_rows(app)) == 7)
+        assert not app.screen.query_one("#tree").display
+        assert [row[0] for row in list_rows(app)][:2] == ["cats", "animals"], "worst F1 first"
+        await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
+        await pilot.press("s")
+        assert [row[0] for row in list_rows(app)][:2] == ["cats", "animals"], "largest loss first"
+        await pilot.press("s")
+        assert [row[0] for row in list_rows(app)][:2] == ["unused", "bread"], "fewest first"
+        await pilot.press("s")
+        assert [row[0] for row in list_rows(app)][:2] == ["animals", "cats"], "slowest first"
+        await pilot.press("down")
+        await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
+        await pilot.press("s")
+        await until(pilot, lambda: app.screen.query_one("#tree").display)
+        assert isinstance(app.focused, CategoryTree)
+        await until(pilot, lambda: app.screen.query_one(CategoryTree).cursor_line == 1)
+
+
+async def test_list_keeps_its_cursor_on_its_category_when_the_order_changes(
+    still: Workspace,
+) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await pilot.press("s")
+        await until(pilot, lambda: len(list_rows(app)) == 7)
+        assert list_rows(app)[0][0] == "cats"
+        store = Store(still.database)
+        with store.write():
+            store.execute("UPDATE trials SET f1 = 0.999 WHERE f1 = 0.747")
+        await until(pilot, lambda: list_rows(app)[0][0] == "animals")
+        assert app.screen.query_one(CategoryList).cursor_row == 1
+
+
+async def test_what_is_folded_stays_folded_when_the_rows_change(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await pilot.press("space")
+        await until(pilot, lambda: len(tree_rows(app)) == 5)
+        await pilot.press("slash", "x")
+        await until(pilot, lambda: len(tree_rows(app)) == 0)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(tree_rows(app)) > 0)
+        assert len(tree_rows(app)) in (5, 7)
+
+
+async def test_a_category_is_paused_alone_or_with_what_is_below_it(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await choose(app, pilot, "food")
+        await pilot.press("P")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        labels = [str(button.label) for button in app.screen.query(Button)]
+        assert labels == ["1  food alone", "2  food and 3 below it"]
+        await pilot.press("2")
+        store = Store(still.database)
+        run = run_named(store, "still")
+        await until(pilot, lambda: category_of(store, run, "bread").held)
+        assert category_of(store, run, "food").held
+        assert not category_of(store, run, "cats").held
+        await until(pilot, lambda: "‖" in tree_rows(app)[3])
+        await pilot.press("P")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("1")
+        await until(pilot, lambda: not category_of(store, run, "food").held)
+        assert category_of(store, run, "bread").held
+
+
+async def test_cancelling_asks_and_escape_leaves_all_as_it_is(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await choose(app, pilot, "food")
+        store = Store(still.database)
+        run = run_named(store, "still")
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        assert category_states(store, run)["food"] == "ready"
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("1")
+        await until(pilot, lambda: category_states(store, run)["food"] == "cancelled")
+        assert category_states(store, run)["bread"] == "cancelled", "it waits for food"
+        assert category_states(store, run)["cats"] == "running"
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("3")
+        await until(pilot, lambda: category_states(store, run)["cats"] == "cancelled")
+
+
+async def test_retraining_asks_how_and_says_what_it_means(own_copy: Workspace) -> None:
+    app = HTransApp(own_copy, "small")
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
+        await choose(app, pilot, "animals")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RetrainDialog))
+        said = app.screen.query_one("#outlook", Static)
+        assert str(said.render()).startswith("1 category, ")
+        assert "2 below it become stale" in str(said.render())
+        app.screen.query_one("#subtree", Checkbox).value = True
+        await until(pilot, lambda: str(said.render()).startswith("3 categories, "))
+        assert "stale" not in str(said.render())
+        app.screen.query_one("#class-weights", Input).value = "1,x"
+        await until(pilot, lambda: "give numbers" in str(said.render()))
+        assert app.screen.query_one("#go", Button).disabled
+        app.screen.query_one("#class-weights", Input).value = "7"
+        app.screen.query_one("#epochs", Input).value = "2"
+        await until(pilot, lambda: not app.screen.query_one("#go", Button).disabled)
+        app.screen.query_one("#go", Button).press()
+        store = Store(own_copy.database)
+        run = run_named(store, "small")
+        await until(pilot, lambda: category_states(store, run)["animals"] == "ready")
+        assert category_states(store, run)["cats"] == "waiting"
+        attempt = attempts_of(store, category_of(store, run, "cats").id)[-1]
+        assert attempt.origin == "parent"
+        assert '"class_weights": [7.0]' in attempt.changes
+        assert '"epochs": 2' in attempt.changes
+
+
+async def test_what_cannot_be_retrained_is_told_before_it_is_asked_for(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await choose(app, pilot, "cats")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RetrainDialog))
+        assert "is running; let it end" in str(app.screen.query_one("#outlook", Static).render())
+        assert app.screen.query_one("#go", Button).disabled
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+
+
+async def test_history_shows_attempts_and_brings_a_model_back(own_copy: Workspace) -> None:
+    from core.engine.retraining import RetrainRequest, retrain
+    from db.trials import claim_trial
+
+    store = Store(own_copy.database)
+    run = run_named(store, "small")
+    old = category_of(store, run, "cats").kept_trial_id
+    retrain(store, own_copy, run, RetrainRequest("cats", changes={"epochs": 2}))
+    worker = start_worker(store)
+    while (claim := claim_trial(store, worker)) is not None:
+        finish_with(store, claim, 0.25)
+    app = HTransApp(own_copy, "small")
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
+        await choose(app, pilot, "cats")
+        await pilot.press("b")
+        assert app.screen.query_one("#tabs", TabbedContent).active == "history"
+        table = app.screen.query_one(HistoryTable)
+        await until(pilot, lambda: table.row_count == 2)
+        rows = [[str(cell) for cell in table.get_row_at(i)] for i in range(2)]
+        assert [row[0] for row in rows] == ["2★", "1 "]
+        assert rows[0][3] == "0.250"
+        assert rows[0][-1] == "epochs 2"
+        table.move_cursor(row=1)
+        await pilot.press("b")
+        await until(pilot, lambda: category_of(store, run, "cats").kept_trial_id == old)
+        await until(pilot, lambda: str(table.get_row_at(1)[0]) == "1★")
+
+
+async def test_read_only_app_has_nothing_that_steers(still: Workspace) -> None:
+    app = HTransApp(still, read_only=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        assert "read-only" in text_of(app, "#title")
+        await pilot.press("p", "P", "r", "x", "b")
+        await pilot.pause(0.5)
+        assert isinstance(app.screen, MonitorScreen)
+        store = Store(still.database)
+        assert run_named(store, "still").state == "running"
+        offered = {
+            command.title for command in app.get_system_commands(cast("Screen[object]", app.screen))
+        }
+        assert offered.isdisjoint({action.label for action in ACTIONS if action.steers})
+        shown = {key.action for key in app.screen.query_one(Footer).query("FooterKey")}  # type: ignore[attr-defined]
+        assert "toggle_pause" not in shown
+        assert "filter" in shown
+
+
+async def test_log_follows_what_is_written_and_shows_escape_sequences_as_text(
+    still: Workspace,
+) -> None:
+    (still.logs / "supervisor.log").write_text("one\n\x1b[31mred [bold]two[/bold]\n")
+    (still.logs / "worker-0.log").write_text("of a worker\n")
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: bool(app.snapshot.runs))
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, LogScreen))
+        lines = app.screen.query_one("#lines")
+        await until(pilot, lambda: "␛[31mred [bold]two[/bold]" in shown_in(lines))
+        with (still.logs / "supervisor.log").open("a") as log:
+            log.write("three\nhalf a li")
+        await until(pilot, lambda: "three" in shown_in(lines))
+        assert "half" not in shown_in(lines)
+        await pilot.press("d")
+        await until(pilot, lambda: "of a worker" in shown_in(lines))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, LogScreen))
+
+
+def shown_in(lines: object) -> str:
+    return "\n".join(strip.text for strip in lines.lines)  # type: ignore[attr-defined]
+
+
+async def test_losses_can_be_drawn_on_a_log_scale_and_smoothed(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await until(pilot, lambda: "class weight 1" in text_of(app, "#loss-title"))
+        await pilot.press("y")
+        assert "log₁₀ of loss" in text_of(app, "#loss-title")
+        await pilot.press("plus", "plus")
+        assert "smoothed over 4 points" in text_of(app, "#loss-title")
+        await pilot.press("minus", "y")
+        assert "smoothed over 2 points" in text_of(app, "#loss-title")
+        assert "log₁₀" not in text_of(app, "#loss-title")
+
+
+def test_smoothing_over_one_point_changes_nothing_and_over_more_follows_slowly() -> None:
+    values = [1.0, 0.0, 0.0, 1.0]
+    assert smooth(values, 1) == values
+    assert smooth(values, 2) == [1.0, 0.5, 0.25, 0.625]
+    assert smooth([], 4) == []
+
+
+def test_sorts_put_what_has_no_value_last(still: Workspace) -> None:
+    from core.engine.status import status_of
+
+    store = Store(still.database)
+    categories = status_of(store, run_named(store, "still").id).categories
+    for sort in SORTS:
+        keys = [category.key for category in sorted_by(categories, sort)]
+        assert sorted(keys) == sorted(category.key for category in categories)
+        if sort.name != "fewest positives":
+            assert set(keys[:2]) == {"animals", "cats"}, sort.name
