@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_CLOSEST = 1e-7
+CLOSEST = 1e-7
 """Probabilities are kept this far from 0 and 1, where their logit has no end."""
 
 Numbers = npt.NDArray[np.float64]
@@ -32,26 +32,29 @@ class Calibration:
 def platt(targets: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> Calibration | None:
     """Fit to `scores` and `targets` (documents,).
 
-    None where nothing can be learned: without positives or negatives, or where positives do not
-    have the higher scores.
+    None where nothing can be learned: without positives or negatives, from scores that are all
+    the same, or where positives do not have the higher ones.
     """
     positives = int(np.count_nonzero(targets))
     negatives = len(targets) - positives
-    if not positives or not negatives:
+    if not positives or not negatives or np.ptp(scores) == 0:
         return None
     from sklearn.linear_model import LogisticRegression
 
     share = np.where(targets, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     column = scores.astype(np.float64)[:, None]
-    scale = float(column.std()) or 1.0
+    # The solver takes its steps by numbers around 0 and of size 1, and would stop early elsewhere.
+    centre, scale = float(column.mean()), float(column.std())
+    column = (column - centre) / scale
     model = LogisticRegression(C=np.inf)
     model.fit(
-        np.concatenate((column, column)) / scale,
+        np.concatenate((column, column)),
         np.repeat((1, 0), len(column)),
         sample_weight=np.concatenate((share, 1 - share)),
     )
     slope = float(model.coef_[0, 0]) / scale
-    return Calibration(slope, float(model.intercept_[0])) if slope > 0 else None
+    intercept = float(model.intercept_[0]) - slope * centre
+    return Calibration(slope, intercept) if slope > 0 else None
 
 
 def sigmoid(values: Numbers | np.float64) -> Numbers:
@@ -62,6 +65,6 @@ def sigmoid(values: Numbers | np.float64) -> Numbers:
 
 def logit(probabilities: npt.NDArray[np.floating] | np.floating) -> Numbers:
     """The inverse of `sigmoid`, finite also at 0 and 1."""
-    inside = np.clip(np.asarray(probabilities, dtype=np.float64), _CLOSEST, 1 - _CLOSEST)
+    inside = np.clip(np.asarray(probabilities, dtype=np.float64), CLOSEST, 1 - CLOSEST)
     result: Numbers = np.log(inside) - np.log1p(-inside)
     return result

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from core.calibration import Calibration, logit, sigmoid
+from core.calibration import CLOSEST, Calibration, logit, sigmoid
 from core.errors import HTransError
 from core.metrics import Matrix, close_upward
 from core.settings import TrainingSettings
@@ -20,6 +20,9 @@ from core.taxonomy import Taxonomy
 
 THRESHOLD = 0.5
 """Probability from which on a document is in a category."""
+
+_BEYOND_ALL = 2.0
+"""A score that no document has."""
 
 Scores = npt.NDArray[np.float32]
 
@@ -62,9 +65,13 @@ class CategoryRule:
 
     @classmethod
     def calibrated(cls, calibration: Calibration) -> CategoryRule:
-        """Accept what has at least an even chance."""
-        even = -calibration.intercept / calibration.slope
-        return cls(float(sigmoid(np.float64(even))), calibration)
+        """Accept what has at least an even chance, be that every score or none."""
+        even = float(sigmoid(np.float64(-calibration.intercept / calibration.slope)))
+        if even <= CLOSEST:
+            even = 0.0
+        elif even > 1 - CLOSEST:
+            even = _BEYOND_ALL
+        return cls(even, calibration)
 
     @property
     def threshold(self) -> float:

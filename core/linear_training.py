@@ -124,7 +124,7 @@ class LinearTraining:
         scores = self.out_of_fold
         usual = float(calibration.probabilities(np.zeros(1))[0])
         self.threshold = cautious_threshold(self._targets, scores, usual)
-        rates = count(self._targets, scores >= self.threshold.value).rates
+        rates = count(self._targets, scores >= np.float64(self.threshold.value)).rates
         result = EpochResult(
             self._fold,
             squared_hinge(fitted.distances(self._vectors), self._targets),

@@ -124,6 +124,7 @@ class Supervisor:
                     "core.engine.worker",
                     str(self._workspace.root),
                     slot.device,
+                    str(os.getpid()),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

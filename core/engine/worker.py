@@ -1,7 +1,7 @@
 """A worker: claims trials and trains them, one after another, until told to stop.
 
-Run as `python -m core.engine.worker WORKSPACE DEVICE` by the supervisor. It ends by itself when the
-supervisor is gone.
+Run as `python -m core.engine.worker WORKSPACE DEVICE SUPERVISOR`, the last one the pid of the
+supervisor that starts it. It ends by itself when that is gone, also when it went before this began.
 """
 
 from __future__ import annotations
@@ -52,12 +52,14 @@ class _DiskFullError(HTransError):
 class Worker:
     """One worker process and the trial that it holds."""
 
-    def __init__(self, workspace: Workspace, store: Store, device: torch.device) -> None:
+    def __init__(
+        self, workspace: Workspace, store: Store, device: torch.device, supervisor: int
+    ) -> None:
         self._workspace = workspace
         self._store = store
         self._device = device
         self._stop = threading.Event()
-        self._supervisor = os.getppid()
+        self._supervisor = supervisor
         self._data: RunData | None = None
         self._id = add_worker(store, *own_identity(), str(device))
 
@@ -120,31 +122,39 @@ class Worker:
         self._stop.set()
 
     def _beat(self) -> None:
-        store = Store(self._workspace.database)
+        store: Store | None = None
         while not self._stop.wait(HEARTBEAT):
-            try:
-                worker_heartbeat(store, self._id)
-            except StoreError as error:
-                _log.warning("no heartbeat: %s", error)
             if os.getppid() != self._supervisor:
                 _log.warning("the supervisor is gone; this worker ends")
                 self._stop.set()
-        store.close()
+            try:
+                store = store or Store(self._workspace.database)
+                worker_heartbeat(store, self._id)
+            except StoreError as error:
+                _log.warning("no heartbeat: %s", error)
+        if store is not None:
+            store.close()
 
 
-def main(root: str, device: str) -> int:
-    """Work for the workspace in the folder `root` on one device, with one thread."""
+def main(root: str, device: str, supervisor: int) -> int:
+    """Work for the workspace in the folder `root` on one device, with one thread.
+
+    `supervisor` is the pid of the process that started this one.
+    """
     logging.basicConfig(
         level=logging.INFO,
         format=f"%(asctime)s %(levelname)s %(name)s[{os.getpid()}]: %(message)s",
     )
+    if os.getppid() != supervisor:
+        _log.warning("the supervisor is gone already; this worker does not begin")
+        return 0
     torch.set_num_threads(1)
     workspace = Workspace(Path(root))
     started = time.monotonic()
     try:
         store = Store(workspace.database)
         try:
-            Worker(workspace, store, torch.device(device)).run()
+            Worker(workspace, store, torch.device(device), supervisor).run()
         finally:
             store.close()
     except HTransError:
@@ -155,4 +165,4 @@ def main(root: str, device: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

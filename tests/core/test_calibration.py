@@ -141,3 +141,22 @@ def test_sigmoid_does_not_overflow() -> None:
     found = sigmoid(np.array([-1e6, -800.0, 0.0, 800.0, 1e6]))
     np.testing.assert_array_equal(found, [0.0, 0.0, 0.5, 1.0, 1.0])
     assert sigmoid(np.float64(2.0)) == pytest.approx(1 / (1 + np.exp(-2.0)), rel=1e-12)
+
+
+@pytest.mark.parametrize("offset", [-16.1, 0.0, 1e4])
+def test_scores_far_from_zero_are_fitted_as_those_around_it(offset: float) -> None:
+    draw = np.random.default_rng(0)
+    scores = draw.normal(size=1000)
+    targets = draw.random(1000) < sigmoid(2 * scores)
+    around = platt(targets, scores)
+    far = platt(targets, scores * 0.001 + offset)
+    assert around is not None
+    assert far is not None
+    assert far.slope == pytest.approx(1000 * around.slope, rel=1e-3)
+    np.testing.assert_allclose(
+        far.probabilities(scores * 0.001 + offset), around.probabilities(scores), atol=1e-3
+    )
+
+
+def test_of_scores_that_are_all_the_same_nothing_can_be_learned() -> None:
+    assert platt(np.array([False, False, False, True]), np.full(4, -1.0)) is None

@@ -218,3 +218,13 @@ def test_a_run_is_started_with_the_rule_of_its_settings(rule: DecisionRule) -> N
     )
     assert rule_of(settings) == rule
     assert rule.needs_validation == (rule.tune_thresholds or rule.calibrate)
+
+
+@pytest.mark.parametrize(("intercept", "accepted"), [(6.0, True), (-6.0, False)])
+def test_calibration_that_is_never_even_accepts_all_or_nothing(
+    intercept: float, accepted: bool
+) -> None:
+    rule = CategoryRule.calibrated(Calibration(0.2, intercept))
+    scores = np.array([0.0, 1e-9, 0.5, 1.0], dtype=np.float32)
+    assert rule.accepts(scores).tolist() == [accepted] * 4
+    assert ((rule.probabilities(scores) >= 0.5) == accepted).all()

@@ -145,6 +145,53 @@ def test_killed_anywhere_the_run_ends_by_itself_with_the_same_bits(
     assert models(store) == expected
 
 
+@pytest.mark.timeout(600)
+def test_a_race_that_is_killed_anywhere_drops_the_same_and_keeps_the_same_bits(
+    workspaces: Callable[[str], Workspace],
+) -> None:
+    options = (
+        *("--categories=cats", "--class-weights=1,3,10,30"),
+        *("--search=racing", "--negatives=2"),
+    )
+    whole = start(workspaces("whole"), *options)
+    until(lambda: run_state(whole) == "done", 300)
+    expected = models(whole)
+    assert None in expected.values(), "nothing dropped out, so this shows nothing"
+    place = workspaces("killed")
+    store = start(place, *options)
+    killed = kill_at_random(store, max(KILLS // 2, 3))
+    until(lambda: run_state(store) == "done", 500)
+    assert sum(killed.values()) >= 1
+    assert models(store) == expected
+    # Whoever is killed between ending a trial and removing its checkpoint leaves it behind.
+    until(lambda: not living(store))
+    assert htrans(place, "doctor", "--fix").returncode == 0
+    assert list(place.root.rglob("*.resume*")) == []
+
+
+def test_a_worker_whose_supervisor_dies_before_it_has_begun_ends(
+    workspaces: Callable[[str], Workspace],
+) -> None:
+    place = workspaces("place")
+    start_and_die = (
+        "import os, subprocess, sys\n"
+        "command = [sys.executable, '-m', 'core.engine.worker', sys.argv[1], 'cpu']\n"
+        "worker = subprocess.Popen([*command, str(os.getpid())], stdout=subprocess.DEVNULL,\n"
+        "                          stderr=subprocess.DEVNULL)\n"
+        "print(worker.pid)\n"
+        "os._exit(0)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", start_and_die, str(place.root)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pid = int(result.stdout)
+    until(lambda: not psutil.pid_exists(pid), 60)
+    assert present_workers(Store(place.database)) == []
+
+
 def test_a_trial_that_always_crashes_is_given_up_after_three_times_with_the_reason(
     workspaces: Callable[[str], Workspace],
 ) -> None:
