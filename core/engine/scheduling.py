@@ -45,11 +45,7 @@ def finish(
     with store.write(durable=True):
         finish_trial(store, claim, model)
         put_table()
-        done = settle(store, claim.run_category_id) == "done"
-        if done:
-            # Said here already, so that the supervisor does not take the worker for idle.
-            store.execute("UPDATE workers SET state = 'scoring' WHERE id = ?", (claim.owner,))
-        return done
+        return _settled(store, claim)
 
 
 def remove_unused_tables(
@@ -69,8 +65,8 @@ def remove_unused_tables(
                 remove(row["embeddings"])
 
 
-def fail(store: Store, claim: Claim, reason: str) -> None:
-    """Record a trial that cannot succeed, however often it is tried."""
+def fail(store: Store, claim: Claim, reason: str) -> bool:
+    """Record a trial that cannot succeed, however often it is tried; True as `finish` returns it."""
     with store.write(durable=True):
         fail_trial(store, claim, reason)
         add_event(
@@ -80,7 +76,7 @@ def fail(store: Store, claim: Claim, reason: str) -> None:
             claim.run_id,
             claim.run_category_id,
         )
-        settle(store, claim.run_category_id)
+        return _settled(store, claim)
 
 
 def release(store: Store, claim: Claim) -> None:
@@ -90,14 +86,24 @@ def release(store: Store, claim: Claim) -> None:
         settle(store, claim.run_category_id)
 
 
-def rest(store: Store, claim: Claim) -> None:
-    """Let a trial of a race rest at its rung.
+def rest(store: Store, claim: Claim) -> bool:
+    """Let a trial of a race rest at its rung; True as `finish` returns it.
 
-    The last of a category's trials to rest or end decides which of those that rest go on.
+    The last of a category's trials to rest or end decides which of those that rest go on. If none
+    does, the category is done with those that have ended before.
     """
     with store.write(durable=True):
         release_trial(store, claim, "resting")
-        settle(store, claim.run_category_id)
+        return _settled(store, claim)
+
+
+def _settled(store: Store, claim: Claim) -> bool:
+    """Bring the category in line with its trials; whether it is done, so that it can be scored."""
+    done = settle(store, claim.run_category_id) == "done"
+    if done:
+        # Said here already, so that the supervisor does not take the worker for idle.
+        store.execute("UPDATE workers SET state = 'scoring' WHERE id = ?", (claim.owner,))
+    return done
 
 
 def crash(store: Store, trial_id: int, owner: int, reason: str) -> None:

@@ -89,18 +89,18 @@ def _train(
         outcome = training.run(LocalReporter(store, claim, stopping), save, until)
     except TrainingError as error:
         _log.warning("%s: %s", label, error)
-        fail(store, claim, str(error))
+        category_done = fail(store, claim, str(error))
         _clear_dropped(store, data, claim)
-        return False
+        return category_done
     if outcome is Outcome.INTERRUPTED:
         release(store, claim)
         _log.info("%s: interrupted, checkpoint written", label)
         return False
     if outcome is Outcome.RESTING:
-        rest(store, claim)
+        category_done = rest(store, claim)
         _clear_dropped(store, data, claim)
         _log.info("%s: rests after %d epochs", label, training.position[0] - 1)
-        return False
+        return category_done
     path = model_path(data.folder, claim)
     table = prepared.write(path)
     model = ModelFile(str(path.relative_to(data.workspace.root)), sha256(path), table)

@@ -445,3 +445,34 @@ def test_every_category_comes_to_an_end_whatever_happens(
     for present in present_workers(store):
         set_worker_state(store, present.id, "idle")
     assert not has_work(store)
+
+
+def test_worker_whose_rest_drops_the_last_trials_is_told_that_the_category_is_done(
+    store: Store, run: Run, worker: int
+) -> None:
+    first, second, third, fourth = claim_all(store, worker)
+    assert not finish_with(store, first, 0.9)
+    assert not finish_with(store, second, 0.8)
+    rest_with(store, third, 0.1)
+    record_epoch(store, fourth, an_epoch(2, 0.2), is_kept=True, seconds=1.0)
+    assert rest(store, fourth)
+    assert animals(store, run) == ["done", "done", "dropped", "dropped"]
+    assert category_states(store, run)["animals"] == "done"
+    assert present_workers(store)[0].state == "scoring"
+
+
+def test_worker_whose_trial_fails_last_is_told_that_the_category_is_done(
+    store: Store, run: Run, worker: int
+) -> None:
+    claims = claim_all(store, worker)
+    for claim in claims[:-1]:
+        finish_with(store, claim, 0.5)
+    assert fail(store, claims[-1], "the loss is not finite")
+    assert category_states(store, run)["animals"] == "done"
+
+
+def test_worker_whose_trial_fails_alone_has_nothing_to_score(
+    store: Store, run: Run, worker: int
+) -> None:
+    for claim in claim_all(store, worker):
+        assert not fail(store, claim, "the loss is not finite")
