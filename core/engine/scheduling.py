@@ -66,7 +66,7 @@ def remove_unused_tables(
 
 
 def fail(store: Store, claim: Claim, reason: str) -> bool:
-    """Record a trial that cannot succeed, however often it is tried; True as `finish` returns it."""
+    """Record a trial that can never succeed; True as `finish` returns it."""
     with store.write(durable=True):
         fail_trial(store, claim, reason)
         add_event(
