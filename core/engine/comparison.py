@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from core.engine.contenders import Contender, opponent
+from core.engine.contenders import Contender, check_test_documents, opponent
 from core.engine.evaluation import Decisions, decisions
 from core.engine.run_data import RunData
 from core.errors import HTransError
@@ -16,7 +16,7 @@ from core.metrics import Rates, Summary, count, hierarchical, summarise
 from core.significance import Significance, paired_randomisation
 from core.workspace import Workspace
 from db.connection import Store
-from db.corpora import taxonomy_of
+from db.corpora import corpus_with_id, taxonomy_of
 from db.runs import Run
 
 TEST = "paired approximate randomisation over documents"
@@ -93,7 +93,8 @@ class Arena:
     ) -> None:
         """Score what is not scored yet.
 
-        Raises `HTransError` for runs of different corpora, or without a category in common.
+        Raises `HTransError` for runs of different corpora, without a category in common, or of a
+        corpus without test documents.
         """
         corpora = {contender.run.corpus for contender in contenders}
         if len(corpora) > 1:
@@ -101,6 +102,7 @@ class Arena:
                 f"the runs are of different corpora ({', '.join(sorted(corpora))}); compare runs "
                 "of one"
             )
+        check_test_documents(corpus_with_id(store, contenders[0].run.corpus_id))
         self.contenders = tuple(contenders)
         found: list[Decisions] = []
         data: dict[int, RunData] = {}

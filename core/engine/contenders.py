@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.decisions import DecisionRule, rule_of, with_rule
-from core.errors import NotFoundError
+from core.errors import HTransError, NotFoundError
 from core.settings import TrainingSettings
 from db.connection import Store
+from db.corpora import Corpus
 from db.runs import Run, run_named
 
 
@@ -42,6 +43,15 @@ def contender_named(store: Store, text: str) -> Contender:
         words = "+".join(parts[length:])
         return Contender(text, run, with_rule(rule, words) if words else rule)
     return Contender(text, run_named(store, text), DecisionRule())
+
+
+def check_test_documents(corpus: Corpus) -> None:
+    """Raise `HTransError` for a corpus on whose documents nothing can be compared."""
+    if not corpus.test:
+        raise HTransError(
+            f"the corpus {corpus.name!r} has no test documents to compare runs on; import it again "
+            "with --test SOURCE or a split"
+        )
 
 
 def opponent(contenders: Sequence[Contender], contender: Contender) -> Contender | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.engine.contenders import check_test_documents
 from core.engine.runs import ENGINE_AT_WORK, RunRequest, start_run
 from core.engine.token_store import Progress
 from core.errors import ConflictError, HTransError, NotFoundError
@@ -133,7 +134,7 @@ def check_plan(store: Store, planned: Sequence[Planned]) -> None:
     names and are others.
     """
     for one in planned:
-        corpus_named(store, one.request.corpus)
+        check_test_documents(corpus_named(store, one.request.corpus))
         run = existing_run(store, one)
         if run is not None and run.state == "cancelled":
             raise ConflictError(

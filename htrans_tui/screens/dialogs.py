@@ -118,9 +118,8 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
         """The fields, what they come to, and two buttons."""
         with Vertical(classes="dialog"):
             yield Static(f"Retrain {printable(self._key)}", markup=False, classes="question")
-            yield Checkbox(
-                f"with all {self._below} below it", id="subtree", disabled=not self._below
-            )
+            below = f"with all {self._below} below it" if self._below else "nothing is below it"
+            yield Checkbox(below, id="subtree", disabled=not self._below)
             yield Static("start from", classes="field", markup=False)
             with RadioSet(id="origin"):
                 yield RadioButton("as the system does", value=True)

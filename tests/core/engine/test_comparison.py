@@ -54,6 +54,17 @@ def test_a_run_alone_cannot_be_compared(own_copy: Workspace) -> None:
     assert "name at least two different runs" in result.stderr
 
 
+def test_a_corpus_without_test_documents_has_nothing_to_compare_on(
+    store: Store, workspace: Workspace
+) -> None:
+    corpus = record_corpus(store, documents=[("train", "cats"), ("train", "dogs")])
+    for name in ("one", "two"):
+        record_run(store, corpus, name=name)
+    runs = [contender_named(store, name) for name in ("one", "two")]
+    with pytest.raises(HTransError, match="no test documents to compare runs on"):
+        Arena(store, workspace, runs, CPU)
+
+
 def test_runs_of_different_corpora_are_refused(store: Store, workspace: Workspace) -> None:
     for name in ("one", "two"):
         record_run(store, record_corpus(store, name), name=name)
