@@ -32,6 +32,7 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action("open_run", "enter", "Open", "Watch the run under the cursor", "runs"),
     Action("toggle_pause", "p", "Pause", "Pause the run, or let it go on", "runs", steers=True),
+    Action("new_run", "n", "New", "Start a new run with a form", "runs", steers=True),
     Action("mark", "space", "Mark", "Mark the run to compare it with others", "runs"),
     Action("compare", "v", "Compare", "Compare the marked runs, the first is the baseline", "runs"),
     Action("classify", "c", "Classify", "Type text and see which categories accept it", "runs"),

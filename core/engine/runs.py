@@ -54,17 +54,28 @@ class RunRequest:
     workers_per_device: int = DEFAULT_WORKERS_PER_DEVICE
 
 
-def start_run(
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run as it would be recorded, and notes for the user: vectors, trials, how long it takes."""
+
+    request: RunRequest
+    corpus: Corpus
+    vectors: Vectors | None
+    coverage: float
+    categories: list[NewRunCategory]
+    notes: list[str]
+
+
+def plan_run(
     store: Store,
     workspace: Workspace,
     request: RunRequest,
     progress: Progress = lambda _done, _total: None,
-) -> tuple[Run, list[str]]:
-    """Record a run and start the engine; return the run and notes for the user.
+) -> PlannedRun:
+    """Check a request and say what it comes to; records no run.
 
     `progress` is called while documents are read that the system needs in another form. Raises
-    `HTransError` for an unknown corpus, system, category, vector table or device, before anything
-    is recorded.
+    `HTransError` for an unknown corpus, system, category, vector table or device.
     """
     corpus = corpus_named(store, request.corpus)
     system = system_named(request.system)
@@ -87,17 +98,32 @@ def start_run(
     dimensions = vectors.dimensions if vectors else settings.dimensions
     new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions, weights)
     notes.append(_expectation(store, new, settings, request))
+    return PlannedRun(request, corpus, vectors, coverage, new, notes)
+
+
+def start_run(
+    store: Store,
+    workspace: Workspace,
+    request: RunRequest,
+    progress: Progress = lambda _done, _total: None,
+) -> tuple[Run, list[str]]:
+    """Record a run and start the engine; return the run and notes for the user.
+
+    Raises what `plan_run` raises, before anything is recorded.
+    """
+    planned = plan_run(store, workspace, request, progress)
+    settings, notes = request.settings, planned.notes
     run_id = create_run(
         store,
         name=request.name,
-        corpus_id=corpus.id,
-        corpus_name=corpus.name,
-        vectors_id=vectors.id if vectors else None,
-        system=system.name,
+        corpus_id=planned.corpus.id,
+        corpus_name=planned.corpus.name,
+        vectors_id=planned.vectors.id if planned.vectors else None,
+        system=request.system,
         settings=settings.to_json(),
         seed=settings.seed,
-        coverage=coverage,
-        categories=new,
+        coverage=planned.coverage,
+        categories=planned.categories,
         class_weights=settings.class_weights,
     )
     _end_if_nothing_to_train(store, run_id)

@@ -109,6 +109,9 @@ def train(
     workers: WorkersOption = None,
     workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run ends.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it comes to and how long; start nothing.")
+    ] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -142,7 +145,7 @@ def train(
         consistent=consistent,
     )
     settings = system_named(system).settings(preset, changes)
-    from core.engine.runs import RunRequest, start_run
+    from core.engine.runs import RunRequest, plan_run, start_run
     from core.engine.status import status_of
 
     place = workspace_at(workspace)
@@ -159,6 +162,10 @@ def train(
         workers_per_device=workers_per_device,
     )
     with progress("reading documents", "documents") as step:
+        if dry_run:
+            notes = plan_run(store, place, request, step).notes
+            print_json({"notes": notes}) if json else print("\n".join(notes))
+            return
         run, notes = start_run(store, place, request, step)
     for note in notes:
         say(note)

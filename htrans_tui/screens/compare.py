@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +17,7 @@ from core.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.screens.dialogs import TextDialog
+from htrans_tui.subprocesses import run_python
 from htrans_tui.widgets.sparkline import bar
 
 _BAR = 20
@@ -122,31 +120,3 @@ def _cell(cell: str, right: str, place: int, bars: bool) -> Text:
         return Text(f"{bar(float(cell), _BAR)} {cell}")
     aligned = right[place : place + 1] == "r"
     return Text(printable(cell), justify="right" if aligned else "left")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A process that has ended: its exit code and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-async def run_python(module: str, *arguments: str) -> Ended:
-    """Run a module of this program in a process of its own, which ends with who waits for it."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        out, err = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.communicate()
-        raise
-    return Ended(
-        process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
-    )

@@ -11,8 +11,12 @@ from textual.widgets import DataTable, Footer, Static
 
 from core.engine.status import RunStatus
 from core.plain_text import printable
+from db.connection import Store
+from db.corpora import list_corpora
+from db.vectors import list_vectors
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.format import STATE_SIGNS, duration, rate
+from htrans_tui.screens.new_run import NewRunDialog
 from htrans_tui.screens.steerable import SteerableScreen
 from htrans_tui.snapshot import Snapshot
 
@@ -92,6 +96,23 @@ class RunsScreen(SteerableScreen):
         """Pause or resume the run under the cursor."""
         if (run := self._run_under_cursor()) is not None:
             self._app.toggle_pause(run.run)
+
+    def action_new_run(self) -> None:
+        """Fill in a form and start a run."""
+        store = Store(self._app.workspace.database, read_only=True)
+        try:
+            corpora = [corpus.name for corpus in list_corpora(store)]
+            vectors = [record.name for record in list_vectors(store)]
+        finally:
+            store.close()
+        if not corpora:
+            self.notify("import a corpus first: htrans-tui import", severity="warning")
+            return
+        self.app.push_screen(NewRunDialog(self._app.workspace, corpora, vectors), self._started)
+
+    def _started(self, name: str | None) -> None:
+        if name is not None:
+            self.notify(printable(f"run {name} started"), markup=False)
 
     def action_mark(self) -> None:
         """Mark the run under the cursor, or no longer; marks are numbered in their order."""
