@@ -1,7 +1,7 @@
 """Make a claimed trial ready to train: its network or linear model, its documents, its objective.
 
-What differs between the systems is here and in `core.engine.evaluation`; the rest of the engine
-knows a `core.training.Training` and a file to write.
+What differs between the systems is here, in `core.engine.scores` and in
+`core.engine.classification`; the rest of the engine knows a `core.training.Training` and a file.
 """
 
 from __future__ import annotations
