@@ -264,14 +264,10 @@ def advice_sentences(report: Report) -> list[str]:
 
 def _of_htrans(report: Report) -> list[str]:
     """Whether transfer was worth it here, where it was tried."""
-    plain = {
-        group.contender.run.system: group
-        for group in reversed(report.groups)
-        if group.contender.name == group.contender.run.name
-    }
-    if not {"htrans", "gru-att"} <= set(plain):
+    by_label = {group.label: group for group in report.groups}
+    if not {"htrans", "gru-att"} <= set(by_label):
         return []
-    with_it, without = plain["htrans"], plain["gru-att"]
+    with_it, without = by_label["htrans"], by_label["gru-att"]
     difference = with_it.macro.mean - without.macro.mean
     verdict = "more" if difference > 0 else "less"
     return [

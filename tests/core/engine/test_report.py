@@ -296,6 +296,19 @@ def test_json_has_what_the_tables_have(store: Store, workspace: Workspace, finis
     assert read["advice"]["best"] == "htrans"
 
 
+def test_what_is_said_of_htrans_is_of_the_whole_of_it(
+    store: Store, workspace: Workspace, finished: Make
+) -> None:
+    finished("step", "htrans", 0.3, freeze=False)
+    finished("g", "gru-att", 0.2)
+    without = " ".join(advice_sentences(report_on(store, workspace, "step", "g")))
+    assert "Transfer from the parent" not in without
+    finished("h", "htrans", 0.1)
+    report = report_on(store, workspace, "step", "g", "h")
+    said = advice_sentences(report)[-1]
+    assert f"{report.groups[2].macro.mean:.4f} against {report.groups[1].macro.mean:.4f}" in said
+
+
 def test_ablation_goes_from_the_least_to_the_most_switched_on(
     store: Store, workspace: Workspace, finished: Make
 ) -> None:
