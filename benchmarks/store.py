@@ -18,7 +18,7 @@ from db.corpora import add_categories, begin_corpus, finish_corpus
 from db.runs import NewRunCategory, create_run
 from db.trials import claim_trial, record_progress
 from db.workers import add_worker
-from htrans_tui.snapshot import take_snapshot
+from htrans_tui.snapshot import SnapshotReader
 
 PROGRESS_ROWS = 20_000
 REPEATS = 20
@@ -89,11 +89,21 @@ def main() -> None:
                 progress()
             claiming = milliseconds(lambda store=store, worker=worker: claim_trial(store, worker))  # type: ignore[misc]
             snapshot = milliseconds(
-                lambda store=store, run_id=run_id: take_snapshot(store, run_id, 1)  # type: ignore[misc]
+                lambda store=store, run_id=run_id: SnapshotReader().read(store, run_id, 1)  # type: ignore[misc]
             )
+            reader = SnapshotReader()
+            reader.read(store, run_id, 1)
+
+            def again(
+                store: Store = store, run_id: int = run_id, reader: SnapshotReader = reader
+            ) -> None:
+                progress()
+                reader.read(store, run_id, 1)
+
+            following = milliseconds(again) - row
             print(
                 f"{categories:5,} categories: claim {claiming:.2f} ms, progress row {row:.2f} ms, "
-                f"snapshot {snapshot:.1f} ms"
+                f"first snapshot {snapshot:.1f} ms, one that follows {following:.1f} ms"
             )
             store.close()
 

@@ -322,3 +322,77 @@ def let_categories_share_a_model(database: Database) -> None:
         ) STRICT, WITHOUT ROWID
         """,
     )
+
+
+@MIGRATIONS()
+def number_changes_of_categories(database: Database) -> None:
+    """Number the changes of categories, so that a reader reads only what is new (`db.changes`).
+
+    A change of what a model is trained by is one of every category that shares it.
+    """
+    _run(
+        database,
+        """
+        CREATE TABLE changes (
+            run_category_id INTEGER PRIMARY KEY
+                REFERENCES run_categories (id) ON DELETE CASCADE,
+            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL
+        ) STRICT;;
+        CREATE INDEX changes_run ON changes (run_id, number);;
+        CREATE INDEX changes_number ON changes (number)
+        """,
+    )
+    category = "SELECT {row}.run_category_id"
+    trial = "SELECT run_category_id FROM trials WHERE id = {row}.trial_id"
+    sources = {
+        ("run_categories", "UPDATE"): "SELECT {row}.id",
+        ("trials", "INSERT"): category,
+        ("trials", "UPDATE"): category,
+        ("epochs", "INSERT"): trial,
+        ("epochs", "UPDATE"): trial,
+        ("epochs", "DELETE"): trial,
+        ("measures", "INSERT"): category,
+        ("measures", "UPDATE"): category,
+        ("measures", "DELETE"): category,
+    }
+    # What a trial's row says while it trains, its work so far, is no change.
+    shown = (
+        *("state", "attempt", "epoch", "kept_epoch", "training_loss", "validation_loss"),
+        *("precision", "recall", "f1", "reason"),
+    )
+    news, olds = (", ".join(f"{row}.{name}" for name in shown) for row in ("NEW", "OLD"))
+    conditions = {("trials", "UPDATE"): f"WHEN ({news}) IS NOT ({olds})"}
+    for (table, verb), source in sources.items():
+        row = "OLD" if verb == "DELETE" else "NEW"
+        condition = conditions.get((table, verb), "")
+        database.conn.execute(
+            f"""
+            CREATE TRIGGER {table}_{verb.lower()}_changes AFTER {verb} ON {table} {condition}
+            BEGIN
+                INSERT INTO changes (run_category_id, run_id, number)
+                SELECT id, run_id, (SELECT coalesce(max(number), 0) + 1 FROM changes)
+                FROM run_categories
+                WHERE id = ({source.format(row=row)}) OR lead_id = ({source.format(row=row)})
+                ON CONFLICT (run_category_id) DO UPDATE SET number = excluded.number;
+            END
+            """
+        )
+
+
+@MIGRATIONS()
+def find_what_refers_to_a_trial(database: Database) -> None:
+    """Indexes for the deletion of runs, which looks for each of their trials in these columns."""
+    _run(
+        database,
+        """
+        CREATE INDEX trials_source ON trials (source_trial_id);;
+        CREATE INDEX run_categories_kept ON run_categories (kept_trial_id);;
+        CREATE INDEX attempts_kept ON attempts (kept_trial_id);;
+        CREATE INDEX measures_category ON measures (run_category_id);;
+        CREATE INDEX validation_fits_category ON validation_fits (run_category_id);;
+        CREATE INDEX events_category ON events (run_category_id);;
+        CREATE INDEX events_run ON events (run_id);;
+        CREATE INDEX workers_trial ON workers (trial_id)
+        """,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,28 +16,47 @@ Scope = Literal["app", "runs", "monitor", "compare", "log", "classify"]
 class Action:
     """Something that a key does.
 
-    `name` is the method `action_<name>` of the app or screen in whose scope it is. `in_footer` says
-    whether the footer shows it; help and command palette show all. `steers` says that it changes a
-    run, which a read-only app does not.
+    `name` is the method `action_<name>` of the app or screen in whose scope it is. `keys` are
+    separated by commas; the footer shows the first, if `in_footer`; help and command palette show
+    all actions. `steers` says that it changes a run, which a read-only app does not; `is_first`
+    that its keys come before those of the widget in focus.
     """
 
     name: str
-    key: str
+    keys: str
     label: str
     description: str
     scope: Scope
     in_footer: bool = True
     steers: bool = False
+    is_first: bool = False
 
+    @property
+    def id(self) -> str:
+        """Names the action in the settings file, so that it can have other keys."""
+        return f"{self.scope}.{self.name}"
+
+
+_HIDDEN = False
 
 ACTIONS: tuple[Action, ...] = (
-    Action("open_run", "enter", "Open", "Watch the run under the cursor", "runs"),
+    Action("open_run", "enter", "Open", "Watch the run under the cursor", "runs", is_first=True),
     Action("toggle_pause", "p", "Pause", "Pause the run, or let it go on", "runs", steers=True),
     Action("new_run", "n", "New", "Start a new run with a form", "runs", steers=True),
     Action("mark", "space", "Mark", "Mark the run to compare it with others", "runs"),
     Action("compare", "v", "Compare", "Compare the marked runs, the first is the baseline", "runs"),
+    Action(
+        "delete",
+        "D",
+        "Delete",
+        "Delete the run with its models, after a question",
+        "runs",
+        _HIDDEN,
+        steers=True,
+    ),
     Action("classify", "c", "Classify", "Type text and see which categories accept it", "runs"),
-    Action("log", "l", "Log", "Show the engine's log", "runs"),
+    Action("save", "w", "Write", "Write the table to a CSV file", "runs", _HIDDEN),
+    Action("log", "l", "Log", "Show the engine's log", "runs", _HIDDEN),
     Action("toggle_pause", "p", "Pause", "Pause the run, or let it go on", "monitor", steers=True),
     Action(
         "pause_part",
@@ -44,7 +64,7 @@ ACTIONS: tuple[Action, ...] = (
         "Pause part",
         "Pause or resume a category, or it and all below it",
         "monitor",
-        in_footer=False,
+        _HIDDEN,
         steers=True,
     ),
     Action(
@@ -61,7 +81,7 @@ ACTIONS: tuple[Action, ...] = (
         "Bring back",
         "Bring back the model of the attempt under the cursor of the history",
         "monitor",
-        in_footer=False,
+        _HIDDEN,
         steers=True,
     ),
     Action(
@@ -70,7 +90,7 @@ ACTIONS: tuple[Action, ...] = (
         "Cancel",
         "Cancel a category, it and all below it, or the run",
         "monitor",
-        in_footer=False,
+        _HIDDEN,
         steers=True,
     ),
     Action("filter", "slash", "Filter", "Show the categories with a text in id or name", "monitor"),
@@ -80,7 +100,7 @@ ACTIONS: tuple[Action, ...] = (
         "State",
         "Show the categories of one state after the other",
         "monitor",
-        in_footer=False,
+        _HIDDEN,
     ),
     Action(
         "next_sort",
@@ -89,6 +109,7 @@ ACTIONS: tuple[Action, ...] = (
         "As tree, or as list: worst F1, largest loss, fewest positives, slowest",
         "monitor",
     ),
+    Action("next_alert", "a", "Alert", "Go to the next category with an alert", "monitor", _HIDDEN),
     Action("next_tab", "d", "Details", "Show the next tab of the details", "monitor"),
     Action(
         "toggle_node",
@@ -96,51 +117,109 @@ ACTIONS: tuple[Action, ...] = (
         "Fold",
         "Fold or unfold the category under the cursor",
         "monitor",
-        in_footer=False,
+        _HIDDEN,
     ),
-    Action("log_scale", "y", "Log scale", "Draw losses on a log scale", "monitor", in_footer=False),
-    Action("smoother", "plus", "Smoother", "Smooth the training loss", "monitor", in_footer=False),
     Action(
-        "rougher", "minus", "Rougher", "Smooth the training loss less", "monitor", in_footer=False
+        "next_measure",
+        "m",
+        "Measure",
+        "Curves of all measures, or of one after the other",
+        "monitor",
+        _HIDDEN,
     ),
+    Action(
+        "read_right",
+        "right_square_bracket",
+        "Read on",
+        "Read the curves' values one epoch further",
+        "monitor",
+        _HIDDEN,
+    ),
+    Action(
+        "read_left",
+        "left_square_bracket",
+        "Read back",
+        "Read the curves' values one epoch before",
+        "monitor",
+        _HIDDEN,
+    ),
+    Action("log_scale", "y", "Log scale", "Draw losses on a log scale", "monitor", _HIDDEN),
+    Action("smoother", "plus", "Smoother", "Smooth the training loss", "monitor", _HIDDEN),
+    Action("rougher", "minus", "Rougher", "Smooth the training loss less", "monitor", _HIDDEN),
     Action(
         "classify",
         "c",
         "Classify",
         "Type text and see which categories accept it",
         "monitor",
-        in_footer=False,
+        _HIDDEN,
     ),
-    Action("log", "l", "Log", "Show the engine's log", "monitor", in_footer=False),
+    Action("save", "w", "Write", "Write the table in focus to a CSV file", "monitor", _HIDDEN),
+    Action("log", "l", "Log", "Show the engine's log", "monitor", _HIDDEN),
     Action("back", "escape", "Back", "Go back to the runs, or end the filter", "monitor"),
     Action("next_tab", "d", "Tables", "Show the next table", "compare"),
-    Action("save", "w", "Write", "Write the comparison to a file", "compare"),
+    Action(
+        "save", "w", "Write", "Write this table (.csv) or the whole report to a file", "compare"
+    ),
     Action("back", "escape", "Back", "Go back to the runs", "compare"),
     Action("next_log", "d", "Next log", "Show the log of the next process", "log"),
     Action("back", "escape", "Back", "Go back", "log"),
     Action("back", "escape", "Back", "Go back", "classify"),
     Action("clear_text", "ctrl+l", "Clear", "Empty the text", "classify"),
-    Action("help", "question_mark", "Help", "List all keys", "app"),
-    Action("help", "f1", "Help", "List all keys, also while typing", "app", in_footer=False),
-    Action("quit", "q", "Quit", "Leave the app; runs go on in the background", "app"),
-    Action("quit", "ctrl+q", "Quit", "Leave the app, also while typing", "app", in_footer=False),
+    Action("help", "question_mark,f1", "Help", "List all keys; f1 also while typing", "app"),
+    Action("settings", "comma", "Settings", "Theme, columns and refresh rate", "app", _HIDDEN),
+    Action("picture", "W,f12", "Picture", "Write the screen to an SVG file", "app", _HIDDEN),
+    Action("quit", "q", "Quit", "Leave the app; runs go on (ctrl+q also while typing)", "app"),
 )
 
 STEERING = frozenset(action.name for action in ACTIONS if action.steers)
 """Names of the actions that change a run."""
 
+_KEY_SIGNS = {
+    "question_mark": "?",
+    "slash": "/",
+    "plus": "+",
+    "minus": "-",
+    "comma": ",",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
+
 
 def bindings_for(scope: Scope) -> list[Binding]:
-    """The key bindings of a scope."""
+    """The key bindings of a scope; each has its action's id, so that a keymap can change it."""
     return [
         Binding(
-            action.key, action.name, action.label, show=action.in_footer, tooltip=action.description
+            action.keys,
+            action.name,
+            action.label,
+            show=action.in_footer,
+            tooltip=action.description,
+            id=action.id,
+            priority=action.is_first,
         )
-        for action in ACTIONS
-        if action.scope == scope
+        for action in actions_in(scope)
     ]
 
 
 def actions_in(scope: Scope) -> list[Action]:
     """The actions of a scope, in the order of the registry."""
     return [action for action in ACTIONS if action.scope == scope]
+
+
+def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
+    """The action's keys, separated by commas: those of the keymap, or its own."""
+    return keymap.get(action.id, action.keys)
+
+
+def keys_in(scope: Scope, keymap: Mapping[str, str]) -> Iterator[tuple[str, Action]]:
+    """Every key that means something in a scope, with its action; the app's do everywhere."""
+    for action in ACTIONS:
+        if action.scope in (scope, "app"):
+            for key in keys_of(action, keymap).split(","):
+                yield key, action
+
+
+def key_sign(key: str) -> str:
+    """A key as people write it: ? for question_mark."""
+    return _KEY_SIGNS.get(key, key)

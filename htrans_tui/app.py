@@ -6,7 +6,9 @@ Leaving it leaves every run going: training happens in the engine's processes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -19,12 +21,10 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, run_named
 from htrans_tui.actions import Scope, actions_in, bindings_for
+from htrans_tui.csv_files import write_csv, write_new
+from htrans_tui.memory import Memory, View
 from htrans_tui.poller import Poller, SnapshotTaken, post_to
-from htrans_tui.screens.classify import ClassifyScreen
-from htrans_tui.screens.compare import CompareScreen
-from htrans_tui.screens.help import HelpScreen
-from htrans_tui.screens.log import LogScreen
-from htrans_tui.screens.monitor import MonitorScreen
+from htrans_tui.preferences import Preferences, read_preferences
 from htrans_tui.screens.runs import RunsScreen
 from htrans_tui.screens.showing import Showing
 from htrans_tui.snapshot import Snapshot
@@ -42,15 +42,29 @@ class HTransApp(App[None]):
     ]
 
     def __init__(
-        self, workspace: Workspace, run_name: str | None = None, *, read_only: bool = False
+        self,
+        workspace: Workspace,
+        run_name: str | None = None,
+        *,
+        read_only: bool = False,
+        preferences: Preferences | None = None,
     ) -> None:
-        """Open the runs, or one of them; a `read_only` app changes none."""
+        """Open the runs, or one of them; a `read_only` app changes none.
+
+        Raises `HTransError` if the preferences name a theme that there is not.
+        """
         super().__init__()
         self.workspace = workspace
         self.read_only = read_only
+        self.memory = Memory()
+        self.preferences = Preferences() if preferences is None else preferences
+        self._check_theme(self.preferences)
+        self.theme = self.preferences.theme
+        self.set_keymap(dict(self.preferences.keys))
         self.snapshot = Snapshot()
         self._first_run = run_name
-        self.poller = Poller(workspace.database, post_to(self))
+        self._has_forgotten = False
+        self.poller = Poller(workspace.database, post_to(self), self.preferences.refresh)
 
     def on_mount(self) -> None:
         """Open the runs, and the run named at the start."""
@@ -71,22 +85,79 @@ class HTransApp(App[None]):
             if isinstance(screen, Showing) and screen.is_mounted and screen.query("#title"):
                 screen.show(message.snapshot)
 
+    # Screens that are seldom first are imported when they open, so that the first is there at once.
+
     def open_run(self, run_id: int) -> None:
         """Watch a run."""
+        from htrans_tui.screens.monitor import MonitorScreen
+
         self.poller.watch(run_id)
         self.push_screen(MonitorScreen(run_id))
 
     def open_classifier(self, run: Run) -> None:
         """Classify typed text with a run's models."""
+        from htrans_tui.screens.classify import ClassifyScreen
+
         self.push_screen(ClassifyScreen(self.workspace, run))
 
     def open_log(self) -> None:
         """Show the logs of the engine's processes."""
+        from htrans_tui.screens.log import LogScreen
+
         self.push_screen(LogScreen(self.workspace))
 
     def open_comparison(self, names: Sequence[str]) -> None:
         """Compare runs; the first is the baseline."""
+        from htrans_tui.screens.compare import CompareScreen
+
         self.push_screen(CompareScreen(self.workspace, names))
+
+    def use(self, preferences: Preferences) -> None:
+        """Let other preferences hold from now on."""
+        self._check_theme(preferences)
+        self.preferences = preferences
+        self.theme = preferences.theme
+        self.poller.interval = preferences.refresh
+        for screen in self.screen_stack:
+            if isinstance(screen, Showing):
+                screen.use(preferences)
+
+    def remember(self, run: Run, view: View) -> None:
+        """Keep how a run's monitor is left; say so once if it cannot be kept."""
+        try:
+            self.memory.remember(self.workspace.database, run.id, run.created_at, view)
+        except HTransError as error:
+            if not self._has_forgotten:
+                self._has_forgotten = True
+                self.notify(printable(str(error)), severity="warning", markup=False)
+
+    def save_table(
+        self, proposal: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """Ask for a file and write a table into it as CSV."""
+        self.ask_path(
+            "Write the table to (.csv)",
+            proposal,
+            lambda path: f"{write_csv(path, header, rows)} rows",
+        )
+
+    def ask_path(self, question: str, proposal: Path, write: Callable[[Path], str]) -> None:
+        """Ask for a file, let `write` write it, and say what it says, or the error."""
+        from htrans_tui.screens.dialogs import TextDialog
+
+        def answered(answer: str | None) -> None:
+            if not answer or not answer.strip():
+                return
+            path = Path(answer.strip()).expanduser()
+            try:
+                said = write(path)
+            except HTransError as error:
+                self.notify(printable(str(error)), severity="error", markup=False)
+            else:
+                where = printable(str(path.absolute()))
+                self.notify(f"{said} in {where}", title="written", markup=False)
+
+        self.push_screen(TextDialog(question, str(proposal)), answered)
 
     def toggle_pause(self, run: Run) -> None:
         """Pause a run that goes on, resume one that does not."""
@@ -122,10 +193,37 @@ class HTransApp(App[None]):
 
         self.run_worker(work, thread=True, group="steering")
 
+    async def action_quit(self) -> None:
+        """Leave the app, after the screens have kept what they remember."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Showing) and screen.is_mounted:
+                screen.leave()
+        await super().action_quit()
+
     def action_help(self) -> None:
         """Show all keys."""
+        from htrans_tui.screens.help import HelpScreen
+
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+            self.push_screen(HelpScreen(self.preferences.keys))
+
+    def action_settings(self) -> None:
+        """Show theme, columns and refresh rate, to be changed."""
+        from htrans_tui.screens.settings import SettingsScreen
+
+        if not isinstance(self.screen, SettingsScreen):
+            self.push_screen(SettingsScreen(self.preferences))
+
+    def action_picture(self) -> None:
+        """Write what is on the screen to an SVG file."""
+        picture = self.export_screenshot(title="htrans-tui")
+
+        def write(path: Path) -> str:
+            write_new(path, picture)
+            return "picture"
+
+        name = f"htrans-tui-{datetime.now():%Y%m%d-%H%M%S}.svg"
+        self.ask_path("Write the picture to (.svg)", Path(name), write)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: Textual's own, then the registry's for this screen."""
@@ -138,6 +236,13 @@ class HTransApp(App[None]):
             if run is not None:
                 yield SystemCommand(action.label, action.description, run)
 
+    def _check_theme(self, preferences: Preferences) -> None:
+        if preferences.theme not in self.available_themes:
+            known = ", ".join(self.available_themes)
+            raise HTransError(
+                f"{preferences.path}: there is no theme {preferences.theme!r}; use one of {known}"
+            )
+
     def _open_named(self, name: str) -> None:
         store = Store(self.workspace.database)
         try:
@@ -149,4 +254,4 @@ class HTransApp(App[None]):
 
 def run_app(workspace: Workspace, run_name: str | None = None, *, read_only: bool = False) -> None:
     """Run the app in this terminal until the user leaves it."""
-    HTransApp(workspace, run_name, read_only=read_only).run()
+    HTransApp(workspace, run_name, read_only=read_only, preferences=read_preferences()).run()

@@ -40,3 +40,12 @@ def rate(value: float | None) -> str:
 def weight(value: float | None) -> str:
     """A class weight without superfluous digits."""
     return "" if value is None else f"{value:g}"
+
+
+def size(count: float) -> str:
+    """Bytes as people say them: 512 MiB, 24 GiB."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB" if count < 10 else f"{count:,.0f} GiB"

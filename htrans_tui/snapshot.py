@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from core.engine.alerts import (
+    Alert,
+    category_alerts,
+    disk_alerts,
+    newest_reasons,
+    worker_alerts,
+)
 from core.engine.history import PastAttempt, history_of
-from core.engine.status import CategoryStatus, RunStatus, Status, all_runs, status_of
+from core.engine.live_status import LiveRuns, LiveStatus
+from core.engine.load import Load
+from core.engine.losses import losses_among, losses_of
+from core.engine.status import CategoryStatus, RunStatus, Status
 from db.connection import Store
 from db.events import Event, events_of
 from db.runs import run_category
 from db.trials import Epoch, Trial, epochs_of, trials_of
-
-CURVE_POINTS = 400
-"""Points of a curve of the running loss that are read at most."""
-SPARK_POINTS = 6
+from htrans_tui.running_loss import RunningLoss
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,88 +45,143 @@ class Details:
     history: tuple[PastAttempt, ...] = ()
 
     @property
-    def shown(self) -> TrialCurves | None:
-        """The trial whose losses are drawn: the chosen one, else the furthest that runs."""
-        with_epochs = [t for t in self.trials if t.epochs or t.running_loss]
-        if self.category.class_weight is not None:
-            for trial in with_epochs:
-                if trial.trial.class_weight == self.category.class_weight:
-                    return trial
-        return max(
-            with_epochs,
-            key=lambda t: (t.trial.state == "running", t.trial.f1 or 0.0, t.trial.epoch or 0),
-            default=None,
-        )
+    def trained(self) -> list[TrialCurves]:
+        """The trials that have something to draw."""
+        return [curves for curves in self.trials if curves.epochs or curves.running_loss]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything on screen. `problem` says why there is nothing, if so."""
+    """Everything on screen; what has not changed is the same object as in the snapshot before.
+
+    `losses` are training losses by epoch, by the row id of the category. `problem` says why there
+    is nothing, if so.
+    """
 
     runs: tuple[RunStatus, ...] = ()
     status: Status | None = None
     details: Details | None = None
     events: tuple[Event, ...] = ()
-    sparks: tuple[tuple[int, tuple[float, ...]], ...] = ()
+    losses: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
+    load: Load | None = None
     problem: str | None = None
 
 
-def take_snapshot(store: Store, run_id: int | None, category_id: int | None) -> Snapshot:
-    """Read what is to be shown of the runs, of one run, and of one of its categories.
+class SnapshotReader:
+    """Takes snapshots one after the other and reads only what has changed since the last."""
 
-    All of it is of one moment.
-    """
-    with store.snapshot():
-        runs = tuple(all_runs(store))
-        if run_id is None:
-            return Snapshot(runs=runs)
-        status = status_of(store, run_id)
+    def __init__(self) -> None:
+        self._runs = LiveRuns()
+        self._run: _RunReader | None = None
+
+    def read(
+        self, store: Store, run_id: int | None, category_id: int | None, load: Load | None = None
+    ) -> Snapshot:
+        """What is to be shown of the runs, of one run, and of one of its categories.
+
+        All of it is of one moment. Raises `NotFoundError` if the run is gone.
+        """
+        with store.snapshot():
+            runs = self._runs.read(store)
+            if run_id is None:
+                return Snapshot(runs=runs, load=load)
+            if self._run is None or self._run.run_id != run_id:
+                self._run = _RunReader(run_id)
+            return self._run.read(store, runs, category_id, load)
+
+
+class _RunReader:
+    """What the snapshots of one run share."""
+
+    def __init__(self, run_id: int) -> None:
+        self.run_id = run_id
+        self._status = LiveStatus(run_id)
+        self._losses: dict[int, tuple[float, ...]] = {}
+        self._events: tuple[Event, ...] = ()
+        self._reasons: dict[int, str] = {}
+        self._alerts: dict[int, tuple[Alert, ...]] = {}
+        self._details: _DetailsReader | None = None
+
+    def read(
+        self,
+        store: Store,
+        runs: tuple[RunStatus, ...],
+        category_id: int | None,
+        load: Load | None,
+    ) -> Snapshot:
+        status = self._status.read(store)
+        self._read_losses(store)
+        events = tuple(events_of(store, self.run_id))
+        if events != self._events:
+            self._events, self._reasons = events, newest_reasons(events)
+            self._watch(status, None)
+        else:
+            self._watch(status, self._status.different)
         chosen = next((c for c in status.categories if c.id == category_id), None)
+        if chosen is None:
+            self._details = None
+        elif self._details is None or self._details.category_id != chosen.id:
+            self._details = _DetailsReader(chosen.id)
         return Snapshot(
             runs=runs,
             status=status,
-            details=None if chosen is None else _details(store, chosen),
-            events=tuple(events_of(store, run_id)),
-            sparks=_sparks(store, run_id),
+            details=None
+            if chosen is None or self._details is None
+            else self._details.read(store, chosen),
+            events=self._events,
+            losses=self._losses,
+            alerts=(
+                *(disk_alerts(load) if load is not None else ()),
+                *worker_alerts(status.workers),
+                *(alert for c in status.categories for alert in self._alerts.get(c.id, ())),
+            ),
+            load=load,
         )
 
+    def _read_losses(self, store: Store) -> None:
+        changed = self._status.changed
+        if not changed:
+            return
+        fresh = losses_among(store, changed) if self._losses else losses_of(store, self.run_id)
+        kept = {id: losses for id, losses in self._losses.items() if id not in changed}
+        self._losses = kept | fresh
 
-def _details(store: Store, category: CategoryStatus) -> Details:
-    trials = []
-    trained_by = run_category(store, category.id).trained_by
-    for trial in trials_of(store, trained_by, category.attempt):
-        epochs = tuple(epochs_of(store, trial.id))
-        trials.append(TrialCurves(trial, epochs, _running_loss(store, trial.id)))
-    return Details(category, tuple(trials), history_of(store, category.id))
+    def _watch(self, status: Status, among: frozenset[int] | None) -> None:
+        """Find the alerts of the categories that may have others now; of all if `among` is None."""
+        for category in status.categories:
+            if among is not None and category.id not in among:
+                continue
+            found = tuple(
+                category_alerts(
+                    category,
+                    self._losses.get(category.id, ()),
+                    self._reasons.get(category.id),
+                    status.test_documents,
+                )
+            )
+            if found:
+                self._alerts[category.id] = found
+            else:
+                self._alerts.pop(category.id, None)
 
 
-def _running_loss(store: Store, trial_id: int) -> tuple[tuple[float, float], ...]:
-    rows = store.value("SELECT count(*) FROM progress WHERE trial_id = ?", (trial_id,))
-    step = rows // CURVE_POINTS + 1
-    points = store.rows(
-        "SELECT epoch - 1 + batch * 1.0 / batches AS x, loss FROM ("
-        "  SELECT *, row_number() OVER (ORDER BY id DESC) AS place FROM progress WHERE trial_id = ?"
-        ") WHERE (place - 1) % ? = 0 ORDER BY id",
-        (trial_id, step),
-    )
-    return tuple((row["x"], row["loss"]) for row in points)
+class _DetailsReader:
+    """The details of one category, with the curves of its trials."""
 
+    def __init__(self, category_id: int) -> None:
+        self.category_id = category_id
+        self._curves: dict[int, RunningLoss] = {}
+        self._last: Details | None = None
 
-def _sparks(store: Store, run_id: int) -> tuple[tuple[int, tuple[float, ...]], ...]:
-    """Training losses by epoch of each category's kept or furthest trial, the newest few."""
-    rows = store.rows(
-        """
-        SELECT rc.id, e.training_loss FROM run_categories rc
-        JOIN epochs e ON e.trial_id = coalesce(
-            CASE WHEN rc.state = 'done' THEN rc.kept_trial_id END,
-            (SELECT t.id FROM trials t WHERE t.run_category_id = coalesce(rc.lead_id, rc.id)
-             AND t.attempt = rc.attempt AND t.epoch IS NOT NULL
-             ORDER BY t.state = 'running' DESC, t.epoch DESC LIMIT 1))
-        WHERE rc.run_id = ? ORDER BY rc.id, e.epoch
-        """,
-        (run_id,),
-    )
-    sparks: dict[int, list[float]] = {}
-    for row in rows:
-        sparks.setdefault(row["id"], []).append(row["training_loss"])
-    return tuple((key, tuple(losses[-SPARK_POINTS:])) for key, losses in sparks.items())
+    def read(self, store: Store, category: CategoryStatus) -> Details:
+        trained_by = run_category(store, category.id).trained_by
+        trials = []
+        for trial in trials_of(store, trained_by, category.attempt):
+            curve = self._curves.setdefault(trial.id, RunningLoss(trial.id))
+            trials.append(TrialCurves(trial, tuple(epochs_of(store, trial.id)), curve.read(store)))
+        details = Details(category, tuple(trials), history_of(store, category.id))
+        if details != self._last:
+            self._last = details
+        assert self._last is not None
+        return self._last

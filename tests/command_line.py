@@ -39,6 +39,18 @@ def htrans(
     )
 
 
+def htrans_alone(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `htrans-tui ARGUMENTS` without a workspace, with further environment variables."""
+    return subprocess.run(
+        [sys.executable, "-m", "htrans_tui", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 def htrans_json(workspace: Workspace, *arguments: str) -> Any:
     """What a command prints with --json."""
     result = htrans(workspace, *arguments, "--json")

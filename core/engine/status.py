@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from core.settings import TrainingSettings
 from db.connection import Row, Store
+from db.corpora import corpus_with_id
 from db.runs import Run, list_runs, run_with_id
 
 SILENT = 10.0
@@ -56,7 +59,8 @@ class CategoryStatus:
     While it trains, `training_loss` is the running loss and `epoch` the epoch at work; once it is
     done, losses, epoch and F1 are those of the kept model, and `class_weight` is the chosen one.
     Of a category that shares its model, trials and `seconds` are the model's, F1 is its own.
-    `silent_seconds` is the age of the last heartbeat if the worker at it is silent.
+    `silent_seconds` is the age of the last heartbeat if the worker at it is silent;
+    `test_accepted` counts the test documents that the kept model accepts.
     """
 
     id: int
@@ -78,6 +82,7 @@ class CategoryStatus:
     trials: int
     trials_done: int
     silent_seconds: float | None
+    test_accepted: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """An element of `categories` of `status --json`."""
@@ -133,11 +138,12 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A run with its categories in training order and the workspace's workers."""
+    """A run with its categories in training order, the workspace's workers, the corpus's tests."""
 
     run: RunStatus
     categories: tuple[CategoryStatus, ...]
     workers: tuple[WorkerStatus, ...]
+    test_documents: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that `status --json` prints."""
@@ -159,22 +165,30 @@ def status_of(store: Store, run_id: int, now: float | None = None) -> Status:
     """Everything there is to show of a run, read from one state of the database."""
     moment = time.time() if now is None else now
     with store.snapshot():
-        workers = _workers(store, moment)
-        run = _run_status(store, run_with_id(store, run_id), workers)
-        categories = tuple(_category(row, moment) for row in store.rows(_CATEGORIES, (run_id,)))
-    return Status(run, categories, workers)
+        workers = workers_of(store, moment)
+        run = run_status(store, run_with_id(store, run_id), workers)
+        categories = categories_of(store, run_id, moment)
+        return Status(run, categories, workers, corpus_with_id(store, run.run.corpus_id).test)
 
 
 def all_runs(store: Store) -> list[RunStatus]:
     """All runs in short, the newest first."""
     with store.snapshot():
-        workers = _workers(store, time.time())
-        return [_run_status(store, run, workers) for run in list_runs(store)]
+        workers = workers_of(store)
+        return [run_status(store, run, workers) for run in list_runs(store)]
 
 
-def workers_of(store: Store) -> tuple[WorkerStatus, ...]:
-    """The workers of the workspace."""
-    return _workers(store, time.time())
+def categories_of(store: Store, run_id: int, now: float) -> tuple[CategoryStatus, ...]:
+    """All categories of a run in training order; `now` is in seconds since 1970."""
+    rows = store.rows(_CATEGORIES.format(which="rc.run_id = ?"), (run_id,))
+    return tuple(_category(row, now) for row in rows)
+
+
+def categories_among(store: Store, ids: Iterable[int], now: float) -> tuple[CategoryStatus, ...]:
+    """The categories with these row ids."""
+    which = "rc.id IN (SELECT value FROM json_each(?))"
+    rows = store.rows(_CATEGORIES.format(which=which), (json.dumps(list(ids)),))
+    return tuple(_category(row, now) for row in rows)
 
 
 _CATEGORIES = """
@@ -186,7 +200,7 @@ _CATEGORIES = """
            CASE WHEN rc.lead_id IS NULL AND NOT EXISTS (
                SELECT 1 FROM run_categories follower WHERE follower.lead_id = rc.id
            ) THEN best.f1 ELSE v.f1 END AS f1,
-           m.f1 AS test_f1, w.heartbeat,
+           m.f1 AS test_f1, m.tp + m.fp AS test_accepted, w.heartbeat,
            live.epoch AS live_epoch, live.loss AS live_loss,
            (SELECT coalesce(sum(seconds), 0.0) FROM trials t
             WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt) AS seconds,
@@ -211,7 +225,7 @@ _CATEGORIES = """
         AND m.split = 'test'
     LEFT JOIN measures v ON v.trial_id = rc.kept_trial_id AND v.run_category_id = rc.id
         AND v.split = 'validation'
-    WHERE rc.run_id = ? ORDER BY c.position
+    WHERE {which} ORDER BY c.position
 """
 
 
@@ -240,10 +254,13 @@ def _category(row: Row, now: float) -> CategoryStatus:
         trials=row["trials"],
         trials_done=row["trials_done"],
         silent_seconds=age if running and age is not None and age > SILENT else None,
+        test_accepted=row["test_accepted"],
     )
 
 
-def _workers(store: Store, now: float) -> tuple[WorkerStatus, ...]:
+def workers_of(store: Store, now: float | None = None) -> tuple[WorkerStatus, ...]:
+    """The workers of the workspace; `now` is in seconds since 1970."""
+    moment = time.time() if now is None else now
     rows = store.rows(
         """
         SELECT w.pid, w.device, w.state, w.heartbeat, rc.run_id, c.key, t.class_weight,
@@ -261,7 +278,7 @@ def _workers(store: Store, now: float) -> tuple[WorkerStatus, ...]:
         WorkerStatus(
             pid=row["pid"],
             device=row["device"],
-            state="silent" if now - row["heartbeat"] > SILENT else row["state"],
+            state="silent" if moment - row["heartbeat"] > SILENT else row["state"],
             run_id=row["run_id"],
             category=row["key"],
             class_weight=row["class_weight"],
@@ -269,13 +286,14 @@ def _workers(store: Store, now: float) -> tuple[WorkerStatus, ...]:
             batch=row["batch"],
             batches=row["batches"],
             documents_per_second=row["documents_per_second"],
-            heartbeat_age=round(max(0.0, now - row["heartbeat"]), 1),
+            heartbeat_age=round(max(0.0, moment - row["heartbeat"]), 1),
         )
         for row in rows
     )
 
 
-def _run_status(store: Store, run: Run, workers: tuple[WorkerStatus, ...]) -> RunStatus:
+def run_status(store: Store, run: Run, workers: tuple[WorkerStatus, ...]) -> RunStatus:
+    """A run in short; `workers` are the workspace's."""
     counts = store.row(
         "SELECT count(*) AS total, "
         "sum(state IN ('done', 'failed', 'cancelled', 'empty')) AS done "

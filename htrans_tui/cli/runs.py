@@ -11,6 +11,7 @@ import typer
 from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.engine.status import Status
 from core.errors import HTransError
+from core.plain_text import printable
 from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, option_of, settings_changes
 from core.systems import SYSTEMS, system_named
 from core.workspace import Workspace
@@ -283,22 +284,33 @@ def status(
     json: JsonOption = False,
 ) -> None:
     """Show a run: its categories, what they came to, and the workers."""
+    from core.engine.alerts import alerts_of
+    from core.engine.load import LoadMeter
+    from core.engine.losses import losses_of
     from core.engine.status import status_of
+    from db.events import events_of
     from db.runs import run_named
 
-    store = open_store(workspace_at(workspace))
+    place = workspace_at(workspace)
+    store = open_store(place)
     run_id = run_named(store, run).id
+    meter = LoadMeter(place.root)
     version = None
     while True:
         if (current := store.data_version()) != version:
             version = current
-            view = status_of(store, run_id)
+            with store.snapshot():
+                view = status_of(store, run_id)
+                losses, events = losses_of(store, run_id), events_of(store, run_id)
+            alerts = alerts_of(view, losses, events, meter.read())
             if json:
-                print_json(view.to_json())
+                print_json({**view.to_json(), "alerts": [alert.to_json() for alert in alerts]})
             else:
                 if watch and sys.stdout.isatty():
                     print(_CLEAR, end="")
                 _print_status(view)
+                for alert in alerts:
+                    print(f"! {printable(alert.message)}")
         if not watch or view.run.run.state in ENDED:
             return
         time.sleep(1.0)

@@ -1,4 +1,4 @@
-"""Commands: pause, resume, cancel, retrain, restore."""
+"""Commands: pause, resume, cancel, retrain, restore, delete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Subtree = Annotated[bool, typer.Option("--subtree", help="The category and all b
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (pause, resume, cancel, retrain, restore):
+    for command in (pause, resume, cancel, retrain, restore, delete):
         app.command()(command)
 
 
@@ -140,6 +140,24 @@ def restore(
     store = open_store(workspace_at(workspace))
     restored = bring_back(store, run_named(store, run), category, attempt)
     print(f"{run}: {category} has the model of attempt {restored.attempt}")
+
+
+def delete(
+    run: RunName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Delete a run with its models, scores and history; nothing of it can be brought back."""
+    from core.engine.deletion import delete_run
+    from db.runs import run_named
+
+    place = workspace_at(workspace)
+    store = open_store(place)
+    record = run_named(store, run)
+    if not yes:
+        typer.confirm(f"Delete {run} with its models?", abort=True)
+    delete_run(store, place, record)
+    print(f"{run}: deleted")
 
 
 def _say(run: str, verb: str, categories: Sequence[RunCategory]) -> None:

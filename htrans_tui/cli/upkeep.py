@@ -1,4 +1,4 @@
-"""Commands: doctor, backup."""
+"""Commands: doctor, backup, settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from core.errors import HTransError
 from core.plain_text import printable
 from htrans_tui.cli.options import JsonOption, WorkspaceOption, workspace_at
-from htrans_tui.cli.output import print_json, progress
+from htrans_tui.cli.output import print_json, progress, say
 
 if TYPE_CHECKING:
     from core.engine.doctor import Examination
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(doctor)
     app.command()(backup)
+    app.command()(settings)
 
 
 def doctor(
@@ -99,3 +100,12 @@ def backup(
             f"{file} was written, but files that the database refers to are missing: "
             f"{len(copied.missing)}, first {copied.missing[0]}; see: htrans-tui doctor"
         )
+
+
+def settings() -> None:
+    """Print the app's settings as TOML with the keys of every action; say where they are kept."""
+    from htrans_tui.preferences import as_toml, read_preferences
+
+    found = read_preferences()
+    say(f"kept in {found.path}{'' if found.path.exists() else ', which is not there yet'}")
+    print(as_toml(found), end="")

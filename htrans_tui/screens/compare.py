@@ -13,9 +13,11 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
+from core.errors import HTransError
 from core.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.actions import Scope, bindings_for
+from htrans_tui.csv_files import write_csv
 from htrans_tui.screens.dialogs import TextDialog
 from htrans_tui.subprocesses import run_python
 from htrans_tui.widgets.sparkline import bar
@@ -75,15 +77,30 @@ class CompareScreen(Screen[None]):
             self._show()
 
     def action_save(self) -> None:
-        """Ask for a file and write the whole report into it."""
+        """Ask for a file and write this table or the whole report into it."""
 
         def write(path: str | None) -> None:
-            if path:
+            if path and path.strip().endswith(".csv"):
+                self._write_table(Path(path.strip()).expanduser())
+            elif path:
                 # Of the app, so that leaving this screen does not end it.
                 self.app.run_worker(self._write(path), group="writing")
 
         proposal = f"{self._names[0]}-compared.html"
-        self.app.push_screen(TextDialog("Write to (.html, .md or .json)", proposal), write)
+        question = "Write the report (.html, .md, .json) or this table (.csv) to"
+        self.app.push_screen(TextDialog(question, proposal), write)
+
+    def _write_table(self, path: Path) -> None:
+        if not self._tables:
+            return
+        shown = self._tables[self._at]
+        try:
+            rows = write_csv(path, shown["header"], shown["rows"])
+        except HTransError as error:
+            self.app.notify(printable(str(error)), severity="error", markup=False)
+        else:
+            said = f"{rows} rows in {printable(str(path.absolute()))}"
+            self.app.notify(said, title="written", markup=False)
 
     async def _write(self, path: str) -> None:
         output = ("--output", str(Path(path).expanduser()))

@@ -11,13 +11,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Checkbox, Input, RadioButton, RadioSet, Static
+from textual.widgets import Button, Input, RadioSet, Static
 
 from core.engine.retraining import ORIGINS, Outlook, RetrainRequest
 from core.errors import HTransError
 from core.plain_text import printable
 from core.settings import settings_changes
 from htrans_tui.format import duration
+from htrans_tui.widgets.ticks import Choose, Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +120,12 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
         with Vertical(classes="dialog"):
             yield Static(f"Retrain {printable(self._key)}", markup=False, classes="question")
             below = f"with all {self._below} below it" if self._below else "nothing is below it"
-            yield Checkbox(below, id="subtree", disabled=not self._below)
+            yield Tick(below, id="subtree", disabled=not self._below)
             yield Static("start from", classes="field", markup=False)
             with RadioSet(id="origin"):
-                yield RadioButton("as the system does", value=True)
+                yield Choose("as the system does", value=True)
                 for origin in ORIGINS:
-                    yield RadioButton(origin)
+                    yield Choose(origin)
             yield Static("class weights", classes="field", markup=False)
             yield Input(placeholder=self._class_weights, id="class-weights")
             yield Static("most epochs", classes="field", markup=False)
@@ -200,7 +201,7 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
             raise HTransError("give numbers such as 1,5,10") from error
         return RetrainRequest(
             self._key,
-            subtree=self.query_one("#subtree", Checkbox).value,
+            subtree=self.query_one("#subtree", Tick).value,
             origin=ORIGINS[chosen - 1] if chosen > 0 else None,
             changes=changes,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.table import Table
@@ -12,8 +13,9 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from htrans_tui.actions import Scope, actions_in
+from htrans_tui.actions import Scope, actions_in, key_sign, keys_of
 from htrans_tui.format import STATE_SIGNS
+from htrans_tui.widgets.category_table import ALERT, STALE
 
 _SCOPES: tuple[tuple[Scope, str], ...] = (
     ("app", "Everywhere"),
@@ -23,7 +25,6 @@ _SCOPES: tuple[tuple[Scope, str], ...] = (
     ("log", "Log"),
     ("classify", "Classify"),
 )
-_KEY_NAMES = {"question_mark": "?", "slash": "/", "plus": "+", "minus": "-"}
 
 
 class HelpScreen(ModalScreen[None]):
@@ -33,24 +34,34 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,question_mark,f1", "app.pop_screen", "Close")
     ]
 
+    def __init__(self, keymap: Mapping[str, str]) -> None:
+        """`keymap` are the keys that somebody has changed, by action."""
+        super().__init__()
+        self._keymap = keymap
+
     def compose(self) -> ComposeResult:
         """One table of keys for each scope, and the signs of the states."""
         with VerticalScroll(id="help"):
-            yield Static(keys_table(), id="keys")
+            yield Static(keys_table(self._keymap), id="keys")
 
     def on_mount(self) -> None:
         """Let arrow keys scroll at once."""
         self.query_one("#help").focus()
 
 
-def keys_table() -> Table:
-    """All actions by where they apply, and the signs of the states."""
+def keys_table(keymap: Mapping[str, str]) -> Table:
+    """All actions by where they apply, and the signs of the states and marks."""
     table = Table(box=None, show_header=False, padding=(0, 1))
     for scope, title in _SCOPES:
         table.add_row(Text(title, style="bold"), "")
         for action in actions_in(scope):
-            key = _KEY_NAMES.get(action.key, action.key)
-            table.add_row(Text(f"  {key}"), Text(action.description))
+            keys = ", ".join(key_sign(key) for key in keys_of(action, keymap).split(","))
+            table.add_row(Text(f"  {keys}"), Text(action.description))
+    table.add_row(Text("Taxonomy", style="bold"), "")
+    table.add_row(Text("  ← →"), Text("Fold or go up, unfold or go down"))
+    table.add_row(Text("  click"), Text("On a title: order by the column; on ▾: fold"))
+    table.add_row(Text(f"  {STALE}"), Text("Stale: the parent has been trained again since"))
+    table.add_row(Text(f"  {ALERT}"), Text("There is an alert about it"))
     table.add_row(Text("States", style="bold"), "")
     for state, sign in STATE_SIGNS.items():
         table.add_row(Text(f"  {sign}"), Text(state))

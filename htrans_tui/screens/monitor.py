@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
-from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane, Tree
+from textual.widgets import Footer, Input, TabbedContent, TabPane
 
 from core.engine.retraining import Outlook, RetrainRequest, outlook, restore, retrain
 from core.engine.status import CategoryStatus, RunStatus, Status
@@ -25,21 +25,28 @@ from db.connection import Store
 from db.runs import RunCategory
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.format import STATE_SIGNS, duration
+from htrans_tui.memory import View
+from htrans_tui.preferences import Preferences
 from htrans_tui.screens.dialogs import Choice, ChoiceDialog, RetrainDialog
+from htrans_tui.screens.finding import below, matching, with_ancestors
 from htrans_tui.screens.steerable import SteerableScreen
 from htrans_tui.snapshot import Snapshot
-from htrans_tui.widgets.category_list import SORTS, CategoryList, sorted_by
-from htrans_tui.widgets.category_tree import CategoryTree
+from htrans_tui.widgets.alert_list import AlertList, alert_ids
+from htrans_tui.widgets.category_columns import SORTS, Sort, column_named, sort_by
+from htrans_tui.widgets.category_table import CategoryTable, ColumnTitles
 from htrans_tui.widgets.curves import Curves
 from htrans_tui.widgets.history_table import HistoryTable
+from htrans_tui.widgets.said import Said
 from htrans_tui.widgets.trial_table import TrialTable
 from htrans_tui.widgets.workers import WorkerLines
 
 if TYPE_CHECKING:
     from htrans_tui.app import HTransApp
 
-_TABS = ("curves", "weights", "history", "events")
+_TABS = ("curves", "weights", "history", "alerts")
 _HELD = ("paused",)
+_REMEMBER = 5.0
+"""Seconds between two looks at whether the view has changed and must be remembered."""
 
 
 class MonitorScreen(SteerableScreen):
@@ -52,24 +59,27 @@ class MonitorScreen(SteerableScreen):
         super().__init__()
         self._run_id = run_id
         self._run: RunStatus | None = None
-        self._categories: tuple[CategoryStatus, ...] = ()
-        self._chosen: int | None = None
+        self._status: Status | None = None
+        self._categories: Sequence[CategoryStatus] = ()
         self._text = ""
         self._state: str | None = None
-        self._sort: int | None = None
+        self._sort: Sort | None = None
+        self._remembered: View | None = None
+        self._epochs = 0
 
     def compose(self) -> ComposeResult:
-        """Title, tree or list and details, workers, footer."""
-        yield Static(" htrans-tui", id="title", markup=False)
+        """Title, taxonomy and details, workers, footer."""
+        table = CategoryTable(id="categories")
+        table.columns = self._app.preferences.columns
+        yield Said(" htrans-tui", id="title")
         with Container(id="body"):
             with Vertical(id="taxonomy"):
-                yield Static("", id="tree-titles", markup=False)
-                yield CategoryTree(id="tree")
-                yield CategoryList(id="list")
-                yield Static("", id="shown", markup=False)
+                yield ColumnTitles(table, id="column-titles")
+                yield table
+                yield Said("", id="shown")
                 yield Input(placeholder="text in id or name", id="filter")
             with Vertical(id="details"):
-                yield Static("", id="category-title", markup=False)
+                yield Said("", id="category-title")
                 with TabbedContent(initial="curves", id="tabs"):
                     with TabPane("Curves", id="curves"):
                         yield Curves()
@@ -77,85 +87,141 @@ class MonitorScreen(SteerableScreen):
                         yield TrialTable()
                     with TabPane("History", id="history"):
                         yield HistoryTable()
-                    with TabPane("Events", id="events"):
-                        yield Static("", id="event-list", markup=False)
+                    with TabPane("Alerts", id="alerts"):
+                        yield AlertList(id="alert-list")
         yield WorkerLines("", id="workers", markup=False)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Keys go to the tree; a snapshot that came early is drawn."""
-        for hidden in ("#list", "#shown", "#filter"):
+        """Keys go to the taxonomy; a snapshot that came early is drawn."""
+        for hidden in ("#shown", "#filter"):
             self.query_one(hidden).display = False
-        self.query_one(CategoryTree).focus()
+        self._table.focus()
         self.show(self._app.snapshot)
+        self.set_interval(_REMEMBER, self._remember)
+
+    def leave(self) -> None:
+        """Remember how the run is left."""
+        self._remember()
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw what has changed; nothing if the snapshot is about another run."""
         status = snapshot.status
         if snapshot.problem is not None:
-            self.query_one("#title", Static).update(f" {printable(snapshot.problem)}")
+            self.query_one("#title", Said).say(f" {printable(snapshot.problem)}")
             return
         if status is None or status.run.run.id != self._run_id:
             return
-        self._run = status.run
+        first = self._run is None
+        self._run, self._status = status.run, status
         self._categories = status.categories
+        if first:
+            self._epochs = TrainingSettings.from_json(status.run.run.settings).epochs
+            self._recall()
         read_only = " · read-only" if self._app.read_only else ""
-        self.query_one("#title", Static).update(_title(status) + read_only)
-        self._show_categories(dict(snapshot.sparks))
+        self.query_one("#title", Said).say(_title(status) + read_only)
+        self._show_categories(snapshot)
+        if first and self._remembered is not None and self._remembered.category is not None:
+            keys = {category.key: category.id for category in self._categories}
+            self._table.choose(keys.get(self._remembered.category))
         details = snapshot.details
         heading = ""
         if details is not None:
             heading = f" {printable(details.category.key)}  {printable(details.category.name)}"
             heading += f"  {duration(details.category.seconds)} of work"
-        self.query_one("#category-title", Static).update(heading)
+        self.query_one("#category-title", Said).say(heading)
         self.query_one(Curves).show(details)
         self.query_one(TrialTable).show(details)
         self.query_one(HistoryTable).show(details)
-        events = Text("\n").join(Text(printable(event.message)) for event in snapshot.events)
-        self.query_one("#event-list", Static).update(events or Text("Nothing to report."))
-        newest = snapshot.events[0].message if snapshot.events else None
-        epochs = TrainingSettings.from_json(status.run.run.settings).epochs
-        self.query_one(WorkerLines).show(status.workers, epochs, newest)
+        self.query_one(AlertList).show(snapshot.alerts, snapshot.events)
+        tab = self.query_one("#tabs", TabbedContent).get_tab("alerts")
+        label = f"Alerts ({len(snapshot.alerts)})" if snapshot.alerts else "Alerts"
+        if tab.label_text != label:
+            tab.label = label
+        lines = self.query_one(WorkerLines)
+        lines.show(status.workers, self._epochs, snapshot.load, snapshot.alerts)
 
-    def _show_categories(self, sparks: dict[int, tuple[float, ...]]) -> None:
-        tree, table = self.query_one(CategoryTree), self.query_one(CategoryList)
-        found = [c for c in self._categories if _matches(c, self._text, self._state)]
-        if self._sort is None:
-            tree.show(_with_ancestors(self._categories, found), sparks)
-        else:
-            table.show(sorted_by(found, SORTS[self._sort]))
+    def use(self, preferences: Preferences) -> None:
+        """Show other columns."""
+        self._table.columns = preferences.columns
+        self._table.refresh()
+        self.query_one(ColumnTitles).follow()
+
+    def _show_categories(self, snapshot: Snapshot) -> None:
+        found = matching(self._categories, self._text, self._state)
+        searching = found is not self._categories
+        self._table.show(
+            with_ancestors(self._categories, found) if self._sort is None else found,
+            snapshot.losses,
+            sort=self._sort,
+            unfold_all=searching,
+            alerts=alert_ids(snapshot.alerts),
+        )
         parts = []
         if self._sort is not None:
-            parts.append(f"{SORTS[self._sort].name} first")
+            parts.append(f"{self._sort.name} first")
         if self._state is not None:
             parts.append(f"only {STATE_SIGNS[self._state]} {self._state}")
         if self._text:
             parts.append(f"with {printable(self._text)!r}")
-        line = self.query_one("#shown", Static)
+        line = self.query_one("#shown", Said)
         line.display = bool(parts)
-        line.update(f" {len(found)} of {len(self._categories)}: {', '.join(parts)}")
+        line.say(f" {len(found)} of {len(self._categories)}: {', '.join(parts)}")
 
     def _again(self) -> None:
         """Show the categories that are known with another filter or order."""
-        self._show_categories(dict(self._app.snapshot.sparks))
+        self._show_categories(self._app.snapshot)
 
-    def on_category_tree_resized(self) -> None:
+    def _recall(self) -> None:
+        """Show the run as it was left."""
+        assert self._run is not None
+        run = self._run.run
+        view = self._app.memory.view(self._app.workspace.database, run.id, run.created_at)
+        self._remembered = view
+        self._table.folded = set(view.folded)
+        self._state = view.state if view.state in STATE_SIGNS else None
+        if view.sort is not None:
+            usual = next(
+                (s for s in SORTS if (s.column, s.low_first) == (view.sort, view.low_first)), None
+            )
+            self._sort = usual or sort_by(column_named(view.sort), None)
+        if view.tab in _TABS:
+            self.query_one("#tabs", TabbedContent).active = view.tab
+
+    def _remember(self) -> None:
+        """Keep the view with the user if it is another than before."""
+        if self._run is None:
+            return
+        run = self._run.run
+        chosen = self._category()
+        view = View(
+            category=None if chosen is None else chosen.key,
+            folded=tuple(sorted(self._table.folded)),
+            sort=None if self._sort is None else self._sort.column,
+            low_first=False if self._sort is None else self._sort.low_first,
+            state=self._state,
+            tab=self.query_one("#tabs", TabbedContent).active,
+        )
+        if view != self._remembered:
+            self._remembered = view
+            self._app.remember(run, view)
+
+    def on_category_table_changed(self) -> None:
         """Align the columns' titles with the rows."""
-        self.query_one("#tree-titles", Static).update(self.query_one(CategoryTree).titles())
+        self.query_one(ColumnTitles).follow()
 
-    def on_tree_node_highlighted(self, event: Tree.NodeHighlighted[int]) -> None:
-        """Show the details of the category under the tree's cursor."""
-        if self._sort is None:
-            self._choose(event.node.data)
+    def on_category_table_highlighted(self, message: CategoryTable.Highlighted) -> None:
+        """Show the details of the category under the cursor."""
+        self._app.poller.select(message.category_id)
 
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """Show the details of the category under the list's cursor."""
-        if self._sort is not None and event.data_table.id == "list":
-            self._choose(self.query_one(CategoryList).chosen)
+    def on_column_titles_clicked(self, message: ColumnTitles.Clicked) -> None:
+        """Order by the column, the other way at the second click; left of them is the tree."""
+        column = message.column
+        self._order(None if column is None else sort_by(column, self._sort))
 
-    def _choose(self, category_id: int | None) -> None:
-        self._chosen = category_id
-        self._app.poller.select(category_id)
+    def on_alert_list_chosen(self, message: AlertList.Chosen) -> None:
+        """Go to the category that an alert or event is about."""
+        self._go_to(message.category_id)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing."""
@@ -164,7 +230,7 @@ class MonitorScreen(SteerableScreen):
 
     def on_input_submitted(self) -> None:
         """Enter keeps the filter and goes back to the categories."""
-        self._focus_categories()
+        self._table.focus()
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -182,25 +248,38 @@ class MonitorScreen(SteerableScreen):
 
     def action_next_sort(self) -> None:
         """Show the tree, then a list in one order after the other."""
-        chosen = self._chosen
-        self._sort = 0 if self._sort is None else self._sort + 1
-        if self._sort == len(SORTS):
-            self._sort = None
-        flat = self._sort is not None
-        for selector in ("#tree", "#tree-titles"):
-            self.query_one(selector).display = not flat
-        self.query_one("#list").display = flat
-        self._again()
-        if flat:
-            # Who sorts wants to see what comes first.
-            self.query_one(CategoryList).move_cursor(row=0)
-            self._choose(self.query_one(CategoryList).chosen)
-        else:
-            self.query_one(CategoryTree).choose(chosen)
-        self._focus_categories()
+        at = SORTS.index(self._sort) + 1 if self._sort in SORTS else 0
+        self._order(SORTS[at] if at < len(SORTS) else None)
 
-    def _focus_categories(self) -> None:
-        self.query_one("#tree" if self._sort is None else "#list").focus()
+    def _order(self, sort: Sort | None) -> None:
+        chosen = self._table.chosen
+        self._sort = sort
+        self._again()
+        if sort is not None:
+            # Who sorts wants to see what comes first.
+            self._table.action_move_to(0)
+        else:
+            self._table.choose(chosen)
+        self._table.focus()
+
+    def action_next_alert(self) -> None:
+        """Go to the next category with an alert, from the cursor on and round."""
+        alerts = self._app.snapshot.alerts
+        ids = alert_ids(alerts)
+        there = [category.id for category in self._categories if category.id in ids]
+        if not there:
+            said = alerts[0].message if alerts else "there is no alert"
+            self.notify(printable(said), markup=False)
+            return
+        at = there.index(self._table.chosen) + 1 if self._table.chosen in there else 0
+        self._go_to(there[at % len(there)])
+        self.query_one("#tabs", TabbedContent).active = "alerts"
+
+    def _go_to(self, category_id: int) -> None:
+        """Move the cursor to a category, ending a filter that hides it."""
+        if category_id not in {category.id for category in self._table.rows}:
+            self._end_filter()
+        self._table.choose(category_id)
 
     def action_toggle_pause(self) -> None:
         """Pause or resume this run."""
@@ -271,7 +350,9 @@ class MonitorScreen(SteerableScreen):
                 )
 
         weights = ",".join(f"{weight:g}" for weight in settings.class_weights)
-        dialog = RetrainDialog(category.key, self._below(category), weights, settings.epochs, look)
+        dialog = RetrainDialog(
+            category.key, below(self._categories, category), weights, settings.epochs, look
+        )
         app.push_screen(dialog, begin)
 
     def action_restore(self) -> None:
@@ -302,8 +383,8 @@ class MonitorScreen(SteerableScreen):
     ) -> None:
         """Ask how much of the run is meant, and steer it."""
         choices = [Choice("alone", f"{category.key} alone")]
-        if below := self._below(category):
-            choices.append(Choice("subtree", f"{category.key} and {below} below it"))
+        if number := below(self._categories, category):
+            choices.append(Choice("subtree", f"{category.key} and {number} below it"))
         if whole is not None:
             choices.append(Choice("run", "the whole run"))
 
@@ -316,15 +397,20 @@ class MonitorScreen(SteerableScreen):
         self.app.push_screen(ChoiceDialog(question, choices), answer)
 
     def _category(self) -> CategoryStatus | None:
-        return next((c for c in self._categories if c.id == self._chosen), None)
+        chosen = self._table.chosen
+        return next((c for c in self._categories if c.id == chosen), None)
 
-    def _below(self, category: CategoryStatus) -> int:
-        """How many categories stand below one."""
-        inside = {category.key}
-        for other in self._categories:
-            if other.parent in inside:
-                inside.add(other.key)
-        return len(inside) - 1
+    def action_next_measure(self) -> None:
+        """Show the curves of all measures, or of one after the other."""
+        self.query_one(Curves).next_measure()
+
+    def action_read_right(self) -> None:
+        """Read the curves one epoch further."""
+        self.query_one(Curves).read_at(1)
+
+    def action_read_left(self) -> None:
+        """Read the curves one epoch before."""
+        self.query_one(Curves).read_at(-1)
 
     def action_log_scale(self) -> None:
         """Draw losses on a log scale, or no longer."""
@@ -349,51 +435,55 @@ class MonitorScreen(SteerableScreen):
 
     def action_toggle_node(self) -> None:
         """Fold or unfold the category under the cursor."""
-        self.query_one(CategoryTree).action_toggle_node()
+        self._table.action_toggle_fold()
 
     def action_next_tab(self) -> None:
         """Show the next tab of the details."""
         tabs = self.query_one("#tabs", TabbedContent)
         tabs.active = _TABS[(_TABS.index(tabs.active) + 1) % len(_TABS)]
 
+    def action_save(self) -> None:
+        """Write the table in focus to a CSV file: categories, class weights or history."""
+        if self._run is None:
+            return
+        name, category = self._run.run.name, self._category()
+        if isinstance(self.focused, TrialTable) and category is not None:
+            header, rows = self.query_one(TrialTable).records()
+            proposal = f"{name}-{category.key}-class-weights.csv"
+        elif isinstance(self.focused, HistoryTable) and category is not None:
+            header, rows = self.query_one(HistoryTable).records()
+            proposal = f"{name}-{category.key}-history.csv"
+        else:
+            records: list[dict[str, Any]] = [c.to_json() for c in self._table.rows]
+            header = list(records[0]) if records else []
+            rows = [list(record.values()) for record in records]
+            proposal = f"{name}-categories.csv"
+        self._app.save_table(Path(proposal.replace("/", "-")), header, rows)
+
     def action_back(self) -> None:
         """End the filter if there is one, or go back to the runs."""
-        box = self.query_one("#filter", Input)
-        if box.display or self._text or self._state is not None:
-            self._state = None
-            box.value = ""
-            box.display = False
-            self._text = ""
-            self._again()
-            self._focus_categories()
+        if self.query_one("#filter", Input).display or self._text or self._state is not None:
+            self._end_filter()
+            self._table.focus()
             return
+        self.leave()
         self._app.poller.watch(None)
         self.app.pop_screen()
+
+    def _end_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        self._state, self._text = None, ""
+        box.value = ""
+        box.display = False
+        self._again()
+
+    @property
+    def _table(self) -> CategoryTable:
+        return self.query_one(CategoryTable)
 
     @property
     def _app(self) -> HTransApp:
         return cast("HTransApp", self.app)
-
-
-def _matches(category: CategoryStatus, text: str, state: str | None) -> bool:
-    wanted = text.casefold()
-    named = wanted in category.key.casefold() or wanted in category.name.casefold()
-    return named and (state is None or category.state == state)
-
-
-def _with_ancestors(
-    categories: Sequence[CategoryStatus], found: Sequence[CategoryStatus]
-) -> list[CategoryStatus]:
-    """What was found with all that stands above it, in training order."""
-    by_key = {category.key: category for category in categories}
-    wanted: set[str] = set()
-    for category in found:
-        key: str | None = category.key
-        while key is not None and key not in wanted:
-            wanted.add(key)
-            parent = by_key.get(by_key[key].parent or "")
-            key = None if parent is None else parent.key
-    return [category for category in categories if category.key in wanted]
 
 
 def _some(categories: Sequence[RunCategory]) -> str:

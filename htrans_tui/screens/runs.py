@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import DataTable, Footer, Static
 
+from core.engine.deletion import delete_run
 from core.engine.status import RunStatus
 from core.plain_text import printable
 from db.connection import Store
@@ -16,14 +19,26 @@ from db.corpora import list_corpora
 from db.vectors import list_vectors
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.format import STATE_SIGNS, duration, rate
-from htrans_tui.screens.new_run import NewRunDialog
+from htrans_tui.preferences import Preferences
 from htrans_tui.screens.steerable import SteerableScreen
 from htrans_tui.snapshot import Snapshot
+from htrans_tui.widgets.said import Said
+from htrans_tui.widgets.workers import machine_line
 
 if TYPE_CHECKING:
     from htrans_tui.app import HTransApp
 
 _COLUMNS = ("run", "state", "done", "ETA", "micro-F1", "macro-F1", "system", "corpus")
+_ORDERS: dict[str, Callable[[RunStatus], Any]] = {
+    "run": lambda run: run.run.name,
+    "state": lambda run: run.run.state,
+    "done": lambda run: run.done / max(run.total, 1),
+    "ETA": lambda run: run.eta_seconds,
+    "micro-F1": lambda run: run.test_micro_f1,
+    "macro-F1": lambda run: run.test_macro_f1,
+    "system": lambda run: run.run.system,
+    "corpus": lambda run: run.run.corpus,
+}
 _SIGNS = {**STATE_SIGNS, "pausing": "‖"}
 _NO_RUNS = (
     "No runs yet. In another terminal:\n\n"
@@ -42,10 +57,11 @@ class RunsScreen(SteerableScreen):
     def __init__(self) -> None:
         super().__init__()
         self._marked: list[int] = []
+        self._order: tuple[str, bool] | None = None
 
     def compose(self) -> ComposeResult:
         """Title, table, hint, footer."""
-        yield Static(" htrans-tui   runs", id="title", markup=False)
+        yield Said(" htrans-tui   runs", id="title")
         yield DataTable(cursor_type="row", id="runs")
         yield Static("", id="hint", markup=False)
         yield Footer(show_command_palette=False)
@@ -64,24 +80,54 @@ class RunsScreen(SteerableScreen):
         """Update the rows that have changed; the cursor stays where it is."""
         table = self.query_one("#runs", DataTable)
         hint = self.query_one("#hint", Static)
+        load = "" if snapshot.load is None else f"   {machine_line(snapshot.load)}"
+        self.query_one("#title", Said).say(f" htrans-tui   runs{load}")
         table.display = bool(snapshot.runs)
         hint.display = not snapshot.runs
         hint.update(printable(snapshot.problem) if snapshot.problem else _NO_RUNS)
-        wanted = [str(run.run.id) for run in snapshot.runs]
+        runs = self._ordered(snapshot)
+        wanted = [str(run.run.id) for run in runs]
         if [row.value for row in table.rows] != wanted:
             cursor = self._run_under_cursor()
             table.clear()
-            for run in snapshot.runs:
+            for run in runs:
                 table.add_row(*self._cells(run), key=str(run.run.id))
             if cursor is not None and str(cursor.run.id) in wanted:
                 table.move_cursor(row=wanted.index(str(cursor.run.id)))
             if self.focused is None and wanted:
                 table.focus()
             return
-        for run in snapshot.runs:
+        for run in runs:
             for column, cell in zip(_COLUMNS, self._cells(run), strict=True):
                 if table.get_cell(str(run.run.id), column) != cell:
                     table.update_cell(str(run.run.id), column, cell, update_width=True)
+
+    def use(self, preferences: Preferences) -> None:
+        """Nothing here depends on them."""
+
+    def leave(self) -> None:
+        """Nothing here is remembered."""
+
+    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
+        """Order by the column, the other way at the second click, as they began at the third."""
+        name = str(event.column_key.value)
+        if self._order == (name, False):
+            self._order = name, True
+        elif self._order == (name, True):
+            self._order = None
+        else:
+            self._order = name, False
+        self.show(self._app.snapshot)
+
+    def _ordered(self, snapshot: Snapshot) -> list[RunStatus]:
+        """The runs, the newest first unless another order was asked for; no value comes last."""
+        runs = list(snapshot.runs)
+        if self._order is not None:
+            name, reverse = self._order
+            known = [run for run in runs if _ORDERS[name](run) is not None]
+            known.sort(key=lambda run: _ORDERS[name](run), reverse=reverse)
+            runs = known + [run for run in runs if _ORDERS[name](run) is None]
+        return runs
 
     def on_data_table_row_selected(self) -> None:
         """Enter or click on a row."""
@@ -99,6 +145,8 @@ class RunsScreen(SteerableScreen):
 
     def action_new_run(self) -> None:
         """Fill in a form and start a run."""
+        from htrans_tui.screens.new_run import NewRunDialog
+
         store = Store(self._app.workspace.database, read_only=True)
         try:
             corpora = [corpus.name for corpus in list_corpora(store)]
@@ -131,6 +179,33 @@ class RunsScreen(SteerableScreen):
             self.notify("mark at least two runs with the space bar", severity="warning")
             return
         self._app.open_comparison(marked)
+
+    def action_delete(self) -> None:
+        """Ask whether the run under the cursor is to be deleted, and do it."""
+        from htrans_tui.screens.dialogs import Choice, ChoiceDialog
+
+        chosen = self._run_under_cursor()
+        if chosen is None:
+            return
+        run, app = chosen.run, self._app
+
+        def delete(store: Store) -> str:
+            delete_run(store, app.workspace, run)
+            return f"{run.name} is deleted"
+
+        def answer(value: str | None) -> None:
+            if value is not None:
+                app.steer(delete)
+
+        question = f"Delete {run.name} with its models? Nothing of it can be brought back."
+        self.app.push_screen(ChoiceDialog(question, [Choice("yes", f"delete {run.name}")]), answer)
+
+    def action_save(self) -> None:
+        """Write the table to a CSV file."""
+        records = [run.to_json() for run in self._ordered(self._app.snapshot)]
+        if records:
+            rows = [list(record.values()) for record in records]
+            self._app.save_table(Path("runs.csv"), list(records[0]), rows)
 
     def action_log(self) -> None:
         """Show the engine's log."""

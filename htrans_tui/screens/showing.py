@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from htrans_tui.preferences import Preferences
 from htrans_tui.snapshot import Snapshot
 
 
@@ -13,3 +14,9 @@ class Showing(Protocol):
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw what has changed."""
+
+    def use(self, preferences: Preferences) -> None:
+        """Draw as other preferences have it."""
+
+    def leave(self) -> None:
+        """Keep what is to be remembered; the app ends."""

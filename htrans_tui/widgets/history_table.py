@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple, fields
 from datetime import datetime
+from typing import Any
 
 from rich.text import Text
 from textual.widgets import DataTable
@@ -44,6 +46,11 @@ class HistoryTable(DataTable[Text]):
         if not self._shown or not 0 <= self.cursor_row < len(self._shown):
             return None
         return self._shown[self.cursor_row]
+
+    def records(self) -> tuple[list[str], list[list[Any]]]:
+        """Header and rows of the table with all digits."""
+        names = [field.name for field in fields(PastAttempt)]
+        return names, [list(astuple(attempt)) for attempt in self._shown or ()]
 
 
 def _cells(attempt: PastAttempt) -> list[Text]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.text import Text
 from textual.widgets import DataTable
 
@@ -38,6 +40,15 @@ class TrialTable(DataTable[Text]):
             )
             self.add_row(*_cells(curves, chosen))
         self.move_cursor(row=row)
+
+    def records(self) -> tuple[list[str], list[list[Any]]]:
+        """Header and rows of the table with all digits."""
+        names = (
+            *("class_weight", "state", "precision", "recall", "f1", "kept_epoch"),
+            *("training_loss", "validation_loss", "seconds", "reason"),
+        )
+        trials = () if self._shown is None else self._shown.trials
+        return list(names), [[getattr(t.trial, name) for name in names] for t in trials]
 
 
 def _cells(curves: TrialCurves, chosen: bool) -> list[Text]:

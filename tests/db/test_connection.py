@@ -129,7 +129,17 @@ def test_measures_of_an_older_schema_become_those_of_their_category(path: Path) 
     animals = category_of(store, run, "animals")
     trial = keep_first_trial(store, animals)
     with store.write():
-        store.execute("DELETE FROM _sqlite_migrations WHERE name = 'let_categories_share_a_model'")
+        store.execute(
+            "DELETE FROM _sqlite_migrations WHERE name IN ('let_categories_share_a_model', "
+            "'number_changes_of_categories', 'find_what_refers_to_a_trial')"
+        )
+        for row in store.rows(
+            "SELECT type, name FROM sqlite_master WHERE name LIKE '%changes%' "
+            "OR name IN ('trials_source', 'run_categories_kept', 'attempts_kept', "
+            "'events_category', 'events_run', 'workers_trial') ORDER BY type = 'table'"
+        ):
+            if row["type"] != "index" or not row["name"].startswith("changes"):
+                store.execute(f"DROP {row['type']} {row['name']}")
         store.execute("DROP TABLE validation_fits")
         store.execute("DROP TABLE measures")
         store.execute("DROP INDEX run_categories_lead")

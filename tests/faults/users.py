@@ -16,7 +16,7 @@ from core.engine.processes import own_identity
 from db.connection import Store
 from db.trials import Claim, claim_trial, record_epoch, record_progress
 from db.workers import add_worker, set_worker_state, worker_heartbeat
-from htrans_tui.snapshot import Snapshot, take_snapshot
+from htrans_tui.snapshot import Snapshot, SnapshotReader
 from tests.builders import an_epoch, finish_with
 
 EPOCHS = 3
@@ -130,6 +130,7 @@ class _Reader:
         self._report = report
         self._number = number
         self._highest: dict[str, float] = {}
+        self._snapshots = SnapshotReader()
 
     def work(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -141,7 +142,7 @@ class _Reader:
             if current != version:
                 version = current
                 started = time.monotonic()
-                snapshot = take_snapshot(self._store, run_id, chosen)
+                snapshot = self._snapshots.read(self._store, run_id, chosen)
                 self._report.slowest = max(self._report.slowest, time.monotonic() - started)
                 self._report.snapshots += 1
                 self._look(snapshot)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static, TextArea
 
 from core.workspace import Workspace
 from db.connection import Store
-from htrans_tui.actions import ACTIONS
+from htrans_tui.actions import ACTIONS, Scope, keys_in
 from htrans_tui.app import HTransApp
 from htrans_tui.screens.classify import ClassifyScreen
 from htrans_tui.screens.compare import CompareScreen
@@ -22,7 +21,8 @@ from htrans_tui.screens.help import HelpScreen, keys_table
 from htrans_tui.screens.log import LogScreen
 from htrans_tui.screens.monitor import MonitorScreen
 from htrans_tui.screens.runs import RunsScreen
-from htrans_tui.widgets.category_tree import CategoryTree
+from htrans_tui.widgets.alert_list import AlertList
+from htrans_tui.widgets.category_table import CategoryTable
 from htrans_tui.widgets.trial_table import TrialTable
 from htrans_tui.widgets.workers import WorkerLines
 from tests.conftest import Trained
@@ -49,9 +49,8 @@ def text_of(app: HTransApp, selector: str) -> str:
 
 
 def tree_rows(app: HTransApp) -> list[str]:
-    tree = app.screen.query_one(CategoryTree)
-    nodes = [tree.get_node_at_line(line) for line in range(tree.last_line + 1)]
-    return [tree.render_label(node, Style(), Style()).plain for node in nodes if node is not None]
+    table = app.screen.query_one(CategoryTable)
+    return [table.line(number) for number in range(len(table.rows))]
 
 
 async def open_monitor(app: HTransApp, pilot: Pilot[None]) -> None:
@@ -83,8 +82,7 @@ async def test_enter_shows_the_tree_with_states_and_values(still: Workspace) -> 
         await open_monitor(app, pilot)
         animals, cats, dogs, *_, unused = tree_rows(app)
         assert animals.startswith("▾ ●")
-        assert animals.split()[-4:] == ["0.150", "█▃▂▁", "1", "0.910"] or "0.910" in animals
-        assert "103" in animals
+        assert animals.split()[-5:] == ["103", "0.150", "█▃▂▁", "1", "0.910"]
         assert "◐" in cats
         assert "0/2" in cats
         assert "·" in dogs
@@ -96,7 +94,7 @@ async def test_the_selected_category_shows_its_curves_and_class_weights(still: W
     app = HTransApp(still)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_monitor(app, pilot)
-        await until(pilot, lambda: "class weight 1" in text_of(app, "#loss-title"))
+        await until(pilot, lambda: "1★" in text_of(app, "#training-title"))
         table = app.screen.query_one(TrialTable)
         rows = [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
         assert [row[0] for row in rows] == ["1★", "5 "]
@@ -104,7 +102,7 @@ async def test_the_selected_category_shows_its_curves_and_class_weights(still: W
         await pilot.press("down")
         await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
         await pilot.press("down")
-        await until(pilot, lambda: "waits for its parent" in text_of(app, "#loss-title"))
+        await until(pilot, lambda: "waits for its parent" in text_of(app, "#training-title"))
 
 
 async def test_a_change_in_the_database_reaches_the_tree_and_keeps_the_cursor(
@@ -118,21 +116,24 @@ async def test_a_change_in_the_database_reaches_the_tree_and_keeps_the_cursor(
         with store.write():
             store.execute("UPDATE trials SET f1 = 0.999 WHERE f1 = 0.747")
         await until(pilot, lambda: "0.999" in tree_rows(app)[1])
-        assert app.screen.query_one(CategoryTree).cursor_line == 3
+        assert app.screen.query_one(CategoryTable).cursor_row == 3
 
 
-async def test_only_changed_rows_are_drawn_again(still: Workspace) -> None:
+async def test_only_changed_rows_are_drawn_again(
+    still: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
     app = HTransApp(still)
     async with app.run_test(size=(120, 40)) as pilot:
         await open_monitor(app, pilot)
-        tree = app.screen.query_one(CategoryTree)
-        before = {key: node._updates for key, node in tree._node_of.items()}
+        await pilot.pause(0.5)
+        table = app.screen.query_one(CategoryTable)
+        monkeypatch.setattr(table, "refresh_line", drawn.append)
         store = Store(still.database)
         with store.write():
             store.execute("UPDATE trials SET f1 = 0.999 WHERE f1 = 0.747")
         await until(pilot, lambda: "0.999" in tree_rows(app)[1])
-        changed = [key for key, node in tree._node_of.items() if node._updates != before[key]]
-        assert len(changed) == 1
+        assert drawn == [1]
 
 
 async def test_p_pauses_and_resumes_the_run(
@@ -203,7 +204,7 @@ async def test_help_lists_every_action_and_closes(still: Workspace) -> None:
         assert isinstance(app.screen, HelpScreen)
         console = Console(width=120)
         with console.capture() as capture:
-            console.print(keys_table())
+            console.print(keys_table({}))
         shown = capture.get()
         assert all(action.description in shown for action in ACTIONS)
         await pilot.press("escape")
@@ -211,7 +212,7 @@ async def test_help_lists_every_action_and_closes(still: Workspace) -> None:
 
 
 def test_every_action_of_the_registry_exists() -> None:
-    owners = {
+    owners: dict[Scope, type[object]] = {
         "app": HTransApp,
         "runs": RunsScreen,
         "monitor": MonitorScreen,
@@ -222,7 +223,7 @@ def test_every_action_of_the_registry_exists() -> None:
     for action in ACTIONS:
         assert callable(getattr(owners[action.scope], f"action_{action.name}", None)), action
     for scope in owners:
-        keys = [action.key for action in ACTIONS if action.scope in (scope, "app")]
+        keys = [key for key, _ in keys_in(scope, {})]
         assert len(set(keys)) == len(keys), scope
 
 
@@ -240,12 +241,14 @@ async def test_markup_in_names_and_events_is_shown_as_text(tmp_path: Path) -> No
         "animals\tdogs\tDogs\n\tfood\tFood\nfood\tfruit\tF\nfood\tbread\tB\nfood\tunused\tU\n"
     )
     app = HTransApp(still_life(tmp_path, taxonomy))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(160, 40)) as pilot:
         await open_monitor(app, pilot)
         assert "[red]A␛[1m[/red]" in tree_rows(app)[0]
         assert "[/]" in tree_rows(app)[1]
         await until(pilot, lambda: "[red]A" in text_of(app, "#category-title"))
-        assert "[bold]killed[/bold]" in str(app.screen.query_one(WorkerLines).render())
+        alerts = app.screen.query_one(AlertList)
+        shown = [str(option.prompt) for option in alerts.options]
+        assert any("[bold]killed[/bold]" in line for line in shown)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (200, 60)])
@@ -271,7 +274,7 @@ async def test_narrow_terminals_stack_and_wide_ones_place_beside(still: Workspac
         await pilot.resize_terminal(140, 40)
         await pilot.pause()
         assert tree.region.right <= details.region.x
-        titles = text_of(app, "#tree-titles")
+        titles = text_of(app, "#column-titles")
         assert titles.split() == ["n⁺", "loss", "w", "F1", "test"]
 
 

@@ -18,8 +18,8 @@ from htrans_tui.app import HTransApp
 from htrans_tui.screens.dialogs import ChoiceDialog, RetrainDialog
 from htrans_tui.screens.log import LogScreen
 from htrans_tui.screens.monitor import MonitorScreen
-from htrans_tui.widgets.category_list import SORTS, CategoryList, sorted_by
-from htrans_tui.widgets.category_tree import CategoryTree
+from htrans_tui.widgets.category_columns import SORTS
+from htrans_tui.widgets.category_table import CategoryTable
 from htrans_tui.widgets.curves import smooth
 from htrans_tui.widgets.history_table import HistoryTable
 from tests.builders import category_of, category_states, finish_with, start_worker
@@ -41,9 +41,9 @@ def still(tmp_path: Path) -> Workspace:
     return still_life(tmp_path)
 
 
-def list_rows(app: HTransApp) -> list[list[str]]:
-    table = app.screen.query_one(CategoryList)
-    return [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
+def listed(app: HTransApp) -> list[str]:
+    """Ids of the rows from top to bottom."""
+    return [category.key for category in app.screen.query_one(CategoryTable).rows]
 
 
 async def choose(app: HTransApp, pilot: Pilot[None], key: str) -> None:
@@ -66,7 +66,7 @@ async def test_filter_shows_what_matches_with_its_ancestors_while_typing(still: 
         assert "bread" in tree_rows(app)[1]
         assert "1 of 7: with 'Rea'" in text_of(app, "#shown")
         await pilot.press("enter")
-        assert isinstance(app.focused, CategoryTree)
+        assert isinstance(app.focused, CategoryTable)
         await pilot.press("escape")
         await until(pilot, lambda: len(tree_rows(app)) == 7)
         assert not app.screen.query_one("#filter").display
@@ -100,22 +100,61 @@ async def test_s_goes_through_the_orders_as_a_list_and_back_to_the_tree(still: W
     async with app.run_test(size=SIZE) as pilot:
         await open_monitor(app, pilot)
         await pilot.press("s")
-        await until(pilot, lambda: len(list_rows(app)) == 7)
-        assert not app.screen.query_one("#tree").display
-        assert [row[0] for row in list_rows(app)][:2] == ["cats", "animals"], "worst F1 first"
+        assert listed(app)[:2] == ["cats", "animals"], "worst F1 first"
+        assert not any("▾" in row for row in tree_rows(app)), "a list has nothing to fold"
         await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
         await pilot.press("s")
-        assert [row[0] for row in list_rows(app)][:2] == ["cats", "animals"], "largest loss first"
+        assert listed(app)[:2] == ["cats", "animals"], "largest loss first"
         await pilot.press("s")
-        assert [row[0] for row in list_rows(app)][:2] == ["unused", "bread"], "fewest first"
+        assert listed(app)[:2] == ["unused", "bread"], "fewest first"
         await pilot.press("s")
-        assert [row[0] for row in list_rows(app)][:2] == ["animals", "cats"], "slowest first"
+        assert listed(app)[:2] == ["animals", "cats"], "slowest first"
+        assert "work" in text_of(app, "#column-titles")
         await pilot.press("down")
         await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
         await pilot.press("s")
-        await until(pilot, lambda: app.screen.query_one("#tree").display)
-        assert isinstance(app.focused, CategoryTree)
-        await until(pilot, lambda: app.screen.query_one(CategoryTree).cursor_line == 1)
+        assert listed(app)[:3] == ["animals", "cats", "dogs"]
+        assert app.screen.query_one(CategoryTable).cursor_row == 1
+        assert isinstance(app.focused, CategoryTable)
+
+
+async def test_a_click_on_a_title_orders_by_its_column_and_the_other_way(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        titles = text_of(app, "#column-titles")
+        at = (titles.index("n⁺"), 0)
+        await pilot.click("#column-titles", offset=at)
+        await until(pilot, lambda: listed(app)[0] == "unused")
+        assert "n⁺▴" in text_of(app, "#column-titles")
+        await pilot.click("#column-titles", offset=at)
+        await until(pilot, lambda: listed(app)[0] == "animals")
+        assert "n⁺▾" in text_of(app, "#column-titles")
+        assert "largest n⁺ first" in text_of(app, "#shown")
+        await pilot.click("#column-titles", offset=(2, 0))
+        await until(pilot, lambda: not app.screen.query_one("#shown").display)
+        assert listed(app)[:3] == ["animals", "cats", "dogs"]
+
+
+async def test_a_click_moves_the_cursor_and_one_on_the_mark_folds(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await pilot.click("#categories", offset=(10, 3))
+        await until(pilot, lambda: "food" in text_of(app, "#category-title"))
+        await pilot.click("#categories", offset=(0, 3))
+        await until(pilot, lambda: listed(app) == ["animals", "cats", "dogs", "food"])
+        assert tree_rows(app)[3].startswith("▸")
+        await pilot.press("right")
+        assert len(listed(app)) == 7
+        await pilot.press("right", "left")
+        assert app.screen.query_one(CategoryTable).cursor_row == 3, "left of a leaf is its parent"
+        await pilot.press("left")
+        assert len(listed(app)) == 4
+        await pilot.press("home")
+        assert app.screen.query_one(CategoryTable).cursor_row == 0
+        await pilot.press("end")
+        assert app.screen.query_one(CategoryTable).cursor_row == 3
 
 
 async def test_list_keeps_its_cursor_on_its_category_when_the_order_changes(
@@ -125,13 +164,12 @@ async def test_list_keeps_its_cursor_on_its_category_when_the_order_changes(
     async with app.run_test(size=SIZE) as pilot:
         await open_monitor(app, pilot)
         await pilot.press("s")
-        await until(pilot, lambda: len(list_rows(app)) == 7)
-        assert list_rows(app)[0][0] == "cats"
+        assert listed(app)[0] == "cats"
         store = Store(still.database)
         with store.write():
             store.execute("UPDATE trials SET f1 = 0.999 WHERE f1 = 0.747")
-        await until(pilot, lambda: list_rows(app)[0][0] == "animals")
-        assert app.screen.query_one(CategoryList).cursor_row == 1
+        await until(pilot, lambda: listed(app)[0] == "animals")
+        assert app.screen.query_one(CategoryTable).cursor_row == 1
 
 
 async def test_what_is_folded_stays_folded_when_the_rows_change(still: Workspace) -> None:
@@ -144,7 +182,7 @@ async def test_what_is_folded_stays_folded_when_the_rows_change(still: Workspace
         await until(pilot, lambda: len(tree_rows(app)) == 0)
         await pilot.press("escape")
         await until(pilot, lambda: len(tree_rows(app)) > 0)
-        assert len(tree_rows(app)) in (5, 7)
+        assert len(tree_rows(app)) == 5
 
 
 async def test_a_category_is_paused_alone_or_with_what_is_below_it(still: Workspace) -> None:
@@ -315,14 +353,15 @@ async def test_losses_can_be_drawn_on_a_log_scale_and_smoothed(still: Workspace)
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
         await open_monitor(app, pilot)
-        await until(pilot, lambda: "class weight 1" in text_of(app, "#loss-title"))
+        await until(pilot, lambda: "1★" in text_of(app, "#training-title"))
         await pilot.press("y")
-        assert "log₁₀ of loss" in text_of(app, "#loss-title")
+        assert "training loss, log" in text_of(app, "#training-title")
+        assert "log" not in text_of(app, "#f1-title")
         await pilot.press("plus", "plus")
-        assert "smoothed over 4 points" in text_of(app, "#loss-title")
+        assert "smoothed over 4 points" in text_of(app, "#training-title")
         await pilot.press("minus", "y")
-        assert "smoothed over 2 points" in text_of(app, "#loss-title")
-        assert "log₁₀" not in text_of(app, "#loss-title")
+        assert "smoothed over 2 points" in text_of(app, "#training-title")
+        assert "log" not in text_of(app, "#training-title")
 
 
 def test_smoothing_over_one_point_changes_nothing_and_over_more_follows_slowly() -> None:
@@ -338,7 +377,7 @@ def test_sorts_put_what_has_no_value_last(still: Workspace) -> None:
     store = Store(still.database)
     categories = status_of(store, run_named(store, "still").id).categories
     for sort in SORTS:
-        keys = [category.key for category in sorted_by(categories, sort)]
+        keys = [category.key for category in sort.apply(categories)]
         assert sorted(keys) == sorted(category.key for category in categories)
         if sort.name != "fewest positives":
             assert set(keys[:2]) == {"animals", "cats"}, sort.name

@@ -1,0 +1,61 @@
+"""Delete a run: its rows in one transaction, and then its files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+
+from core.errors import ConflictError, HTransError
+from core.workspace import Workspace
+from db.connection import Store
+from db.runs import Run
+from db.trials import is_table_needed
+
+_AT_WORK = ("running", "pausing")
+
+
+def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
+    """Delete a run with its models, scores and history; nothing of it can be brought back.
+
+    Raises `ConflictError` while it runs or a worker still holds a trial of it, and `HTransError`
+    if its rows are gone but a file cannot be removed.
+    """
+    with store.write(durable=True):
+        state = store.value("SELECT state FROM runs WHERE id = ?", (run.id,))
+        if state in _AT_WORK:
+            raise ConflictError(f"{run.name} is {state}; pause or cancel it first")
+        held = store.value(
+            "SELECT count(*) FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
+            "WHERE rc.run_id = ? AND t.owner IS NOT NULL AND t.state = 'running'",
+            (run.id,),
+        )
+        if held:
+            raise ConflictError(
+                f"{run.name} still has {held} trials at work; wait until they have ended"
+            )
+        tables = [
+            row["embeddings"]
+            for row in store.rows(
+                "SELECT DISTINCT t.embeddings FROM trials t JOIN run_categories rc "
+                "ON rc.id = t.run_category_id WHERE rc.run_id = ? AND t.embeddings IS NOT NULL",
+                (run.id,),
+            )
+        ]
+        store.execute("DELETE FROM runs WHERE id = ?", (run.id,))
+        _remove_tables(store, workspace, tables)
+    folder = workspace.run(run.id)
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise HTransError(
+            f"{run.name} is deleted, but {folder} cannot be removed ({error.strerror}); "
+            "htrans-tui doctor --fix removes it later"
+        ) from error
+
+
+def _remove_tables(store: Store, workspace: Workspace, tables: Iterable[str]) -> None:
+    """Remove embedding tables that no other run's model has, before a worker can need them."""
+    for table in tables:
+        if not is_table_needed(store, table):
+            (workspace.embeddings / f"{table}.safetensors").unlink(missing_ok=True)

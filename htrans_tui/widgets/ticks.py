@@ -1,0 +1,23 @@
+"""Check boxes and radio buttons that show their state by a sign, not by colour alone."""
+
+from __future__ import annotations
+
+from textual.widgets import Checkbox, RadioButton
+
+
+class Tick(Checkbox):
+    """A check box that is blank while it is off."""
+
+    @property
+    def BUTTON_INNER(self) -> str:  # type: ignore[override]  # noqa: N802  # Textual's name
+        """The sign of the state."""
+        return "X" if self.value else " "
+
+
+class Choose(RadioButton):
+    """A radio button that is blank while it is off."""
+
+    @property
+    def BUTTON_INNER(self) -> str:  # type: ignore[override]  # noqa: N802  # Textual's name
+        """The sign of the state."""
+        return "●" if self.value else " "

@@ -1,0 +1,60 @@
+"""How a run was left is remembered by user, whatever becomes of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import HTransError
+from htrans_tui.memory import MOST_RUNS, Memory, View
+
+DATABASE = Path("/somewhere/htrans.db")
+LEFT = View("cats", ("animals",), "f1", True, "done", "history")
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Memory:
+    return Memory(tmp_path / "state" / "views.json")
+
+
+def test_a_run_is_shown_as_it_was_left(memory: Memory) -> None:
+    assert memory.view(DATABASE, 1, 10.0) == View()
+    memory.remember(DATABASE, 1, 10.0, LEFT)
+    assert memory.view(DATABASE, 1, 10.0) == LEFT
+    assert memory.view(DATABASE, 2, 10.0) == View()
+    assert memory.view(Path("/elsewhere/htrans.db"), 1, 10.0) == View()
+
+
+def test_a_new_run_with_an_old_number_is_not_shown_as_the_old_one(memory: Memory) -> None:
+    memory.remember(DATABASE, 1, 10.0, LEFT)
+    assert memory.view(DATABASE, 1, 11.0) == View()
+
+
+def test_only_the_runs_left_last_are_remembered(memory: Memory) -> None:
+    for number in range(MOST_RUNS + 1):
+        memory.remember(DATABASE, number, 0.0, LEFT)
+    assert memory.view(DATABASE, 0, 0.0) == View()
+    assert memory.view(DATABASE, MOST_RUNS, 0.0) == LEFT
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"x": 3}'])
+def test_a_damaged_file_is_made_anew(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "views.json"
+    path.write_text(content)
+    memory = Memory(path)
+    assert memory.view(DATABASE, 1, 0.0) == View()
+    memory.remember(DATABASE, 1, 0.0, LEFT)
+    assert memory.view(DATABASE, 1, 0.0) == LEFT
+
+
+def test_a_view_of_another_version_is_the_usual_one(tmp_path: Path) -> None:
+    path = tmp_path / "views.json"
+    path.write_text(f'{{"{DATABASE} 1 0.000": {{"zoom": 3}}}}')
+    assert Memory(path).view(DATABASE, 1, 0.0) == View()
+
+
+def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HTransError, match="the view is not remembered"):
+        Memory(tmp_path / "file" / "views.json").remember(DATABASE, 1, 0.0, LEFT)

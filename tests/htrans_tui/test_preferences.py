@@ -1,0 +1,140 @@
+"""The settings file: what is in it holds, and what means nothing is told with its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.errors import HTransError
+from htrans_tui.preferences import (
+    COLUMNS,
+    Preferences,
+    as_toml,
+    preferences_path,
+    read_preferences,
+    save_preferences,
+)
+from tests.command_line import htrans_alone
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "settings.toml"
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    found = read_preferences(tmp_path / "absent.toml")
+    assert (found.theme, found.columns, dict(found.keys)) == ("textual-dark", COLUMNS, {})
+
+
+def test_what_the_file_says_holds_and_the_rest_is_default(tmp_path: Path) -> None:
+    text = 'refresh = 2\ncolumns = ["test", "loss"]\n[keys]\n"monitor.retrain" = "t"\n'
+    found = read_preferences(written(tmp_path, text))
+    assert found.refresh == 2.0
+    assert found.columns == ("loss", "test"), "in the order in which they stand"
+    assert found.keys == {"monitor.retrain": "t"}
+    assert found.theme == "textual-dark"
+
+
+def test_keys_may_be_lists_signs_and_tables(tmp_path: Path) -> None:
+    text = '[keys.monitor]\nretrain = ["t", "ctrl+r"]\nfilter = "!"\n'
+    found = read_preferences(written(tmp_path, text))
+    assert found.keys == {"monitor.retrain": "t,ctrl+r", "monitor.filter": "exclamation_mark"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("refresh = 1\ntheme = =\n", "line 2"),
+        ("colour = 1", "there is no setting 'colour'; use theme, refresh, columns, keys"),
+        ("theme = 3", "theme is 3; give the name of a theme in quotes"),
+        ("refresh = 0", "refresh is 0; give seconds from 0.1 to 10"),
+        ('refresh = "x"', "refresh is 'x'; give seconds such as 0.5"),
+        ("refresh = true", "refresh is True; give seconds such as 0.5"),
+        ("refresh = nan", "refresh is nan; give seconds from 0.1 to 10"),
+        ('columns = ["f2"]', "there is no column 'f2'; use some of positives, epoch"),
+        ("columns = 3", "columns is 3; give a list"),
+        ("keys = 3", "keys is 3; make it a table"),
+        ('[keys]\n"monitor.retrian" = "t"', "there is no action 'monitor.retrian'; there are"),
+        ('[keys]\n"monitor.retrain" = 3', "keys.monitor.retrain is 3; give a key"),
+        ('[keys]\n"monitor.retrain" = []', "keys.monitor.retrain is []; give a key"),
+        ('[keys]\n"monitor.retrain" = "x"', "the key 'x' would mean both monitor.retrain and mon"),
+        ('[keys]\n"app.help" = "p"', "the key 'p' would mean both"),
+    ],
+)
+def test_what_means_nothing_is_told_with_file_and_remedy(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(HTransError) as error:
+        read_preferences(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert said in str(error.value)
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(HTransError, match="cannot be read"):
+        read_preferences(path)
+
+
+def test_two_keys_can_be_exchanged(tmp_path: Path) -> None:
+    text = '[keys.monitor]\nretrain = "x"\ncancel = "r"\n'
+    found = read_preferences(written(tmp_path, text))
+    assert found.keys == {"monitor.retrain": "x", "monitor.cancel": "r"}
+
+
+def test_saving_keeps_comments_and_keys(tmp_path: Path) -> None:
+    text = '# mine\nrefresh = 2\n\n[keys]\n"monitor.retrain" = "t"  # for training\n'
+    path = written(tmp_path, text)
+    save_preferences(replace(read_preferences(path), theme="nord", columns=("f1",)))
+    kept = path.read_text()
+    assert "# mine" in kept
+    assert "# for training" in kept
+    found = read_preferences(path)
+    assert (found.theme, found.columns, found.refresh) == ("nord", ("f1",), 2.0)
+    assert found.keys == {"monitor.retrain": "t"}
+
+
+def test_saving_where_nobody_may_write_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "settings.toml"
+    with pytest.raises(HTransError, match="cannot be written"):
+        save_preferences(Preferences(path=path))
+
+
+def test_all_settings_as_toml_are_read_back_as_they_were(tmp_path: Path) -> None:
+    path = written(tmp_path, as_toml(Preferences(path=tmp_path / "x", keys={"app.help": "h"})))
+    found = read_preferences(path)
+    assert (found.theme, found.columns) == ("textual-dark", COLUMNS)
+    assert found.keys["app.help"] == "h"
+    assert found.keys["monitor.filter"] == "slash"
+
+
+def test_the_file_is_the_one_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTRANS_SETTINGS", str(tmp_path / "own.toml"))
+    assert preferences_path() == tmp_path / "own.toml"
+
+
+def test_settings_are_printed_with_every_key(tmp_path: Path) -> None:
+    path = written(tmp_path, 'theme = "nord"')
+    result = htrans_alone("settings", HTRANS_SETTINGS=str(path))
+    assert result.returncode == 0
+    assert 'theme = "nord"' in result.stdout
+    assert '"monitor.retrain" = "r"' in result.stdout
+    assert str(path) in result.stderr
+
+
+def test_the_app_refuses_a_file_that_means_nothing_in_one_line(tmp_path: Path) -> None:
+    for text, said in (("theme = 3", "theme is 3"), ('theme = "x"', "there is no theme 'x'")):
+        path = written(tmp_path, text)
+        result = htrans_alone(HTRANS_SETTINGS=str(path))
+        assert result.returncode == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert said in result.stderr
