@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any
 
 from core.errors import HTransError
-from db.migrations import migrate
+from db.schema import is_current
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 Row = sqlite3.Row
 BUSY_TIMEOUT = 30.0
@@ -57,8 +58,17 @@ class Store:
             if not read_only:
                 self._use_wal()
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self.utils = Database(self._connection)
-            migrate(self.utils, path, read_only=read_only)
+            if not is_current(self._connection):
+                from db.migrations import migrate
+
+                migrate(self.utils, path, read_only=read_only)
+
+    @property
+    def utils(self) -> Database:
+        """The connection with the conveniences of sqlite-utils, which is loaded for them."""
+        from sqlite_utils import Database
+
+        return Database(self._connection)
 
     def _use_wal(self) -> None:
         """Switch to the write-ahead log; SQLite does not wait for others who do so, so we do."""

@@ -6,14 +6,10 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from core.errors import HTransError
+from db.schema import MIGRATION_SET, SchemaError
 from db.states import TABLES
 
-MIGRATIONS = Migrations("htrans")
-
-
-class SchemaError(HTransError):
-    """The database's schema is not the one that this program works with."""
+MIGRATIONS = Migrations(MIGRATION_SET)
 
 
 def migrate(database: Database, path: Path, *, read_only: bool) -> None:

@@ -19,7 +19,7 @@ from core.engine.scheduling import end_worker
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.corpora import unfinished_corpora
-from db.migrations import SchemaError
+from db.schema import SchemaError
 
 _MOST_DATABASE_ERRORS = 10
 _RESTORE = "restore a backup"

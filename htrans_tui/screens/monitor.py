@@ -89,7 +89,7 @@ class MonitorScreen(SteerableScreen):
                         yield HistoryTable()
                     with TabPane("Alerts", id="alerts"):
                         yield AlertList(id="alert-list")
-        yield WorkerLines("", id="workers", markup=False)
+        yield WorkerLines()
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -130,16 +130,29 @@ class MonitorScreen(SteerableScreen):
             heading = f" {printable(details.category.key)}  {printable(details.category.name)}"
             heading += f"  {duration(details.category.seconds)} of work"
         self.query_one("#category-title", Said).say(heading)
-        self.query_one(Curves).show(details)
-        self.query_one(TrialTable).show(details)
-        self.query_one(HistoryTable).show(details)
-        self.query_one(AlertList).show(snapshot.alerts, snapshot.events)
+        self._show_tab(snapshot)
         tab = self.query_one("#tabs", TabbedContent).get_tab("alerts")
         label = f"Alerts ({len(snapshot.alerts)})" if snapshot.alerts else "Alerts"
         if tab.label_text != label:
             tab.label = label
         lines = self.query_one(WorkerLines)
         lines.show(status.workers, self._epochs, snapshot.load, snapshot.alerts)
+
+    def _show_tab(self, snapshot: Snapshot) -> None:
+        """Draw the tab that is seen; the others are drawn when they are."""
+        active = self.query_one("#tabs", TabbedContent).active
+        if active == "curves":
+            self.query_one(Curves).show(snapshot.details)
+        elif active == "weights":
+            self.query_one(TrialTable).show(snapshot.details)
+        elif active == "history":
+            self.query_one(HistoryTable).show(snapshot.details)
+        else:
+            self.query_one(AlertList).show(snapshot.alerts, snapshot.events)
+
+    def on_tabbed_content_tab_activated(self) -> None:
+        """Draw the tab that is seen now."""
+        self._show_tab(self._app.snapshot)
 
     def use(self, preferences: Preferences) -> None:
         """Show other columns."""

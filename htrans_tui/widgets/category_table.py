@@ -352,7 +352,7 @@ class ColumnTitles(Static):
 
     def follow(self) -> None:
         """Align the titles with the table's rows."""
-        self.update(self._table.titles())
+        self.update(self._table.titles(), layout=False)
 
     def on_click(self, event: events.Click) -> None:
         """Ask for an order by the column."""

@@ -28,6 +28,8 @@ _SMALLEST = 1e-6
 _MOST_SMOOTHING = 6
 _MARGIN = 0.04
 """Room above and below the curves, as a share of their height."""
+_BESIDE = 3
+"""So many class weights are read in one line; more take two."""
 _ROOM = 8
 """Lines that a plot has at least where several are below each other."""
 
@@ -181,9 +183,13 @@ class Curves(Vertical):
             if measure not in visible:
                 continue
             if details is None or not trials:
-                title.update(_why_nothing(details) if measure is visible[0] else "")
+                said = _why_nothing(details) if measure is visible[0] else ""
+                title.update(said, layout=False)
                 continue
-            title.update(self._title(measure, details, trials))
+            lines = 1 if len(trials) <= _BESIDE else 2
+            if title.styles.height is None or title.styles.height.value != lines:
+                title.styles.height = lines
+            title.update(self._title(measure, details, trials), layout=False)
             self._draw_plot(plot, measure, details, trials)
 
     def _title(self, measure: Measure, details: Details, trials: Sequence[TrialCurves]) -> Text:
@@ -191,7 +197,7 @@ class Curves(Vertical):
         how = ", log" if self._log and measure.is_loss else ""
         if measure.id == "training" and self._smoothing:
             how += f", smoothed over {2**self._smoothing} points"
-        text = Text(f" {measure.name}{how}", no_wrap=True, overflow="ellipsis")
+        text = Text(f" {measure.name}{how}", overflow="ellipsis")
         text.append(f" at epoch {at}" if at else "")
         for number, curves in enumerate(trials):
             value = next((measure.of(e) for e in curves.epochs if e.epoch == at), None)

@@ -21,6 +21,10 @@ _MOST_LINES = 4
 class WorkerLines(Static):
     """The workers of the workspace, the load of this machine, the alerts of the run."""
 
+    def __init__(self) -> None:
+        super().__init__(id="workers", markup=False)
+        self._drawn: list[str] = []
+
     def show(
         self,
         workers: Sequence[WorkerStatus],
@@ -37,10 +41,11 @@ class WorkerLines(Static):
         if alerts:
             more = f"  (1 of {len(alerts)} alerts)" if len(alerts) > 1 else ""
             lines.append(f" {ALERT} {printable(alerts[0].message)}{more}")
-        text = "\n".join(lines)
-        if text != getattr(self, "_drawn", None):
-            self._drawn = text
-            self.update(Text(text, no_wrap=True, overflow="ellipsis"))
+        if lines != self._drawn:
+            grown = len(lines) != len(self._drawn)
+            self._drawn = lines
+            text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+            self.update(text, layout=grown)
 
 
 def machine_line(load: Load) -> str:

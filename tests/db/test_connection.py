@@ -11,6 +11,7 @@ import pytest
 from core.errors import HTransError
 from db.connection import Store, StoreError
 from db.migrations import MIGRATIONS
+from db.schema import MIGRATION_NAMES, is_current
 from tests.builders import category_of, keep_first_trial, record_corpus, record_run
 
 
@@ -121,6 +122,17 @@ def test_older_schema_is_not_migrated_read_only(path: Path) -> None:
     assert migrated.value("SELECT count(*) FROM transitions") > 0
     migrated.close()
     Store(path, read_only=True).close()
+
+
+def test_the_names_of_the_steps_are_those_of_the_migrations(path: Path) -> None:
+    assert [migration.name for migration in MIGRATIONS._migrations] == list(MIGRATION_NAMES)
+    connection = sqlite3.connect(path)
+    assert not is_current(connection)
+    Store(path, create=True).close()
+    assert is_current(connection)
+    connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'guard_states'")
+    assert not is_current(connection)
+    connection.close()
 
 
 def test_measures_of_an_older_schema_become_those_of_their_category(path: Path) -> None:

@@ -95,11 +95,13 @@ async def test_the_selected_category_shows_its_curves_and_class_weights(still: W
     async with app.run_test(size=(120, 40)) as pilot:
         await open_monitor(app, pilot)
         await until(pilot, lambda: "1★" in text_of(app, "#training-title"))
+        await pilot.press("d")
         table = app.screen.query_one(TrialTable)
+        await until(pilot, lambda: table.row_count == 2)
         rows = [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
         assert [row[0] for row in rows] == ["1★", "5 "]
         assert rows[0][2:6] == ["0.910", "0.910", "0.910", "4"]
-        await pilot.press("down")
+        await pilot.press("d", "d", "d", "down")
         await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
         await pilot.press("down")
         await until(pilot, lambda: "waits for its parent" in text_of(app, "#training-title"))
@@ -246,7 +248,9 @@ async def test_markup_in_names_and_events_is_shown_as_text(tmp_path: Path) -> No
         assert "[red]A␛[1m[/red]" in tree_rows(app)[0]
         assert "[/]" in tree_rows(app)[1]
         await until(pilot, lambda: "[red]A" in text_of(app, "#category-title"))
+        await pilot.press("d", "d", "d")
         alerts = app.screen.query_one(AlertList)
+        await until(pilot, lambda: alerts.option_count > 0)
         shown = [str(option.prompt) for option in alerts.options]
         assert any("[bold]killed[/bold]" in line for line in shown)
 

@@ -36,6 +36,11 @@ def test_command_line_loads_no_textual() -> None:
     assert "textual" not in loaded_by("htrans_tui.cli")
 
 
+def test_what_answers_at_once_loads_no_arrays_and_no_schema_tools() -> None:
+    loaded = loaded_by("htrans_tui.cli", "core.engine.status", "htrans_tui.screens.runs")
+    assert loaded.isdisjoint({"numpy", "sqlite_utils", "tomlkit", "pynvml"})
+
+
 def test_status_loads_nothing_heavy() -> None:
     assert loaded_by("htrans_tui.cli", "core.engine.status", "db.runs").isdisjoint(HEAVY)
 
