@@ -17,8 +17,8 @@ from tests.command_line import htrans, htrans_json
 
 SLOWLY = (
     "--class-weights=1",
-    "--epochs=90",
-    "--patience=90",
+    "--epochs=60",
+    "--patience=60",
     "--hidden-units=24",
     "--dimensions=16",
     "--batch-size=8",
