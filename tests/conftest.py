@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.engine.doctor import engine_at_work
 from core.workspace import Workspace
 from db.connection import Store
 from tests.command_line import TRAIN_QUICKLY, htrans
+from tests.made_once import made_once, wait_until_ended
 from tests.small_corpus import write_corpus
 
 torch.set_num_threads(1)
@@ -66,30 +64,36 @@ class Trained:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Import and train once, through the command line and real processes."""
-    folder = tmp_path_factory.mktemp("trained")
-    corpus, taxonomy = write_corpus(folder)
-    place = Workspace(folder / "workspace")
-    htrans(
-        place, "import", str(corpus), "--name", "small", "--taxonomy", str(taxonomy)
-    ).check_returncode()
-    result = htrans(place, "train", "small", "--name", "small", *TRAIN_QUICKLY, "--wait")
-    assert result.returncode == 0, result.stderr
-    return Trained(place, folder)
+def once_trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with corpus, taxonomy and a trained workspace, to be copied and never opened.
+
+    Imported and trained once, through the command line and real processes.
+    """
+
+    def train(folder: Path) -> None:
+        corpus, taxonomy = write_corpus(folder)
+        place = Workspace(folder / "workspace")
+        imported = htrans(
+            place, "import", str(corpus), "--name", "small", "--taxonomy", str(taxonomy)
+        )
+        assert imported.returncode == 0, imported.stderr
+        result = htrans(place, "train", "small", "--name", "small", *TRAIN_QUICKLY, "--wait")
+        assert result.returncode == 0, result.stderr
+        wait_until_ended(place)
+
+    return made_once(tmp_path_factory, "once-trained", train)
+
+
+@pytest.fixture(scope="session")
+def trained(once_trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The trained workspace for tests that only look: whoever trains or damages takes a copy."""
+    folder = tmp_path_factory.mktemp("trained") / "copy"
+    shutil.copytree(once_trained, folder)
+    return Trained(Workspace(folder / "workspace"), folder)
 
 
 @pytest.fixture
-def own_copy(trained: Trained, tmp_path: Path) -> Workspace:
-    """A copy of the trained workspace, with no process at work, that a test may damage."""
-    store = Store(trained.workspace.database)
-    deadline = time.monotonic() + 60
-    while engine_at_work(store):
-        assert time.monotonic() < deadline, "the engine of the trained workspace does not end"
-        time.sleep(0.1)
-    store.close()
-    with trained.workspace.supervisor_lock.open("ab") as lock:
-        # A supervisor that has said goodbye still closes the database, which removes files.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        shutil.copytree(trained.workspace.root, tmp_path / "copy")
+def own_copy(once_trained: Path, tmp_path: Path) -> Workspace:
+    """A copy of the trained workspace that a test may train in or damage."""
+    shutil.copytree(once_trained / "workspace", tmp_path / "copy")
     return Workspace(tmp_path / "copy")

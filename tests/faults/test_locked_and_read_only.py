@@ -94,31 +94,12 @@ def test_locked_database_is_opened_and_read_at_once(
         assert htrans(workspace, "runs", timeout=20).returncode == 0
 
 
-def wait_until_idle(workspace: Workspace) -> None:
-    """Wait until the engine has ended, which goes on for a moment after a run."""
-    deadline = time.monotonic() + 60
-    store = Store(workspace.database)
-    while store.value("SELECT pid FROM engine") is not None:
-        assert time.monotonic() < deadline, "the engine does not end"
-        time.sleep(0.1)
-    store.close()
-
-
 @pytest.fixture
-def idle_copy(trained: Trained, tmp_path: Path) -> Workspace:
-    """A copy of the trained workspace, made while nothing runs in it."""
-    wait_until_idle(trained.workspace)
-    copy = Workspace(tmp_path / "copy")
-    shutil.copytree(trained.workspace.root, copy.root)
-    return copy
-
-
-@pytest.fixture
-def read_only(idle_copy: Workspace, tmp_path: Path) -> Iterator[Workspace]:
+def read_only(own_copy: Workspace, tmp_path: Path) -> Iterator[Workspace]:
     """The trained workspace on a disk that refuses every write."""
     with mounted(tmp_path / "disk", 64) as disk:
         place = Workspace(disk.root / "workspace")
-        shutil.copytree(idle_copy.root, place.root)
+        shutil.copytree(own_copy.root, place.root)
         disk.make_read_only()
         with pytest.raises(OSError, match="Read-only"):
             (place.root / "new").touch()
@@ -148,15 +129,15 @@ def test_read_only_workspace_refuses_an_import_in_one_clear_line(
     assert "written" in message or "read-only" in message
 
 
-def test_workspace_that_was_moved_answers_as_before(idle_copy: Workspace) -> None:
-    status = htrans_json(idle_copy, "status", "small")
-    classified = htrans_json(idle_copy, "classify", "small", TEXT)
-    moved = Workspace(idle_copy.root.with_name("moved here"))
-    idle_copy.root.rename(moved.root)
+def test_workspace_that_was_moved_answers_as_before(own_copy: Workspace) -> None:
+    status = htrans_json(own_copy, "status", "small")
+    classified = htrans_json(own_copy, "classify", "small", TEXT)
+    moved = Workspace(own_copy.root.with_name("moved here"))
+    own_copy.root.rename(moved.root)
     assert htrans_json(moved, "classify", "small", TEXT) == classified
     evaluation = htrans_json(moved, "evaluate", "small", "--device", "cpu")
     assert evaluation["micro"]["f1"] == pytest.approx(status["run"]["test_micro_f1"])
     shown = htrans_json(moved, "status", "small")
     assert shown["run"] == status["run"]
     assert shown["categories"] == status["categories"]
-    assert not idle_copy.root.exists()
+    assert not own_copy.root.exists()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from core.engine.corpora import ImportRequest, import_corpus
 from core.settings import TrainingSettings
@@ -26,6 +30,20 @@ _POSITIVES = {
 
 def still_life(folder: Path, taxonomy: str = TAXONOMY) -> Workspace:
     """A run named `still`: animals done, cats at work without a worker, the rest to come."""
+    shutil.copytree(_painted(taxonomy), folder, dirs_exist_ok=True)
+    return Workspace(folder / "workspace")
+
+
+@cache
+def _painted(taxonomy: str) -> Path:
+    """A folder with the workspace of a taxonomy, to be copied: importing takes a while."""
+    folder = TemporaryDirectory(prefix="still-life-")
+    atexit.register(folder.cleanup)
+    _paint(Path(folder.name), taxonomy)
+    return Path(folder.name)
+
+
+def _paint(folder: Path, taxonomy: str) -> None:
     workspace = Workspace(folder / "workspace")
     workspace.create()
     store = Store(workspace.database, create=True)
@@ -56,7 +74,6 @@ def still_life(folder: Path, taxonomy: str = TAXONOMY) -> Workspace:
         store.execute("UPDATE runs SET created_at = 0, started_at = 0 WHERE id = ?", (run_id,))
         add_event(store, "crash", "class weight 5, crash 1: [bold]killed[/bold]", run_id, None)
     store.close()
-    return workspace
 
 
 def _rows(store: Store, key: str) -> tuple[int, list[int]]:

@@ -186,11 +186,12 @@ def test_embeddings_below_the_top_are_the_top_levels(trained: Trained) -> None:
     assert kept == set(table.values())
 
 
-def test_train_wait_json_prints_the_run_twice(trained: Trained) -> None:
+def test_train_wait_json_prints_the_run_twice(own_copy: Workspace) -> None:
     result = htrans(
-        trained.workspace,
+        own_copy,
         *("train", "small", "--name", "again", "--categories", "cats", "--epochs", "1"),
-        *("--class-weights", "1", "--hidden-units", "4", "--device", "cpu", "--wait", "--json"),
+        *("--class-weights", "1", "--hidden-units", "4", "--device", "cpu", "--workers", "1"),
+        *("--wait", "--json"),
     )
     assert result.returncode == 0, result.stderr
     first, last = (json.loads(line) for line in result.stdout.splitlines())
@@ -200,30 +201,29 @@ def test_train_wait_json_prints_the_run_twice(trained: Trained) -> None:
     assert last["test_micro_f1"] is not None
 
 
-def test_pause_holds_a_run_and_resume_ends_it(trained: Trained) -> None:
+def test_pause_holds_a_run_and_resume_ends_it(own_copy: Workspace) -> None:
     name = "held"
-    slow = ("--hidden-units", "64", "--batch-size", "4", "--epochs", "6", "--patience", "6")
-    started = htrans(
-        trained.workspace, "train", "small", "--name", name, *slow, "--class-weights", "1"
-    )
+    slow = ("--hidden-units=64", "--batch-size=4", "--epochs=3", "--patience=3", "--device=cpu")
+    few = ("--categories=cats", "--class-weights=1", "--workers=1")
+    started = htrans(own_copy, "train", "small", "--name", name, *slow, *few)
     assert started.returncode == 0, started.stderr
-    assert htrans(trained.workspace, "pause", name).returncode == 0
+    assert htrans(own_copy, "pause", name).returncode == 0
     for _ in range(100):
-        status = htrans_json(trained.workspace, "status", name)
+        status = htrans_json(own_copy, "status", name)
         if status["run"]["state"] == "paused":
             break
     assert status["run"]["state"] == "paused"
     assert all(c["state"] != "running" for c in status["categories"])
-    assert htrans(trained.workspace, "resume", name).returncode == 0
-    watched = htrans(trained.workspace, "status", name, "--watch")
+    assert htrans(own_copy, "resume", name).returncode == 0
+    watched = htrans(own_copy, "status", name, "--watch")
     assert watched.returncode == 0
-    assert htrans_json(trained.workspace, "status", name)["run"]["state"] == "done"
-    assert "cannot be paused" in one_line_error(trained.workspace, "pause", name)
+    assert htrans_json(own_copy, "status", name)["run"]["state"] == "done"
+    assert "cannot be paused" in one_line_error(own_copy, "pause", name)
 
 
-def test_engine_status_says_whether_it_runs(trained: Trained) -> None:
-    assert htrans_json(trained.workspace, "engine", "status")["running"] in (True, False)
-    result = htrans(trained.workspace, "engine", "start")
+def test_engine_status_says_whether_it_runs(own_copy: Workspace) -> None:
+    assert htrans_json(own_copy, "engine", "status")["running"] in (True, False)
+    result = htrans(own_copy, "engine", "start")
     assert result.returncode == 0
 
 
@@ -311,7 +311,8 @@ def test_markup_and_escapes_in_names_are_shown_as_text(
     corpus.write_text("".join(json.dumps(d) + "\n" for d in documents))
     arguments = ("import", str(corpus), "--name", "[b]ad", "--taxonomy", str(taxonomy))
     assert htrans(workspace, *arguments).returncode == 0
-    trained = htrans(workspace, "train", "[b]ad", *TRAIN_QUICKLY, "--wait")
+    briefly = ("--class-weights=1", "--epochs=1", "--workers=1")
+    trained = htrans(workspace, "train", "[b]ad", *TRAIN_QUICKLY, *briefly, "--wait")
     assert trained.returncode == 0, trained.stderr
     assert "[red]x[/red] ␛[31mred␛[0m" in trained.stdout
     assert "\x1b" not in trained.stdout

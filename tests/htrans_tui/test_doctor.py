@@ -16,19 +16,22 @@ from db.connection import Store
 from tests.command_line import htrans, htrans_json
 
 SLOWLY = (
-    "--class-weights=1,3",
-    "--epochs=30",
-    "--patience=30",
+    "--class-weights=1",
+    "--epochs=60",
+    "--patience=60",
     "--hidden-units=24",
     "--dimensions=16",
     "--batch-size=8",
     "--learning-rate=0.01",
     "--device=cpu",
     "--workers=1",
-    "--categories=animals,food",
+    "--categories=animals",
     "--system=gru-att",
 )
-"""Options with which a run is still at work when the next command looks at it."""
+"""Options with which a run is still at work when the next command looks at it.
+
+It is one long trial: of several short ones the next may just have begun, without a checkpoint.
+"""
 
 
 def wait_until(happens: Callable[[], bool], seconds: float = 90) -> None:

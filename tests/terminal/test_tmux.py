@@ -17,7 +17,6 @@ import pytest
 from core.workspace import Workspace
 from db.connection import Store
 from tests.command_line import htrans
-from tests.conftest import Trained
 
 pytestmark = [
     pytest.mark.terminal,
@@ -85,36 +84,35 @@ class Terminal:
 
 @pytest.fixture(params=[(80, 24), (120, 40)], ids=["80x24", "120x40"])
 def terminal(
-    request: pytest.FixtureRequest, tmp_path: Path, trained: Trained
+    request: pytest.FixtureRequest, tmp_path: Path, own_copy: Workspace
 ) -> Iterator[Terminal]:
-    made = Terminal(tmp_path, trained.workspace, *request.param)
+    made = Terminal(tmp_path, own_copy, *request.param)
     yield made
     made.end()
 
 
-def slow_run(workspace: Workspace, name: str, categories: str = "cats,food") -> None:
+def slow_run(workspace: Workspace, name: str, epochs: int) -> None:
     """Start a run that takes long enough to be watched."""
     slow = (
-        f"--categories={categories}",
+        "--categories=animals",
         "--hidden-units=64",
         "--batch-size=2",
-        "--epochs=12",
-        "--patience=12",
+        f"--epochs={epochs}",
+        f"--patience={epochs}",
+        "--workers=1",
     )
     result = htrans(workspace, "train", "small", "--name", name, *slow, "--class-weights=1")
     assert result.returncode == 0, result.stderr
 
 
-def test_a_day_in_a_terminal(
-    terminal: Terminal, trained: Trained, request: pytest.FixtureRequest
-) -> None:
-    name = f"day-{request.node.callspec.id}"
-    store = Store(trained.workspace.database)
-    slow_run(trained.workspace, name)
+def test_a_day_in_a_terminal(terminal: Terminal, own_copy: Workspace) -> None:
+    name = "day"
+    store = Store(own_copy.database)
+    slow_run(own_copy, name, 8)
     terminal.shows(name, "running")
     terminal.keys(*["Up"] * 9)  # the cursor stays on its run when a newer one appears above
     terminal.keys("Enter")
-    terminal.shows("animals", "epoch 1/12", "docs/s")
+    terminal.shows("animals", "epoch 1/8", "docs/s")
     before = terminal.screen()
     terminal.until(lambda screen: screen != before and "docs/s" in screen)
     terminal.keys("p")
@@ -128,8 +126,8 @@ def test_a_day_in_a_terminal(
     terminal.shows("LEFT 0")
     state = store.value("SELECT state FROM runs WHERE name = ?", (name,))
     assert state in ("running", "done")
-    watched = htrans(trained.workspace, "status", name, "--watch")
-    assert "done 3/3" in watched.stdout
+    watched = htrans(own_copy, "status", name, "--watch")
+    assert "done 1/1" in watched.stdout
 
 
 def test_re_attached_app_shows_the_finished_run_and_classifies(
@@ -150,25 +148,25 @@ def test_re_attached_app_shows_the_finished_run_and_classifies(
     terminal.shows("LEFT 0")
 
 
-def test_a_lost_terminal_ends_the_app_and_not_the_run(tmp_path: Path, trained: Trained) -> None:
-    slow_run(trained.workspace, "lost-terminal", "animals")
-    terminal = Terminal(tmp_path, trained.workspace, 80, 24)
+def test_a_lost_terminal_ends_the_app_and_not_the_run(tmp_path: Path, own_copy: Workspace) -> None:
+    slow_run(own_copy, "lost-terminal", 4)
+    terminal = Terminal(tmp_path, own_copy, 80, 24)
     terminal.shows("lost-terminal", "running")
     app = psutil.Process(terminal.app_pid())
     terminal.end()
     app.wait(timeout=15)
-    watched = htrans(trained.workspace, "status", "lost-terminal", "--watch")
+    watched = htrans(own_copy, "status", "lost-terminal", "--watch")
     assert "done 1/1" in watched.stdout
 
 
-def test_a_killed_app_leaves_the_run_going(tmp_path: Path, trained: Trained) -> None:
-    slow_run(trained.workspace, "killed-app", "animals")
-    terminal = Terminal(tmp_path, trained.workspace, 80, 24)
+def test_a_killed_app_leaves_the_run_going(tmp_path: Path, own_copy: Workspace) -> None:
+    slow_run(own_copy, "killed-app", 4)
+    terminal = Terminal(tmp_path, own_copy, 80, 24)
     try:
         terminal.shows("killed-app", "running")
         os.kill(terminal.app_pid(), signal.SIGKILL)
         terminal.shows("LEFT 137")
     finally:
         terminal.end()
-    watched = htrans(trained.workspace, "status", "killed-app", "--watch")
+    watched = htrans(own_copy, "status", "killed-app", "--watch")
     assert "done 1/1" in watched.stdout

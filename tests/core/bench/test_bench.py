@@ -83,7 +83,21 @@ def test_a_measurement_that_fails_says_why() -> None:
         run_together([{"kind": "engine", "nonsense": 1}])
 
 
-def test_bench_measures_the_plain_way_and_one_and_all_workers() -> None:
+def test_measurements_run_together_each_in_a_process_of_its_own() -> None:
+    tiny = {"kind": "engine", "documents": 60, "words": 5, "vocabulary": 50}
+    found = run_together([{**tiny, "epochs": epochs} for epochs in (1, 2)])
+    assert [one["documents"] for one in found] == [50, 100]
+    assert all(one["seconds"] > 0 and one["memory"] > 50 for one in found)
+
+
+def test_bench_measures_the_plain_way_and_one_and_all_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Five processes that load torch would take most of the time and show nothing more.
+    monkeypatch.setattr(
+        "core.engine.bench.run_together",
+        lambda requests: [measure(Request(**request)) for request in requests],
+    )
     told: list[str] = []
     report = bench(["cpu", "cpu"], documents=100, words=5, tell=told.append)
     assert [(row.name, row.processes) for row in report.rows] == [

@@ -18,7 +18,9 @@ CPU = torch.device("cpu")
 def two_runs(own_copy: Workspace) -> Workspace:
     """A workspace with the runs `small` and `basic`, the second without one category."""
     options = ("--system=gru-att", "--name=basic", "--categories=cats,dogs,food")
-    result = htrans(own_copy, "train", "small", *options, *TRAIN_QUICKLY, "--wait")
+    result = htrans(
+        own_copy, "train", "small", *options, *TRAIN_QUICKLY, "--class-weights=1", "--wait"
+    )
     assert result.returncode == 0, result.stderr
     return own_copy
 

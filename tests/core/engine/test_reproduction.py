@@ -139,8 +139,10 @@ def test_reproduce_trains_compares_writes_and_goes_on(own_copy: Workspace, tmp_p
         "small",
         "--preset=smoke",
         "--epochs=1",
+        "--class-weights=1,3",
         "--systems=htrans,gru-att,gru-att-multi-weighted,linear",
         "--device=cpu",
+        "--workers=1",
         f"--output={page}",
     )
     result = htrans(own_copy, *arguments, timeout=280)
