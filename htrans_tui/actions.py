@@ -93,7 +93,14 @@ ACTIONS: tuple[Action, ...] = (
         _HIDDEN,
         steers=True,
     ),
-    Action("filter", "slash", "Filter", "Show the categories with a text in id or name", "monitor"),
+    Action(
+        "filter",
+        "slash",
+        "Filter",
+        "Show the categories with a text in id or name",
+        "monitor",
+        is_first=True,
+    ),
     Action(
         "next_state",
         "f",

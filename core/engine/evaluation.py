@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.metrics import average_precision_score
 
 from core.decisions import DecisionRule, Scores, consistent
 from core.engine.run_data import RunData
@@ -215,6 +214,9 @@ def _record(store: Store, category: RunCategory, split: str, counts: Counts) -> 
 def _average_precision(examples: Examples, scores: Scores, category: RunCategory) -> float | None:
     if not examples.positives or category.kept_trial_id is None:
         return None
+    # Loaded where it is used: workers score too, and it would be a third of their start.
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(examples.targets, scores))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input, TabbedContent, TabPane
 
@@ -49,6 +49,18 @@ _REMEMBER = 5.0
 """Seconds between two looks at whether the view has changed and must be remembered."""
 
 
+class FilterBox(Input):
+    """Where a filter is typed; what is typed after enter is for the categories already.
+
+    Keys that come in a burst, as over a slow line, go to who has the focus when they are read, and
+    only a binding with priority moves the focus before the next is.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "screen.keep_filter", "Keep", show=False, priority=True)
+    ]
+
+
 class MonitorScreen(SteerableScreen):
     """One run. Beside each other on a wide terminal, below each other on a narrow one."""
 
@@ -77,7 +89,7 @@ class MonitorScreen(SteerableScreen):
                 yield ColumnTitles(table, id="column-titles")
                 yield table
                 yield Said("", id="shown")
-                yield Input(placeholder="text in id or name", id="filter")
+                yield FilterBox(placeholder="text in id or name", id="filter")
             with Vertical(id="details"):
                 yield Said("", id="category-title")
                 with TabbedContent(initial="curves", id="tabs"):
@@ -96,9 +108,15 @@ class MonitorScreen(SteerableScreen):
         """Keys go to the taxonomy; a snapshot that came early is drawn."""
         for hidden in ("#shown", "#filter"):
             self.query_one(hidden).display = False
-        self._table.focus()
+        self.set_focus(self._table)
         self.show(self._app.snapshot)
         self.set_interval(_REMEMBER, self._remember)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action is there: a filter is not begun while one is typed."""
+        if action == "filter" and isinstance(self.focused, FilterBox):
+            return False
+        return super().check_action(action, parameters)
 
     def leave(self) -> None:
         """Remember how the run is left."""
@@ -241,15 +259,16 @@ class MonitorScreen(SteerableScreen):
         self._text = event.value.strip()
         self._again()
 
-    def on_input_submitted(self) -> None:
-        """Enter keeps the filter and goes back to the categories."""
-        self._table.focus()
+    def action_keep_filter(self) -> None:
+        """Keep the filter and go back to the categories."""
+        self.set_focus(self._table)
 
     def action_filter(self) -> None:
         """Type a filter."""
         box = self.query_one("#filter", Input)
         box.display = True
-        box.focus()
+        # At once, so that what is typed next goes into it.
+        self.set_focus(box)
 
     def action_next_state(self) -> None:
         """Show one state after the other, of those that there are, then all."""
@@ -273,7 +292,7 @@ class MonitorScreen(SteerableScreen):
             self._table.action_move_to(0)
         else:
             self._table.choose(chosen)
-        self._table.focus()
+        self.set_focus(self._table)
 
     def action_next_alert(self) -> None:
         """Go to the next category with an alert, from the cursor on and round."""
@@ -477,7 +496,7 @@ class MonitorScreen(SteerableScreen):
         """End the filter if there is one, or go back to the runs."""
         if self.query_one("#filter", Input).display or self._text or self._state is not None:
             self._end_filter()
-            self._table.focus()
+            self.set_focus(self._table)
             return
         self.leave()
         self._app.poller.watch(None)

@@ -74,6 +74,14 @@ async def test_filter_shows_what_matches_with_its_ancestors_while_typing(still: 
         await until(pilot, lambda: not isinstance(app.screen, MonitorScreen))
 
 
+async def test_a_slash_can_be_part_of_a_filter(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await pilot.press("slash", "a", "slash", "b")
+        assert app.screen.query_one("#filter", Input).value == "a/b"
+
+
 async def test_f_shows_one_state_after_the_other_then_all(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:

@@ -66,9 +66,9 @@ class StillClassifier:
 
     async def answers(self) -> AsyncIterator[Ready | Answer]:
         yield Ready(5)
-        yield Answer(
-            1, frozenset({"animals", "cats"}), {"animals": 0.93, "cats": 0.71, "food": 0.2}
-        )
+        await self._asked.wait()
+        scores = {"animals": 0.93, "cats": 0.71, "food": 0.2}
+        yield Answer(1, frozenset({"animals", "cats"}), scores)
 
     def send(self, text: str) -> int:
         self._asked.set()
@@ -144,7 +144,7 @@ async def classify(app: HTransApp, pilot: Pilot[None]) -> None:
     await until(pilot, lambda: bool(app.screen.query("#state")))
     app.screen.query_one(TextArea).text = "a cat and a dog"
     app.screen.query_one("#paths").focus()
-    await until(pilot, lambda: "accepted" in text_of(app, "#state"))
+    await until(pilot, lambda: "2 categories accepted" in text_of(app, "#state"))
     await until(pilot, lambda: "cats" in text_of(app, "#result"))
 
 

@@ -17,6 +17,7 @@ import pytest
 from core.workspace import Workspace
 from db.connection import Store
 from tests.command_line import htrans
+from tests.made_once import wait_until_ended
 
 pytestmark = [
     pytest.mark.terminal,
@@ -120,7 +121,9 @@ def test_a_day_in_a_terminal(terminal: Terminal, own_copy: Workspace) -> None:
     assert store.value("SELECT state FROM runs WHERE name = ?", (name,)) == "paused"
     terminal.keys("p")
     terminal.shows("running", "docs/s")
-    terminal.resize(100, 30)
+    for width, height in ((40, 10), (200, 60), (20, 5), (100, 30)):
+        terminal.resize(width, height)
+        terminal.until(lambda screen, width=width: max(map(len, screen.splitlines())) <= width)  # type: ignore[misc]
     terminal.shows("animals", "docs/s")
     terminal.keys("q")
     terminal.shows("LEFT 0")
@@ -146,6 +149,38 @@ def test_re_attached_app_shows_the_finished_run_and_classifies(
     terminal.shows("small · htrans · done 7/7")
     terminal.keys("C-q")
     terminal.shows("LEFT 0")
+
+
+def test_a_subtree_is_retrained_from_scratch_and_compared_by_keys_alone(
+    tmp_path: Path, own_copy: Workspace
+) -> None:
+    store = Store(own_copy.database)
+    terminal = Terminal(tmp_path, own_copy, 140, 45)
+    try:
+        terminal.shows("small", "● done")
+        terminal.keys("Enter")
+        terminal.shows("small · htrans · done 7/7", "animals")
+        terminal.keys("s")
+        terminal.shows("worst F1 first")
+        terminal.keys("/")
+        terminal.text("animals")
+        terminal.shows("1 of 7: worst F1 first, with 'animals'")
+        terminal.keys("Enter", "r")
+        terminal.shows("Retrain animals", "2 below it become stale")
+        terminal.keys("Space")
+        terminal.shows("3 categories")
+        terminal.keys("Tab", "Down", "Down", "Space")
+        terminal.keys("Tab", "Tab", "Tab", "Enter")
+        terminal.until(lambda screen: "Retrain animals" not in screen)
+        attempts = "SELECT max(attempt) FROM attempts"
+        terminal.until(lambda _: store.value(attempts) == 2)
+        terminal.keys("d", "d")
+        terminal.shows("done 7/7", "2★", "scratch", "1 ", seconds=120)
+        terminal.keys("q")
+        terminal.shows("LEFT 0")
+    finally:
+        terminal.end()
+    wait_until_ended(own_copy)
 
 
 def test_a_lost_terminal_ends_the_app_and_not_the_run(tmp_path: Path, own_copy: Workspace) -> None:
