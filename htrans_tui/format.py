@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len, set_cell_size
+
 STATE_SIGNS = {
     "waiting": "·",
     "ready": "○",
@@ -49,3 +51,10 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1024
     return f"{count:.1f} GiB" if count < 10 else f"{count:,.0f} GiB"
+
+
+def shortened(text: str, width: int) -> str:
+    """The text in at most `width` cells, with an ellipsis where something is missing."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(width - 1, 0)) + "…"[: min(width, 1)]

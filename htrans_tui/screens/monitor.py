@@ -269,6 +269,7 @@ class MonitorScreen(SteerableScreen):
         box.display = True
         # At once, so that what is typed next goes into it.
         self.set_focus(box)
+        self.refresh_bindings()
 
     def action_next_state(self) -> None:
         """Show one state after the other, of those that there are, then all."""

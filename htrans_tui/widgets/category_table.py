@@ -22,7 +22,7 @@ from textual.widgets import Static
 
 from core.engine.status import CategoryStatus
 from core.plain_text import printable
-from htrans_tui.format import STATE_SIGNS
+from htrans_tui.format import STATE_SIGNS, shortened
 from htrans_tui.preferences import COLUMNS
 from htrans_tui.widgets.category_columns import Column, Sort, columns_for
 
@@ -318,7 +318,7 @@ class CategoryTable(ScrollView, can_focus=True):
         return [
             Segment(f"{indent}{row.fold} ", style),
             Segment(STATE_SIGNS[state], style if at_cursor else colour),
-            Segment(f"{mark} {_fitted(_name(category), max(width, 0))}{right}", style),
+            Segment(f"{mark} {_name_in(category, max(width, 0))}{right}", style),
         ]
 
     @property
@@ -366,7 +366,5 @@ def _name(category: CategoryStatus) -> str:
     return key if key == name else f"{key} {name}"
 
 
-def _fitted(text: str, width: int) -> str:
-    if cell_len(text) <= width:
-        return set_cell_size(text, width)
-    return set_cell_size(text, max(width - 1, 0)) + "…"[: min(width, 1)]
+def _name_in(category: CategoryStatus, width: int) -> str:
+    return set_cell_size(shortened(_name(category), width), width)

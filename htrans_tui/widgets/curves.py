@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -28,6 +29,8 @@ _SMALLEST = 1e-6
 _MOST_SMOOTHING = 6
 _MARGIN = 0.04
 """Room above and below the curves, as a share of their height."""
+_PACE = 1.0
+"""Seconds between two drawings of curves that grow."""
 _BESIDE = 3
 """So many class weights are read in one line; more take two."""
 _ROOM = 8
@@ -109,6 +112,8 @@ class Curves(Vertical):
         self._measure: int | None = None
         self._epoch: int | None = None
         self._last_epoch = 0
+        self._drawn_at = 0.0
+        self._is_late = False
 
     def compose(self) -> ComposeResult:
         """Plots below each other, each under its title."""
@@ -117,13 +122,16 @@ class Curves(Vertical):
             yield Plot(id=f"{measure.id}-plot")
 
     def show(self, details: Details | None) -> None:
-        """Draw the curves again if they have changed."""
-        if details is self._shown and details is not None:
+        """Draw the curves again if they have changed; those of one category once a second."""
+        if details is self._shown and details is not None and not self._is_late:
             return
         before, self._shown = self._shown, details
-        if before is None or details is None or before.category.id != details.category.id:
+        another = before is None or details is None or before.category.id != details.category.id
+        if another:
             self._epoch = None
-        self._draw()
+        self._is_late = not another and time.monotonic() - self._drawn_at < _PACE
+        if not self._is_late:
+            self._draw()
 
     def next_measure(self) -> None:
         """Show all measures that have room, then one after the other."""
@@ -169,6 +177,7 @@ class Curves(Vertical):
 
     def _draw(self) -> None:
         details = self._shown
+        self._drawn_at = time.monotonic()
         visible = self._visible()
         trials = (
             [] if details is None else [t for t in details.trials if t.epochs or t.running_loss]

@@ -11,7 +11,7 @@ from core.engine.alerts import Alert
 from core.engine.load import GpuLoad, Load
 from core.engine.status import WorkerStatus
 from core.plain_text import printable
-from htrans_tui.format import size, weight
+from htrans_tui.format import shortened, size, weight
 from htrans_tui.widgets.category_table import ALERT
 from htrans_tui.widgets.sparkline import bar
 
@@ -44,8 +44,16 @@ class WorkerLines(Static):
         if lines != self._drawn:
             grown = len(lines) != len(self._drawn)
             self._drawn = lines
-            text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
-            self.update(text, layout=grown)
+            self._fit(layout=grown)
+
+    def on_resize(self) -> None:
+        """Fit the lines to the new width."""
+        self._fit(layout=False)
+
+    def _fit(self, *, layout: bool) -> None:
+        width = self.size.width
+        fitted = (shortened(line, width) if width else line for line in self._drawn)
+        self.update(Text("\n".join(fitted)), layout=layout)
 
 
 def machine_line(load: Load) -> str:
