@@ -78,12 +78,16 @@ class HTransApp(App[None]):
         self.poller.stop()
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
-        """Let every open screen draw what has changed."""
+        """Let the screens that are seen draw what has changed; others do when they are again."""
         self.snapshot = message.snapshot
-        for screen in self.screen_stack:
+        for screen in reversed(self.screen_stack):
+            is_modal = screen.is_modal
             # One that is just coming or going has no widgets to draw in.
-            if isinstance(screen, Showing) and screen.is_mounted and screen.query("#title"):
+            is_there = screen.is_mounted and bool(screen.query("#title"))
+            if is_there and isinstance(screen, Showing):
                 screen.show(message.snapshot)
+            if not is_modal:
+                return
 
     # Screens that are seldom first are imported when they open, so that the first is there at once.
 

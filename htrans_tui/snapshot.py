@@ -132,7 +132,7 @@ class _RunReader:
             events=self._events,
             losses=self._losses,
             alerts=(
-                *(disk_alerts(load) if load is not None else ()),
+                *(disk_alerts(load.disk_free, load.disk_total) if load is not None else ()),
                 *worker_alerts(status.workers),
                 *(alert for c in status.categories for alert in self._alerts.get(c.id, ())),
             ),

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.engine.load import Load
-from core.engine.machine import LEAST_FREE_BYTES, LEAST_FREE_SHARE
+from core.engine.disk import is_nearly_full
 from core.engine.status import CategoryStatus, Status, WorkerStatus
 from db.events import Event
 
@@ -34,14 +33,17 @@ class Alert:
 
 
 def alerts_of(
-    status: Status, losses: Mapping[int, Sequence[float]], events: Iterable[Event], load: Load
+    status: Status,
+    losses: Mapping[int, Sequence[float]],
+    events: Iterable[Event],
+    disk: tuple[int, int],
 ) -> tuple[Alert, ...]:
     """All alerts of a run, the machine's and the workers' first.
 
     `losses` are the training losses by epoch of each category's kept or furthest trial; `events`
-    are the run's, the newest first.
+    are the run's, the newest first; `disk` are its free bytes and all.
     """
-    alerts = [*disk_alerts(load), *worker_alerts(status.workers)]
+    alerts = [*disk_alerts(*disk), *worker_alerts(status.workers)]
     reasons = newest_reasons(events)
     for category in status.categories:
         alerts += category_alerts(
@@ -50,10 +52,10 @@ def alerts_of(
     return tuple(alerts)
 
 
-def disk_alerts(load: Load) -> Iterator[Alert]:
-    """An alert if the disk is nearly full."""
-    if load.disk_free < max(LEAST_FREE_BYTES, LEAST_FREE_SHARE * load.disk_total):
-        yield Alert("disk", f"only {load.disk_free / (1 << 30):.1f} GiB of the disk are free")
+def disk_alerts(free: int, total: int) -> Iterator[Alert]:
+    """An alert if the disk is nearly full; both in bytes."""
+    if is_nearly_full(free, total):
+        yield Alert("disk", f"only {free / (1 << 30):.1f} GiB of the disk are free")
 
 
 def worker_alerts(workers: Iterable[WorkerStatus]) -> Iterator[Alert]:

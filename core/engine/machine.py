@@ -10,10 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from core.engine.devices import cpu_cores, cuda_devices
+from core.engine.disk import is_nearly_full
 from core.engine.findings import Finding
 
-LEAST_FREE_BYTES = 1 << 30
-LEAST_FREE_SHARE = 0.05
 _WAL_RESET_FIXED = (3, 51, 3)
 
 
@@ -63,7 +62,7 @@ def sqlite_notes(version: tuple[int, int, int] = sqlite3.sqlite_version_info) ->
 def disk_notes(folder: Path) -> list[Finding]:
     """A note where the disk below `folder` is nearly full."""
     usage = shutil.disk_usage(folder)
-    if usage.free >= max(LEAST_FREE_BYTES, LEAST_FREE_SHARE * usage.total):
+    if not is_nearly_full(usage.free, usage.total):
         return []
     return [
         Finding(

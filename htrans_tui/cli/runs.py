@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import Annotated, Any
@@ -285,7 +286,6 @@ def status(
 ) -> None:
     """Show a run: its categories, what they came to, and the workers."""
     from core.engine.alerts import alerts_of
-    from core.engine.load import LoadMeter
     from core.engine.losses import losses_of
     from core.engine.status import status_of
     from db.events import events_of
@@ -294,7 +294,6 @@ def status(
     place = workspace_at(workspace)
     store = open_store(place)
     run_id = run_named(store, run).id
-    meter = LoadMeter(place.root)
     version = None
     while True:
         if (current := store.data_version()) != version:
@@ -302,7 +301,8 @@ def status(
             with store.snapshot():
                 view = status_of(store, run_id)
                 losses, events = losses_of(store, run_id), events_of(store, run_id)
-            alerts = alerts_of(view, losses, events, meter.read())
+            usage = shutil.disk_usage(place.root)
+            alerts = alerts_of(view, losses, events, (usage.free, usage.total))
             if json:
                 print_json({**view.to_json(), "alerts": [alert.to_json() for alert in alerts]})
             else:

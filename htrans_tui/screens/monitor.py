@@ -112,6 +112,10 @@ class MonitorScreen(SteerableScreen):
         self.show(self._app.snapshot)
         self.set_interval(_REMEMBER, self._remember)
 
+    def on_screen_resume(self) -> None:
+        """Draw what has changed while another screen was seen."""
+        self.show(self._app.snapshot)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action is there: a filter is not begun while one is typed."""
         if action == "filter" and isinstance(self.focused, FilterBox):

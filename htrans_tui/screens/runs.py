@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Footer
 
 from core.engine.deletion import delete_run
 from core.engine.status import RunStatus
@@ -63,7 +63,7 @@ class RunsScreen(SteerableScreen):
         """Title, table, hint, footer."""
         yield Said(" htrans-tui   runs", id="title")
         yield DataTable(cursor_type="row", id="runs")
-        yield Static("", id="hint", markup=False)
+        yield Said("", id="hint")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -72,19 +72,19 @@ class RunsScreen(SteerableScreen):
         for column in _COLUMNS:
             table.add_column(column, key=column)
         table.display = False
-        self.query_one("#hint", Static).update("Reading the workspace …")
+        self.query_one("#hint", Said).say("Reading the workspace …")
         if self._app.snapshot != Snapshot():
             self.show(self._app.snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
         """Update the rows that have changed; the cursor stays where it is."""
         table = self.query_one("#runs", DataTable)
-        hint = self.query_one("#hint", Static)
+        hint = self.query_one("#hint", Said)
         load = "" if snapshot.load is None else f"   {machine_line(snapshot.load)}"
         self.query_one("#title", Said).say(f" htrans-tui   runs{load}")
         table.display = bool(snapshot.runs)
         hint.display = not snapshot.runs
-        hint.update(printable(snapshot.problem) if snapshot.problem else _NO_RUNS)
+        hint.say(printable(snapshot.problem) if snapshot.problem else _NO_RUNS)
         runs = self._ordered(snapshot)
         wanted = [str(run.run.id) for run in runs]
         if [row.value for row in table.rows] != wanted:
@@ -101,6 +101,11 @@ class RunsScreen(SteerableScreen):
             for column, cell in zip(_COLUMNS, self._cells(run), strict=True):
                 if table.get_cell(str(run.run.id), column) != cell:
                     table.update_cell(str(run.run.id), column, cell, update_width=True)
+
+    def on_screen_resume(self) -> None:
+        """Draw what has changed while another screen was seen."""
+        if self._app.snapshot != Snapshot():
+            self.show(self._app.snapshot)
 
     def use(self, preferences: Preferences) -> None:
         """Nothing here depends on them."""

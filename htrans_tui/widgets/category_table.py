@@ -6,7 +6,7 @@ Only the lines on screen are made, so that it takes ten thousand categories as w
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -78,6 +78,7 @@ class CategoryTable(ScrollView, can_focus=True):
         self._alerts: Collection[int] = ()
         self._rows: list[_Row] = []
         self._row_of: dict[int, int] = {}
+        self._ids: list[int] = []
         self._cursor = 0
         self._chosen: int | None = None
 
@@ -124,7 +125,8 @@ class CategoryTable(ScrollView, can_focus=True):
         self._sort, self._unfold_all = order
         if grown:
             self.post_message(self.Changed())
-        self._arrange()
+        if grown or not self._exchange(categories):
+            self._arrange()
         if grown or len(before) != len(self._rows):
             self.refresh()
             return
@@ -183,6 +185,7 @@ class CategoryTable(ScrollView, can_focus=True):
             self._rows = [_Row(c, 0, " ") for c in self._sort.apply(self._categories)]
         else:
             self._rows = self._as_tree()
+        self._ids = [category.id for category in self._categories]
         self._row_of = {row.category.id: number for number, row in enumerate(self._rows)}
         size = Size(self._width, len(self._rows))
         if self.virtual_size != size:
@@ -193,6 +196,19 @@ class CategoryTable(ScrollView, can_focus=True):
             self._into_view()
         elif at is None:
             self._move(min(self._cursor, len(self._rows) - 1))
+
+    def _exchange(self, categories: Sequence[CategoryStatus]) -> bool:
+        """Put categories that have changed in their rows, if the tree stands as it did."""
+        ids = [category.id for category in categories]
+        if self._sort is not None or ids != self._ids:
+            return False
+        rows = list(self._rows)
+        for category in categories:
+            number = self._row_of.get(category.id)
+            if number is not None and rows[number].category is not category:
+                rows[number] = replace(rows[number], category=category)
+        self._rows = rows
+        return True
 
     def _as_tree(self) -> list[_Row]:
         folded: Collection[str] = () if self._unfold_all else self.folded

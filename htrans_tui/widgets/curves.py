@@ -29,7 +29,7 @@ _SMALLEST = 1e-6
 _MOST_SMOOTHING = 6
 _MARGIN = 0.04
 """Room above and below the curves, as a share of their height."""
-_PACE = 1.0
+_PACE = 2.5
 """Seconds between two drawings of curves that grow."""
 _BESIDE = 3
 """So many class weights are read in one line; more take two."""
@@ -122,7 +122,7 @@ class Curves(Vertical):
             yield Plot(id=f"{measure.id}-plot")
 
     def show(self, details: Details | None) -> None:
-        """Draw the curves again if they have changed; those of one category once a second."""
+        """Draw the curves again if they have changed; those of one category rarely."""
         if details is self._shown and details is not None and not self._is_late:
             return
         before, self._shown = self._shown, details

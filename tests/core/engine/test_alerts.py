@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from core.engine.alerts import alerts_of, is_rising
-from core.engine.load import Load
 from core.engine.scheduling import fail
 from core.engine.status import Status, status_of
 from db.connection import Store
@@ -18,7 +17,7 @@ from db.runs import Run
 from tests.builders import claim_next, record_corpus, record_run, start_worker
 
 GIB = 1 << 30
-ROOMY = Load(0.5, GIB, 4 * GIB, 50 * GIB, 100 * GIB)
+ROOMY = (50 * GIB, 100 * GIB)
 
 
 @pytest.fixture
@@ -29,13 +28,13 @@ def run(store: Store) -> Run:
 def alerts(
     status: Status,
     losses: Mapping[int, tuple[float, ...]] | None = None,
-    load: Load = ROOMY,
+    disk: tuple[int, int] = ROOMY,
     **animals: Any,
 ) -> list[tuple[str, str]]:
     """Kinds and messages, with the category `animals` changed."""
     first, *others = status.categories
     status = replace(status, categories=(replace(first, **animals), *others))
-    return [(alert.kind, alert.message) for alert in alerts_of(status, losses or {}, (), load)]
+    return [(alert.kind, alert.message) for alert in alerts_of(status, losses or {}, (), disk)]
 
 
 @pytest.fixture
@@ -105,7 +104,6 @@ def test_a_silent_worker_is_an_alert_with_its_age(store: Store, run: Run) -> Non
 
 
 def test_a_disk_that_is_nearly_full_is_the_first_alert(status: Status) -> None:
-    full = replace(ROOMY, disk_free=GIB // 2)
-    said = alerts(status, load=full, state="done", validation_f1=0.0)
+    said = alerts(status, disk=(GIB // 2, 100 * GIB), state="done", validation_f1=0.0)
     assert said[0] == ("disk", "only 0.5 GiB of the disk are free")
     assert len(said) == 2
