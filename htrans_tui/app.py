@@ -209,7 +209,8 @@ class HTransApp(App[None]):
         from htrans_tui.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.preferences.keys))
+            scope: Scope = getattr(self.screen, "SCOPE", "app")
+            self.push_screen(HelpScreen(self.preferences.keys, scope))
 
     def action_settings(self) -> None:
         """Show theme, columns and refresh rate, to be changed."""

@@ -34,25 +34,26 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,question_mark,f1", "app.pop_screen", "Close")
     ]
 
-    def __init__(self, keymap: Mapping[str, str]) -> None:
-        """`keymap` are the keys that somebody has changed, by action."""
+    def __init__(self, keymap: Mapping[str, str], scope: Scope) -> None:
+        """`keymap` are the keys that somebody has changed, by action; `scope` comes first."""
         super().__init__()
         self._keymap = keymap
+        self._scope = scope
 
     def compose(self) -> ComposeResult:
         """One table of keys for each scope, and the signs of the states."""
         with VerticalScroll(id="help"):
-            yield Static(keys_table(self._keymap), id="keys")
+            yield Static(keys_table(self._keymap, self._scope), id="keys")
 
     def on_mount(self) -> None:
         """Let arrow keys scroll at once."""
         self.query_one("#help").focus()
 
 
-def keys_table(keymap: Mapping[str, str]) -> Table:
-    """All actions by where they apply, and the signs of the states and marks."""
+def keys_table(keymap: Mapping[str, str], first: Scope) -> Table:
+    """All actions by where they apply, `first` before the others, and signs of states and marks."""
     table = Table(box=None, show_header=False, padding=(0, 1))
-    for scope, title in _SCOPES:
+    for scope, title in sorted(_SCOPES, key=lambda pair: pair[0] != first):
         table.add_row(Text(title, style="bold"), "")
         for action in actions_in(scope):
             keys = ", ".join(key_sign(key) for key in keys_of(action, keymap).split(","))

@@ -206,7 +206,7 @@ async def test_help_lists_every_action_and_closes(still: Workspace) -> None:
         assert isinstance(app.screen, HelpScreen)
         console = Console(width=120)
         with console.capture() as capture:
-            console.print(keys_table({}))
+            console.print(keys_table({}, "app"))
         shown = capture.get()
         assert all(action.description in shown for action in ACTIONS)
         await pilot.press("escape")

@@ -100,7 +100,7 @@ async def test_other_keys_do_the_same_and_are_shown(still: Workspace) -> None:
             await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
     console = Console(width=120)
     with console.capture() as capture:
-        console.print(keys_table(keys))
+        console.print(keys_table(keys, "monitor"))
     assert "  t, ctrl+r" in capture.get()
 
 
