@@ -352,13 +352,18 @@ def number_changes_of_categories(database: Database) -> None:
         ("measures", "UPDATE"): category,
         ("measures", "DELETE"): category,
     }
-    # What a trial's row says while it trains, its work so far, is no change.
-    shown = (
-        *("state", "attempt", "epoch", "kept_epoch", "training_loss", "validation_loss"),
-        *("precision", "recall", "f1", "reason"),
-    )
-    news, olds = (", ".join(f"{row}.{name}" for name in shown) for row in ("NEW", "OLD"))
-    conditions = {("trials", "UPDATE"): f"WHEN ({news}) IS NOT ({olds})"}
+    # An update that leaves what is shown as it was is no change; a trial's seconds are not shown.
+    shown = {
+        "run_categories": ("state", "held", "stale", "attempt", "kept_trial_id", "class_weight"),
+        "trials": (
+            *("state", "attempt", "epoch", "kept_epoch", "training_loss", "validation_loss"),
+            *("precision", "recall", "f1", "reason"),
+        ),
+    }
+    conditions = {}
+    for table, names in shown.items():
+        news, olds = (", ".join(f"{row}.{name}" for name in names) for row in ("NEW", "OLD"))
+        conditions[table, "UPDATE"] = f"WHEN ({news}) IS NOT ({olds})"
     for (table, verb), source in sources.items():
         row = "OLD" if verb == "DELETE" else "NEW"
         condition = conditions.get((table, verb), "")

@@ -7,7 +7,9 @@ pictures show whatever the runs are at.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,35 +18,56 @@ from textual.widgets import Static, TextArea
 
 from core.workspace import Workspace
 from htrans_tui.app import HTransApp
+from htrans_tui.preferences import Preferences
 
 SIZE = (120, 34)
 FOLDER = Path(__file__).parent
+SETTINGS = Path("/home/you/.config/htrans-tui/settings.toml")
 
 
 async def make(workspace: Workspace, run: str, text: str, others: Sequence[str]) -> None:
     """Open one screen after the other and export each."""
-    app = HTransApp(workspace, run)
+    app = HTransApp(workspace, preferences=Preferences(path=SETTINGS))
     async with app.run_test(size=SIZE) as pilot:
+        await _until(pilot, lambda: bool(app.snapshot.runs))
+        await _picture(app, pilot, "runs")
+        await _picture(app, pilot, "new-run", "n", until="estimate")
+        await pilot.press("escape")
+        await _picture(app, pilot, "log", "l")
+        await pilot.press("escape")
+        app.open_run(next(r.run.id for r in app.snapshot.runs if r.run.name == run))
         await _until(pilot, lambda: app.snapshot.details is not None)
-        await pilot.press("down", "down", "down")
-        await pilot.pause(2)
-        _export(app, "monitor")
-        await pilot.press("s")
-        await pilot.pause(2)
-        _export(app, "list")
-        await pilot.press("r")
-        await pilot.pause(1)
-        _export(app, "retrain")
+        await _picture(app, pilot, "monitor", "down", "down", "down", "left_square_bracket")
+        await _picture(app, pilot, "list", "s", "d")
+        await _picture(app, pilot, "history", "s", "s", "s", "s", "d")
+        await _picture(app, pilot, "alerts", "d")
+        await pilot.press("d")
+        await _picture(app, pilot, "retrain", "r")
+        await pilot.press("escape")
+        await _picture(app, pilot, "settings", "comma")
+        await pilot.press("escape")
+        await _picture(app, pilot, "help", "question_mark")
         await pilot.press("escape", "c")
         await _until(pilot, lambda: "Ready" in _said(app, "#state"))
         app.screen.query_one(TextArea).text = text
         await _until(pilot, lambda: "accepted" in _said(app, "#state"))
-        _export(app, "classify")
+        await _picture(app, pilot, "classify")
         await pilot.press("escape")
         if others:
             app.open_comparison([run, *others])
             await _until(pilot, lambda: "Best macro-F1" in _said(app, "#advice"))
-            _export(app, "compare")
+            await _picture(app, pilot, "compare")
+
+
+async def _picture(
+    app: HTransApp, pilot: Pilot[None], name: str, *keys: str, until: str | None = None
+) -> None:
+    await pilot.press(*keys)
+    if until is not None:
+        await _until(pilot, lambda: until in _said(app, "#outlook"))
+    await pilot.pause(3)
+    picture = app.export_screenshot(title="htrans-tui")
+    (FOLDER / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
 async def _until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
@@ -57,10 +80,8 @@ def _said(app: HTransApp, selector: str) -> str:
     return str(found.first(Static).render()) if found else ""
 
 
-def _export(app: HTransApp, name: str) -> None:
-    picture = app.export_screenshot(title="htrans-tui")
-    (FOLDER / f"{name}.svg").write_text(picture, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    asyncio.run(make(Workspace(Path(sys.argv[1])), sys.argv[2], sys.argv[3], sys.argv[4:]))
+    with tempfile.TemporaryDirectory() as state:
+        # So that no run is shown as somebody left it.
+        os.environ["XDG_STATE_HOME"] = state
+        asyncio.run(make(Workspace(Path(sys.argv[1])), sys.argv[2], sys.argv[3], sys.argv[4:]))

@@ -9,7 +9,7 @@ from core.engine.alerts import (
     Alert,
     category_alerts,
     disk_alerts,
-    newest_reasons,
+    newest_faults,
     worker_alerts,
 )
 from core.engine.history import PastAttempt, history_of
@@ -99,7 +99,7 @@ class _RunReader:
         self._status = LiveStatus(run_id)
         self._losses: dict[int, tuple[float, ...]] = {}
         self._events: tuple[Event, ...] = ()
-        self._reasons: dict[int, str] = {}
+        self._faults: dict[int, Event] = {}
         self._alerts: dict[int, tuple[Alert, ...]] = {}
         self._details: _DetailsReader | None = None
 
@@ -114,7 +114,7 @@ class _RunReader:
         self._read_losses(store)
         events = tuple(events_of(store, self.run_id))
         if events != self._events:
-            self._events, self._reasons = events, newest_reasons(events)
+            self._events, self._faults = events, newest_faults(events)
             self._watch(status, None)
         else:
             self._watch(status, self._status.different)
@@ -156,7 +156,7 @@ class _RunReader:
                 category_alerts(
                     category,
                     self._losses.get(category.id, ()),
-                    self._reasons.get(category.id),
+                    self._faults.get(category.id),
                     status.test_documents,
                 )
             )

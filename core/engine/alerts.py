@@ -44,10 +44,10 @@ def alerts_of(
     are the run's, the newest first; `disk` are its free bytes and all.
     """
     alerts = [*disk_alerts(*disk), *worker_alerts(status.workers)]
-    reasons = newest_reasons(events)
+    faults = newest_faults(events)
     for category in status.categories:
         alerts += category_alerts(
-            category, losses.get(category.id, ()), reasons.get(category.id), status.test_documents
+            category, losses.get(category.id, ()), faults.get(category.id), status.test_documents
         )
     return tuple(alerts)
 
@@ -69,13 +69,14 @@ def worker_alerts(workers: Iterable[WorkerStatus]) -> Iterator[Alert]:
 
 
 def category_alerts(
-    category: CategoryStatus, losses: Sequence[float], reason: str | None, test_documents: int
+    category: CategoryStatus, losses: Sequence[float], fault: Event | None, test_documents: int
 ) -> Iterator[Alert]:
-    """The alerts of a category; `reason` is what its newest crash or failure was."""
+    """The alerts of a category; `fault` is its newest crash or failure, of whichever attempt."""
 
     def alert(kind: str, message: str) -> Alert:
         return Alert(kind, f"{category.key}: {message}", category.id)
 
+    reason = None if fault is None or fault.at < category.begun_at else fault.message
     if category.state == "failed":
         yield alert("failed", reason or "every class weight failed")
     elif category.state in ("ready", "running", "paused") and reason is not None:
@@ -102,10 +103,10 @@ def is_rising(losses: Sequence[float]) -> bool:
     return losses[-1] > lowest * RISE and losses[-1] - lowest > LEAST_RISE
 
 
-def newest_reasons(events: Iterable[Event]) -> dict[int, str]:
-    """What the newest crash or failure of each category was; `events` are the newest first."""
-    reasons: dict[int, str] = {}
+def newest_faults(events: Iterable[Event]) -> dict[int, Event]:
+    """The newest crash or failure of each category; `events` are the newest first."""
+    faults: dict[int, Event] = {}
     for event in events:
         if event.kind in ("crash", "failed") and event.run_category_id is not None:
-            reasons.setdefault(event.run_category_id, event.message)
-    return reasons
+            faults.setdefault(event.run_category_id, event)
+    return faults

@@ -60,7 +60,8 @@ class CategoryStatus:
     done, losses, epoch and F1 are those of the kept model, and `class_weight` is the chosen one.
     Of a category that shares its model, trials and `seconds` are the model's, F1 is its own.
     `silent_seconds` is the age of the last heartbeat if the worker at it is silent;
-    `test_accepted` counts the test documents that the kept model accepts.
+    `test_accepted` counts the test documents that the kept model accepts; `begun_at` is when the
+    attempt began, in seconds since 1970.
     """
 
     id: int
@@ -83,6 +84,7 @@ class CategoryStatus:
     trials_done: int
     silent_seconds: float | None
     test_accepted: int | None = None
+    begun_at: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """An element of `categories` of `status --json`."""
@@ -200,7 +202,7 @@ _CATEGORIES = """
            CASE WHEN rc.lead_id IS NULL AND NOT EXISTS (
                SELECT 1 FROM run_categories follower WHERE follower.lead_id = rc.id
            ) THEN best.f1 ELSE v.f1 END AS f1,
-           m.f1 AS test_f1, m.tp + m.fp AS test_accepted, w.heartbeat,
+           m.f1 AS test_f1, m.tp + m.fp AS test_accepted, a.created_at, w.heartbeat,
            live.epoch AS live_epoch, live.loss AS live_loss,
            (SELECT coalesce(sum(seconds), 0.0) FROM trials t
             WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt) AS seconds,
@@ -219,6 +221,7 @@ _CATEGORIES = """
         SELECT t.id FROM trials t WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt
         AND t.state = 'running' ORDER BY t.class_weight LIMIT 1)
     LEFT JOIN workers w ON w.id = running.owner
+    LEFT JOIN attempts a ON a.run_category_id = rc.trained_by AND a.attempt = rc.attempt
     LEFT JOIN progress live ON live.id = (
         SELECT max(id) FROM progress WHERE trial_id = running.id)
     LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.run_category_id = rc.id
@@ -255,6 +258,7 @@ def _category(row: Row, now: float) -> CategoryStatus:
         trials_done=row["trials_done"],
         silent_seconds=age if running and age is not None and age > SILENT else None,
         test_accepted=row["test_accepted"],
+        begun_at=row["created_at"] or 0.0,
     )
 
 

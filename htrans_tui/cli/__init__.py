@@ -1,7 +1,7 @@
 """The command line: `htrans-tui COMMAND`, and without a command the app.
 
 Importing this loads neither torch nor spaCy nor scikit-learn; commands that need them import the
-functions of `core.engine` when they run.
+functions of `core.engine` when they run. A command's module is loaded when it is called or listed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -18,44 +20,53 @@ import typer
 
 from core.errors import HTransError
 from core.plain_text import printable
-from htrans_tui.cli import (
-    bench,
-    comparing,
-    corpora,
-    demo,
-    engine,
-    reproducing,
-    results,
-    runs,
-    steering,
-    upkeep,
-)
 from htrans_tui.cli.options import WorkspaceOption, workspace_at
 from htrans_tui.cli.output import say
 
-app = typer.Typer(
-    name="htrans-tui",
-    help="Train, watch and steer hierarchical transfer learning for multi-label text "
-    "classification. Without a command the app opens.",
-    no_args_is_help=False,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for module in (
-    demo,
-    corpora,
-    runs,
-    steering,
-    engine,
-    results,
-    comparing,
-    reproducing,
-    upkeep,
-    bench,
-):
-    module.register(app)
+COMMANDS = {
+    "demo": ("demo",),
+    "corpora": ("import", "corpora", "vectors"),
+    "runs": ("train", "runs", "status"),
+    "steering": ("pause", "resume", "cancel", "retrain", "restore", "delete"),
+    "engine": ("engine",),
+    "results": ("evaluate", "classify"),
+    "comparing": ("compare", "report"),
+    "reproducing": ("reproduce",),
+    "upkeep": ("doctor", "backup", "settings"),
+    "bench": ("bench",),
+}
+"""The commands of each module here, in the order in which help lists them."""
+COMPLETION = "_HTRANS_TUI_COMPLETE"
+"""Set by a shell that asks how a line can go on."""
+
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """The command line for these arguments: all commands, or those beside the one that is called.
+
+    Typer looks into every command that there is, which takes longer than `status` itself.
+    """
+    app = typer.Typer(
+        name="htrans-tui",
+        help="Train, watch and steer hierarchical transfer learning for multi-label text "
+        "classification. Without a command the app opens.",
+        no_args_is_help=False,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(open_app)
+    for name in _modules(arguments):
+        import_module(f"htrans_tui.cli.{name}").register(app)
+    return app
+
+
+def _modules(arguments: Sequence[str]) -> Sequence[str]:
+    """The modules whose commands can be meant."""
+    if not arguments and COMPLETION not in os.environ:
+        return ()
+    asked = [module for module, names in COMMANDS.items() if {*arguments[:1]} & {*names}]
+    return asked or list(COMMANDS)
 
 
 def _version(wanted: bool) -> None:
@@ -66,7 +77,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def open_app(
     context: typer.Context,
     workspace: WorkspaceOption = None,
@@ -94,7 +104,7 @@ def open_app(
 def main() -> None:
     """Run the command line; every error is one line on stderr and exit code 1."""
     try:
-        app()
+        command_line(sys.argv[1:])()
     except HTransError as error:
         if _debugging():
             traceback.print_exc()

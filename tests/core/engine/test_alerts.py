@@ -12,7 +12,7 @@ from core.engine.alerts import alerts_of, is_rising
 from core.engine.scheduling import fail
 from core.engine.status import Status, status_of
 from db.connection import Store
-from db.events import events_of
+from db.events import Event, events_of
 from db.runs import Run
 from tests.builders import claim_next, record_corpus, record_run, start_worker
 
@@ -91,6 +91,16 @@ def test_a_loss_that_is_not_finite_is_an_alert_with_its_reason(store: Store, run
     assert said[0].message.startswith("animals: every class weight failed")
     assert said[0].category_id == status.categories[0].id
     assert "became nan" in [event.message for event in events_of(store, run.id)][-1]
+
+
+def test_a_crash_is_an_alert_until_its_category_is_done_or_begins_anew(status: Status) -> None:
+    animals = status.categories[0]
+    event = Event(1, 1, animals.id, "crash", "killed by signal 9", animals.begun_at + 1)
+    for state, expected in (("running", 1), ("ready", 1), ("done", 0), ("cancelled", 0)):
+        changed = replace(status, categories=(replace(animals, state=state),))
+        assert len(alerts_of(changed, {}, [event], ROOMY)) == expected, state
+    anew = replace(animals, state="running", begun_at=event.at + 1)
+    assert alerts_of(replace(status, categories=(anew,)), {}, [event], ROOMY) == ()
 
 
 def test_a_silent_worker_is_an_alert_with_its_age(store: Store, run: Run) -> None:
