@@ -79,8 +79,8 @@ def category_alerts(
     reason = None if fault is None or fault.at < category.begun_at else fault.message
     if category.state == "failed":
         yield alert("failed", reason or "every class weight failed")
-    elif category.state in ("ready", "running", "paused") and reason is not None:
-        yield alert("crash", reason)
+    elif category.state in ("ready", "running", "paused") and fault is not None and reason:
+        yield alert(fault.kind, reason)
     if category.state in ("running", "done") and is_rising(losses):
         yield alert("loss", f"the training loss rises, {min(losses):.3f} to {losses[-1]:.3f}")
     if category.state != "done":

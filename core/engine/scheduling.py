@@ -348,7 +348,7 @@ def _give_up_descendants(store: Store, run_id: int, run_category_id: int) -> Non
     then = f"; {len(waiting)} categories below it are not trained" if waiting else ""
     add_event(
         store,
-        "failed",
+        "given up",
         f"every class weight failed{then}",
         run_id,
         run_category_id,

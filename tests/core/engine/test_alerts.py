@@ -87,10 +87,18 @@ def test_a_loss_that_is_not_finite_is_an_alert_with_its_reason(store: Store, run
     fail(store, claim_next(store, start_worker(store)), "the loss became nan in epoch 2")
     status = status_of(store, run.id)
     said = alerts_of(status, {}, events_of(store, run.id), ROOMY)
-    assert [alert.kind for alert in said] == ["failed"]
-    assert said[0].message.startswith("animals: every class weight failed")
+    assert [(alert.kind, alert.message) for alert in said] == [
+        ("failed", "animals: class weight 1 failed: the loss became nan in epoch 2")
+    ]
     assert said[0].category_id == status.categories[0].id
-    assert "became nan" in [event.message for event in events_of(store, run.id)][-1]
+
+
+def test_one_class_weight_that_fails_is_an_alert_while_the_others_go_on(store: Store) -> None:
+    run = record_run(store, record_corpus(store), keys=["animals"], weights=(1.0, 5.0))
+    fail(store, claim_next(store, start_worker(store)), "the loss became nan in epoch 2")
+    said = alerts_of(status_of(store, run.id), {}, events_of(store, run.id), ROOMY)
+    assert [alert.kind for alert in said] == ["failed"]
+    assert "became nan" in said[0].message
 
 
 def test_a_crash_is_an_alert_until_its_category_is_done_or_begins_anew(status: Status) -> None:
