@@ -10,8 +10,10 @@ from importlib import import_module
 import pytest
 import typer
 
+from core.workspace import Workspace
+from db.connection import Store
 from htrans_tui.cli import COMMANDS, COMPLETION, command_line
-from tests.command_line import htrans_alone
+from tests.command_line import htrans, htrans_alone, htrans_json
 from tests.htrans_tui.test_imports import loaded_by
 
 
@@ -62,3 +64,28 @@ def test_a_mistyped_command_is_answered_with_the_one_that_is_meant() -> None:
     result = htrans_alone("stauts")
     assert result.returncode == 2
     assert "status" in result.stderr
+
+
+def test_delete_asks_first_and_then_takes_the_run_with_its_files(own_copy: Workspace) -> None:
+    folder = own_copy.run(1)
+    assert folder.is_dir()
+    refused = htrans(own_copy, "delete", "small", input="n\n")
+    assert refused.returncode == 1
+    assert folder.is_dir()
+    assert htrans(own_copy, "delete", "small", "--yes").stdout == "small: deleted\n"
+    assert not folder.exists()
+    assert htrans_json(own_copy, "runs") == []
+    assert htrans_json(own_copy, "doctor")["problems"] == []
+    again = htrans(own_copy, "delete", "small", "--yes")
+    assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+
+
+def test_status_says_what_is_wrong(own_copy: Workspace) -> None:
+    assert htrans_json(own_copy, "status")["alerts"] == []
+    store = Store(own_copy.database)
+    with store.write():
+        store.execute("UPDATE measures SET tp = 0, fp = 0 WHERE split = 'test'")
+    store.close()
+    alerts = htrans_json(own_copy, "status")["alerts"]
+    assert {alert["kind"] for alert in alerts} == {"one class"}
+    assert "! animals: no test document is accepted" in htrans(own_copy, "status").stdout

@@ -67,6 +67,14 @@ async def test_marked_runs_are_compared_the_first_marked_is_the_baseline(
         await pilot.press("enter")
         await until(pilot, lambda: any(n.title == "written" for n in app._notifications))
         assert page.read_text().startswith("<!doctype html>")
+        table = tmp_path / "table.csv"
+        await pilot.press("w")
+        await until(pilot, lambda: bool(app.screen.query(Input)))
+        app.screen.query_one(Input).value = str(table)
+        await pilot.press("enter")
+        await until(pilot, table.exists)
+        assert table.read_text().splitlines()[0] == "category,support,worse,[b]better[/b]"
+        assert len(table.read_text().splitlines()) == 1 + len(rows_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
 

@@ -312,6 +312,25 @@ async def test_history_shows_attempts_and_brings_a_model_back(own_copy: Workspac
         await until(pilot, lambda: str(table.get_row_at(1)[0]) == "1★")
 
 
+async def test_p_among_the_runs_pauses_the_one_under_the_cursor(still: Workspace) -> None:
+    store = Store(still.database)
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: bool(app.snapshot.runs))
+        await pilot.press("p")
+        await until(pilot, lambda: run_named(store, "still").state == "pausing")
+
+
+async def test_the_monitor_leads_to_the_log_and_back(still: Workspace) -> None:
+    app = HTransApp(still)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_monitor(app, pilot)
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, LogScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+
+
 async def test_read_only_app_has_nothing_that_steers(still: Workspace) -> None:
     app = HTransApp(still, read_only=True)
     async with app.run_test(size=SIZE) as pilot:
