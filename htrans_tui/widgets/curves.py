@@ -11,11 +11,13 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Grid, Vertical
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import Static
 from textual_hires_canvas import Canvas
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
+from textual_plot.plot_widget import Legend
 
 from db.trials import Epoch
 from htrans_tui.format import weight
@@ -71,6 +73,15 @@ class LogFormatter(NumericAxisFormatter):
         return [f"{10**tick:.2g}" for tick in ticks]
 
 
+class StyledCanvas(Canvas):
+    """A canvas whose empty lines have a style too: without colour, Textual asks each for it."""
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the canvas."""
+        line = super().render_line(y)
+        return line if line.cell_length else Strip.blank(0, self.rich_style)
+
+
 class Plot(PlotWidget, can_focus=False):
     """A plot without keys of its own: those of the screen keep their meaning."""
 
@@ -80,6 +91,13 @@ class Plot(PlotWidget, can_focus=False):
         def __init__(self, epoch: float) -> None:
             super().__init__()
             self.epoch = epoch
+
+    def compose(self) -> ComposeResult:
+        """The canvases that a plot draws on, by the names that it knows them by."""
+        with Grid():
+            for name in ("margin-top", "margin-left", "plot", "margin-bottom"):
+                yield StyledCanvas(1, 1, id=name)
+        yield Legend(id="legend")
 
     def on_mount(self) -> None:
         """No margins for labels that are not there."""

@@ -268,6 +268,22 @@ async def test_every_screen_survives_every_size(trained: Trained, size: tuple[in
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
 
 
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)])
+async def test_every_tab_is_drawn_without_colour(
+    still: Workspace, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = HTransApp(still)
+    async with app.run_test(size=size) as pilot:
+        await open_monitor(app, pilot)
+        await until(pilot, lambda: "1★" in text_of(app, "#training-title"))
+        for key in ("d", "d", "d", "d", "s", "m", "question_mark"):
+            await pilot.press(key)
+            await pilot.pause(0.1)
+        assert app.no_color
+        assert isinstance(app.screen, HelpScreen)
+
+
 async def test_narrow_terminals_stack_and_wide_ones_place_beside(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=(80, 24)) as pilot:
