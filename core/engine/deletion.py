@@ -42,20 +42,30 @@ def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
             )
         ]
         store.execute("DELETE FROM runs WHERE id = ?", (run.id,))
-        _remove_tables(store, workspace, tables)
+        failed = _remove_tables(store, workspace, tables)
     folder = workspace.run(run.id)
     try:
         if folder.exists():
             shutil.rmtree(folder)
     except OSError as error:
+        failed = error
+    if failed is not None:
         raise HTransError(
-            f"{run.name} is deleted, but {folder} cannot be removed ({error.strerror}); "
+            f"{run.name} is deleted, but {failed.filename} cannot be removed ({failed.strerror}); "
             "htrans-tui doctor --fix removes it later"
-        ) from error
+        ) from failed
 
 
-def _remove_tables(store: Store, workspace: Workspace, tables: Iterable[str]) -> None:
-    """Remove embedding tables that no other run's model has, before a worker can need them."""
+def _remove_tables(store: Store, workspace: Workspace, tables: Iterable[str]) -> OSError | None:
+    """Remove embedding tables that no other run's model has, before a worker can need them.
+
+    Returns why one could not be removed: the rows must go all the same, as others are gone by then.
+    """
+    failed = None
     for table in tables:
         if not is_table_needed(store, table):
-            (workspace.embeddings / f"{table}.safetensors").unlink(missing_ok=True)
+            try:
+                (workspace.embeddings / f"{table}.safetensors").unlink(missing_ok=True)
+            except OSError as error:
+                failed = error
+    return failed

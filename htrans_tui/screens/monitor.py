@@ -32,7 +32,7 @@ from htrans_tui.screens.finding import below, matching, with_ancestors
 from htrans_tui.screens.steerable import SteerableScreen
 from htrans_tui.snapshot import Snapshot
 from htrans_tui.widgets.alert_list import AlertList, alert_ids
-from htrans_tui.widgets.category_columns import SORTS, Sort, column_named, sort_by
+from htrans_tui.widgets.category_columns import SORTS, Sort, sort_by, sort_left
 from htrans_tui.widgets.category_table import CategoryTable, ColumnTitles
 from htrans_tui.widgets.curves import Curves
 from htrans_tui.widgets.history_table import HistoryTable
@@ -71,7 +71,6 @@ class MonitorScreen(SteerableScreen):
         super().__init__()
         self._run_id = run_id
         self._run: RunStatus | None = None
-        self._status: Status | None = None
         self._categories: Sequence[CategoryStatus] = ()
         self._text = ""
         self._state: str | None = None
@@ -135,7 +134,7 @@ class MonitorScreen(SteerableScreen):
         if status is None or status.run.run.id != self._run_id:
             return
         first = self._run is None
-        self._run, self._status = status.run, status
+        self._run = status.run
         self._categories = status.categories
         if first:
             self._epochs = TrainingSettings.from_json(status.run.run.settings).epochs
@@ -215,11 +214,7 @@ class MonitorScreen(SteerableScreen):
         self._remembered = view
         self._table.folded = set(view.folded)
         self._state = view.state if view.state in STATE_SIGNS else None
-        if view.sort is not None:
-            usual = next(
-                (s for s in SORTS if (s.column, s.low_first) == (view.sort, view.low_first)), None
-            )
-            self._sort = usual or sort_by(column_named(view.sort), None)
+        self._sort = sort_left(view.sort, view.low_first)
         if view.tab in _TABS:
             self.query_one("#tabs", TabbedContent).active = view.tab
 

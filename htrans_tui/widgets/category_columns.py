@@ -156,3 +156,14 @@ def sort_by(column: Column, before: Sort | None) -> Sort:
         low_first = not low_first
     name = f"{'smallest' if low_first else 'largest'} {column.title}"
     return Sort(name, column.name, column.value, low_first)
+
+
+def sort_left(name: str | None, low_first: bool) -> Sort | None:
+    """The order in which a list was left, None for the tree and for a column that is no more."""
+    column = next((column for column in COLUMNS if column.name == name), None)
+    if column is None:
+        return None
+    usual = next((s for s in SORTS if (s.column, s.low_first) == (name, low_first)), None)
+    worst_first = sort_by(column, None)
+    other_way = sort_by(column, worst_first)
+    return usual or (worst_first if worst_first.low_first == low_first else other_way)

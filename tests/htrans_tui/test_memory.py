@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import HTransError
 from htrans_tui.memory import MOST_RUNS, Memory, View
+from htrans_tui.widgets.category_columns import COLUMNS, sort_left
 
 DATABASE = Path("/somewhere/htrans.db")
 LEFT = View("cats", ("animals",), "f1", True, "done", "history")
@@ -58,3 +59,16 @@ def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HTransError, match="the view is not remembered"):
         Memory(tmp_path / "file" / "views.json").remember(DATABASE, 1, 0.0, LEFT)
+
+
+@pytest.mark.parametrize("low_first", [True, False])
+@pytest.mark.parametrize("column", [column.name for column in COLUMNS])
+def test_every_order_is_found_again(column: str, low_first: bool) -> None:
+    found = sort_left(column, low_first)
+    assert found is not None
+    assert (found.column, found.low_first) == (column, low_first)
+
+
+def test_an_order_by_a_column_that_is_no_more_is_the_tree() -> None:
+    assert sort_left("zoom", True) is None
+    assert sort_left(None, False) is None

@@ -8,7 +8,7 @@ import pytest
 
 from core.engine.deletion import delete_run
 from core.engine.steering import pause_run
-from core.errors import ConflictError
+from core.errors import ConflictError, HTransError
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, list_runs
@@ -52,6 +52,17 @@ def test_embedding_tables_go_with_the_last_run_that_has_them(
     assert table.exists(), "the other run has the same table"
     delete_run(store, workspace, two[1])
     assert not table.exists()
+
+
+def test_a_table_that_cannot_be_removed_is_told_and_the_run_is_gone(
+    store: Store, workspace: Workspace, two: tuple[Run, Run]
+) -> None:
+    table = workspace.embeddings / "table.safetensors"
+    table.mkdir()
+    delete_run(store, workspace, two[0])
+    with pytest.raises(HTransError, match=r"two is deleted, but .*table.safetensors cannot be"):
+        delete_run(store, workspace, two[1])
+    assert list_runs(store) == []
 
 
 def test_a_run_at_work_is_not_deleted(store: Store, workspace: Workspace) -> None:
