@@ -40,7 +40,7 @@ class Action:
 _HIDDEN = False
 
 ACTIONS: tuple[Action, ...] = (
-    Action("open_run", "enter", "Open", "Watch the run under the cursor", "runs", is_first=True),
+    Action("open_run", "enter", "Open", "Watch the run under the cursor", "runs"),
     Action("toggle_pause", "p", "Pause", "Pause the run, or let it go on", "runs", steers=True),
     Action("new_run", "n", "New", "Start a new run with a form", "runs", steers=True),
     Action("mark", "space", "Mark", "Mark the run to compare it with others", "runs"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer
 
 from core.engine.deletion import delete_run
@@ -48,6 +48,22 @@ _NO_RUNS = (
 )
 
 
+class RunsTable(DataTable[Text], inherit_bindings=False):
+    """A table that leaves enter to the screen: the registry's key for it can be another one.
+
+    Enter has no priority: it would overtake arrow keys that the table has yet to take.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding
+        for binding in DataTable.BINDINGS
+        if not (isinstance(binding, Binding) and binding.key == "enter")
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(cursor_type="row", id="runs")
+
+
 class RunsScreen(SteerableScreen):
     """The list of runs; enter opens one, space marks it for a comparison."""
 
@@ -62,7 +78,7 @@ class RunsScreen(SteerableScreen):
     def compose(self) -> ComposeResult:
         """Title, table, hint, footer."""
         yield Said(" htrans-tui   runs", id="title")
-        yield DataTable(cursor_type="row", id="runs")
+        yield RunsTable()
         yield Said("", id="hint")
         yield Footer(show_command_palette=False)
 
@@ -135,7 +151,7 @@ class RunsScreen(SteerableScreen):
         return runs
 
     def on_data_table_row_selected(self) -> None:
-        """Enter or click on a row."""
+        """A click on a row."""
         self.action_open_run()
 
     def action_open_run(self) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static, TextArea
 
+from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
+from db.runs import NewRunCategory, create_run
 from htrans_tui.actions import ACTIONS, Scope, keys_in
 from htrans_tui.app import HTransApp
 from htrans_tui.screens.classify import ClassifyScreen
@@ -26,7 +29,7 @@ from htrans_tui.widgets.category_table import CategoryTable
 from htrans_tui.widgets.trial_table import TrialTable
 from htrans_tui.widgets.workers import WorkerLines
 from tests.conftest import Trained
-from tests.htrans_tui.still_life import still_life
+from tests.htrans_tui.still_life import WEIGHTS, still_life
 
 
 @pytest.fixture
@@ -51,6 +54,31 @@ def text_of(app: HTransApp, selector: str) -> str:
 def tree_rows(app: HTransApp) -> list[str]:
     table = app.screen.query_one(CategoryTable)
     return [table.line(number) for number in range(len(table.rows))]
+
+
+async def test_enter_does_not_overtake_the_arrow_keys_before_it(still: Workspace) -> None:
+    store = Store(still.database)
+    create_run(
+        store,
+        name="newer",
+        corpus_id=1,
+        corpus_name="small",
+        vectors_id=None,
+        system="htrans",
+        settings=TrainingSettings(class_weights=WEIGHTS).to_json(),
+        seed=0,
+        coverage=0.0,
+        categories=[NewRunCategory("animals", 9, "ready")],
+        class_weights=WEIGHTS,
+    )
+    store.close()
+    app = HTransApp(still)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, DataTable))
+        for key in ("down", "enter"):  # as a slow line brings them: both at once
+            app.post_message(Key(key, None))
+        await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
+        await until(pilot, lambda: " still · " in text_of(app, "#title"))
 
 
 async def open_monitor(app: HTransApp, pilot: Pilot[None]) -> None:
