@@ -1,94 +1,21 @@
-"""A trained hierarchy, applied to typed text."""
+"""A trained hierarchy, applied to texts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from core.decisions import CategoryRule, Scores, consistent
-from core.examples import Examples
-from core.models.network import TextNetwork
-from core.scoring import probabilities
+from core.scorers import Scorer
 from core.taxonomy import Taxonomy
-from core.tokens import TokenArrays, Vocabulary
-from core.word_graph import grid
+from core.text_reader import TextReader
+from core.tokens import LocatedToken, Vocabulary
 
-if TYPE_CHECKING:
-    from core.models.linear import LinearModel
-    from core.tfidf import TfIdf
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Scores (categories,) of a text, and the attention on each of its tokens, if there is any."""
-
-    scores: Scores
-    attention: tuple[float, ...] | None
-
-
-class Scorer(Protocol):
-    """Scores a text for the categories that one model serves."""
-
-    categories: tuple[str, ...]
-
-    def score(self, tokens: Sequence[str]) -> Scored:
-        """Score a text of at least one token."""
-
-
-class NetworkScorer:
-    """A neural network. With `as_graph` it reads the graph of the words, not their sequence."""
-
-    def __init__(
-        self,
-        network: TextNetwork,
-        categories: tuple[str, ...],
-        vocabulary: Vocabulary,
-        device: torch.device,
-        *,
-        as_graph: bool = False,
-    ) -> None:
-        self.categories = categories
-        self._network = network.to(device).eval()
-        self._vocabulary = vocabulary
-        self._device = device
-        self._as_graph = as_graph
-
-    @torch.inference_mode()
-    def score(self, tokens: Sequence[str]) -> Scored:
-        """One pass of the network."""
-        read = grid(tokens) if self._as_graph else tokens
-        arrays = TokenArrays.of([self._vocabulary.encode(read)])
-        targets = np.zeros((1, len(self.categories)), dtype=np.bool_)
-        one = np.zeros(1, dtype=np.int64)
-        batch = Examples(arrays, one, targets, len(read)).batch(one, self._device)
-        encoded = self._network(batch.tokens, batch.lengths)
-        attention = encoded.attention
-        return Scored(
-            probabilities(encoded.logits[0].float().cpu().numpy()),
-            None if attention is None else tuple(attention[0].cpu().tolist()),
-        )
-
-
-class LinearScorer:
-    """The linear models of all categories: their vector is made once for a text."""
-
-    def __init__(
-        self, models: Mapping[str, LinearModel], vocabulary: Vocabulary, tfidf: TfIdf
-    ) -> None:
-        self.categories = tuple(models)
-        self._models = tuple(models.values())
-        self._vocabulary = vocabulary
-        self._tfidf = tfidf
-
-    def score(self, tokens: Sequence[str]) -> Scored:
-        """One product for each category."""
-        vector = self._tfidf.vector(self._vocabulary.encode(tokens))
-        found = [model.probabilities(vector)[0] for model in self._models]
-        return Scored(np.asarray(found, dtype=np.float32), None)
+NOT_SCORED = np.float32(np.nan)
+"""Stands where a category was not asked, because its parent's score was below a bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,32 +23,61 @@ class Classification:
     """What a hierarchy says of one text.
 
     `labels`: accepted categories; `scores`: probability of each category, 0 where none was trained;
-    `attention`: for each category whose network has attention one weight per token, adding up to 1.
+    `attention`: for each category whose network has attention the weights (tokens,), adding up
+    to 1.
     """
 
     labels: tuple[str, ...]
     scores: dict[str, float]
-    tokens: tuple[str, ...]
-    attention: dict[str, tuple[float, ...]]
+    tokens: tuple[LocatedToken, ...]
+    attention: dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a hierarchy says of documents.
+
+    `probabilities` and `accepted` are (documents, categories), in the order of `categories`;
+    probabilities are `NOT_SCORED` where a category was not asked. `asked` is how many pairs of a
+    document and a trained category were scored, of `pairs` that there are.
+    """
+
+    categories: tuple[str, ...]
+    probabilities: Scores
+    accepted: npt.NDArray[np.bool_]
+    asked: int
+    pairs: int
 
 
 class Classifier:
-    """The models of a run, the rules by which they decide, and how they read a text."""
+    """The models of a hierarchy, the rules by which they decide, and how they read a text."""
 
     def __init__(
         self,
         taxonomy: Taxonomy,
         scorers: Sequence[Scorer],
         rules: Mapping[str, CategoryRule],
-        read: Callable[[str], list[str]],
+        reader: TextReader,
+        vocabulary: Vocabulary,
         direction: str = "no",
     ) -> None:
-        """`taxonomy` has the run's categories; `direction` is that of `DecisionRule.consistent`."""
-        self._taxonomy = taxonomy
-        self._scorers = tuple(scorers)
-        self._rules = rules
-        self._read = read
-        self._direction = direction
+        """`taxonomy` has the categories in question, and `rules` those of them with a model.
+
+        `direction` is that of `DecisionRule.consistent`.
+        """
+        self.taxonomy = taxonomy
+        self.categories = tuple(category.id for category in taxonomy)
+        self.rules = dict(rules)
+        self.reader = reader
+        self.vocabulary = vocabulary
+        self.direction = direction
+        self.scorers = tuple(scorers)
+        self._column = {category_id: i for i, category_id in enumerate(self.categories)}
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The categories that have a model, in the order of the taxonomy."""
+        return tuple(category for category in self.categories if category in self.rules)
 
     def classify(
         self, text: str, stop: Callable[[], bool] = lambda: False
@@ -130,22 +86,88 @@ class Classifier:
 
         A text without any word gets no label and probability 0 everywhere.
         """
-        tokens = tuple(self._read(text))
-        ids = tuple(category.id for category in self._taxonomy)
-        scores = dict.fromkeys(ids, 0.0)
-        attention: dict[str, tuple[float, ...]] = {}
-        accepted = dict.fromkeys(ids, False)
-        for scorer in self._scorers if tokens else ():
+        tokens = tuple(self.reader.tokens(text))
+        scores = dict.fromkeys(self.categories, 0.0)
+        attention: dict[str, npt.NDArray[np.float32]] = {}
+        accepted = np.zeros((1, len(self.categories)), dtype=np.bool_)
+        ids = self.reader.encode([token.text for token in tokens], self.vocabulary)
+        for scorer in self.scorers if tokens else ():
             if stop():
                 return None
-            found = scorer.score(tokens)
+            found = scorer.score(ids)
             for place, category_id in enumerate(scorer.categories):
-                rule, score = self._rules[category_id], found.scores[place : place + 1]
+                rule, score = self.rules[category_id], found.scores[place : place + 1]
                 scores[category_id] = float(rule.probabilities(score)[0])
-                accepted[category_id] = bool(rule.accepts(score)[0])
+                accepted[0, self._column[category_id]] = rule.accepts(score)[0]
                 if found.attention is not None:
-                    attention[category_id] = found.attention
-        row = np.array([[accepted[category_id] for category_id in ids]], dtype=np.bool_)
-        decided = consistent(row, ids, self._taxonomy, self._direction)[0]
-        labels = tuple(key for key, yes in zip(ids, decided, strict=True) if yes)
-        return Classification(labels, scores, tokens, attention)
+                    attention[category_id] = found.attention[place]
+        return Classification(self.labels(accepted)[0], scores, tokens, attention)
+
+    def predict(
+        self, texts: Sequence[str], bounds: Mapping[str, float] | None = None
+    ) -> Predictions:
+        """Score documents, and decide.
+
+        With `bounds`, a category is asked only about documents to which the nearest of its
+        ancestors that has a model gives a score (of the model, not a calibrated probability) of at
+        least its bound, and about which that one was asked itself. One model of all categories
+        gives all scores anyway. A document without any word has probability 0 everywhere.
+        """
+        words = [self.reader.words(text) for text in texts]
+        documents = self.reader.arrays(words, self.vocabulary)
+        readable = np.asarray([bool(one) for one in words], dtype=np.bool_)
+        shape = len(texts), len(self.categories)
+        scores = np.zeros(shape, dtype=np.float32)
+        asked = 0
+        for category_id, scorer, place in self._in_order():
+            if scorer.together:
+                rows = np.flatnonzero(readable).astype(np.int64)
+                columns = [self._column[c] for c in scorer.categories]
+                scores[rows[:, None], columns] = scorer.scores(documents, rows, 0)
+                asked += len(rows) * len(columns)
+                continue
+            column = self._column[category_id]
+            wanted = readable
+            gate = self._gate(category_id) if bounds is not None else None
+            if gate is not None and bounds is not None:
+                # What was not scored is below every bound.
+                with np.errstate(invalid="ignore"):
+                    wanted = readable & (scores[:, gate] >= np.float64(bounds[category_id]))
+                scores[readable & ~wanted, column] = NOT_SCORED
+            rows = np.flatnonzero(wanted).astype(np.int64)
+            if len(rows):
+                scores[rows, column] = scorer.scores(documents, rows, place)
+            asked += len(rows)
+        accepted = np.zeros(shape, dtype=np.bool_)
+        shown = np.zeros(shape, dtype=np.float32)
+        for category_id, rule in self.rules.items():
+            column = self._column[category_id]
+            there = readable & ~np.isnan(scores[:, column])
+            accepted[there, column] = rule.accepts(scores[there, column])
+            shown[there, column] = rule.probabilities(scores[there, column])
+            shown[readable & ~there, column] = NOT_SCORED
+        decided = consistent(accepted, self.categories, self.taxonomy, self.direction)
+        pairs = int(readable.sum()) * len(self.rules)
+        return Predictions(self.categories, shown, decided, asked, pairs)
+
+    def labels(self, accepted: npt.NDArray[np.bool_]) -> list[tuple[str, ...]]:
+        """The accepted categories of each document of decisions (documents, categories)."""
+        decided = consistent(accepted, self.categories, self.taxonomy, self.direction)
+        return [tuple(self.categories[i] for i in np.flatnonzero(row)) for row in decided]
+
+    def _gate(self, category_id: str) -> int | None:
+        """Column of the nearest ancestor that has a model."""
+        for ancestor in self.taxonomy.ancestors(category_id):
+            if ancestor in self.rules:
+                return self._column[ancestor]
+        return None
+
+    def _in_order(self) -> list[tuple[str, Scorer, int]]:
+        """What is to be asked, ancestors first; a scorer of all together comes once."""
+        units = []
+        for scorer in self.scorers:
+            if scorer.together:
+                units.append((scorer.categories[0], scorer, 0))
+            else:
+                units += [(c, scorer, place) for place, c in enumerate(scorer.categories)]
+        return sorted(units, key=lambda unit: self._column[unit[0]])

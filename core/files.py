@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from core.errors import HTransError
 
 TEMPORARY_SUFFIX = ".partial"
 
@@ -35,6 +39,22 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Append a JSON object as a line of its own, after what is there; synced to disk.
+
+    Raises `HTransError` where that is not possible.
+    """
+    line = json.dumps(record, ensure_ascii=False) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise HTransError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def sha256(path: Path) -> str:

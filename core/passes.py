@@ -12,7 +12,7 @@ from core.dropout import keep_factors
 from core.examples import Batch, Examples, Rows
 from core.models.gru_att import GruAtt
 from core.models.network import TextNetwork
-from core.models.packed_gru_att import PackedGruAtt
+from core.models.packed_gru_att import PackedGruAtt, Scratch
 from core.packing import pack
 from core.resident import ResidentDocuments
 
@@ -124,9 +124,12 @@ class PackedPass:
     others never get a gradient, and Adam moves a parameter that never had one by nothing.
     """
 
-    def __init__(self, network: GruAtt, training: Examples | None = None) -> None:
+    def __init__(
+        self, network: GruAtt, training: Examples | None = None, scratch: Scratch | None = None
+    ) -> None:
+        """`scratch` is shared by networks that take turns on batches without gradient."""
         self.network = network
-        self._runner = PackedGruAtt(network)
+        self._runner = PackedGruAtt(network, scratch)
         self._seen = np.zeros(len(network.embeddings.weight), dtype=np.int64)
         self._rows: Tensor | None = None
         self._trained = network.embeddings.weight

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,18 @@ Tokenize = Callable[[str, int], list[str]]
 """Text and the most words wanted, to lower-cased tokens."""
 
 
+class LocatedToken(NamedTuple):
+    """A lower-cased token and where it stands in the text: `text[start:end]`."""
+
+    text: str
+    start: int
+    end: int
+
+
+Locate = Callable[[str, int], list[LocatedToken]]
+"""Text and the most words wanted, to tokens with their places."""
+
+
 def blank_language(language: str) -> Any:
     """SpaCy's rules for a language (ISO 639 code), without any model."""
     import spacy
@@ -42,6 +55,27 @@ def blank_language(language: str) -> Any:
         ) from error
 
 
+LONGEST_PIECE = 128
+"""Characters without white space tokenised as one: spaCy's time grows as their square."""
+
+
+def pieces(text: str, most: int = ALL_WORDS) -> list[str]:
+    """The first `most` pieces of `text` between white space, longer ones than `LONGEST_PIECE` cut.
+
+    Each has at least one token, whatever the language.
+    """
+    found: list[str] = []
+    for piece in without_surrogates(text).split(None, most)[:most]:
+        if len(piece) <= LONGEST_PIECE:
+            found.append(piece)
+        else:
+            starts = range(0, len(piece), LONGEST_PIECE)
+            found.extend(piece[start : start + LONGEST_PIECE] for start in starts)
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
 def tokenizer_for(language: str) -> Tokenize:
     """SpaCy's rule-based tokenizer of a language (ISO 639 code); needs no model.
 
@@ -51,9 +85,8 @@ def tokenizer_for(language: str) -> Tokenize:
     tokenizer = blank_language(language).tokenizer
 
     def tokenize(text: str, max_words: int) -> list[str]:
-        pieces = without_surrogates(text).split(None, max_words)[:max_words]
         tokens: list[str] = []
-        for token in tokenizer(" ".join(pieces)):
+        for token in tokenizer(" ".join(pieces(text, max_words))):
             if len(tokens) == max_words:
                 break
             if not token.is_space:
@@ -61,6 +94,35 @@ def tokenizer_for(language: str) -> Tokenize:
         return tokens
 
     return tokenize
+
+
+def locator_for(language: str) -> Locate:
+    """Like `tokenizer_for`, with where each token stands in the text."""
+    tokenizer = blank_language(language).tokenizer
+
+    def locate(text: str, max_words: int) -> list[LocatedToken]:
+        cut = pieces(text, max_words)
+        # Lone surrogates have become one character each, so that places stay.
+        readable = without_surrogates(text)
+        inside: list[int] = []  # where each piece begins when all are joined
+        outside: list[int] = []  # and where in the text
+        length = end = 0
+        for piece in cut:
+            inside.append(length)
+            outside.append(readable.index(piece, end))
+            length += len(piece) + 1
+            end = outside[-1] + len(piece)
+        found: list[LocatedToken] = []
+        for token in tokenizer(" ".join(cut)):
+            if len(found) == max_words:
+                break
+            if not token.is_space:
+                place = bisect_right(inside, token.idx) - 1
+                start = outside[place] + token.idx - inside[place]
+                found.append(LocatedToken(token.text.lower(), start, start + len(token.text)))
+        return found
+
+    return locate
 
 
 class Vocabulary:

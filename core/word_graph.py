@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from core.plain_text import without_surrogates
-from core.tokens import blank_language
+from core.tokens import blank_language, pieces
 
 WINDOW = 3
 """Words that stand this close together are neighbours: those at most two places apart."""
@@ -40,7 +39,7 @@ def content_words_for(language: str) -> ContentWords:
 
     def content_words(text: str, max_words: int) -> list[str]:
         found: list[str] = []
-        for token in nlp.tokenizer(without_surrogates(text)):
+        for token in nlp.tokenizer(" ".join(pieces(text))):
             if len(found) == max_words:
                 break
             if token.is_alpha and not token.is_stop:

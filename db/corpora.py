@@ -199,3 +199,13 @@ def texts(store: Store, corpus_id: int) -> Iterable[str]:
         "SELECT text FROM documents WHERE corpus_id = ? ORDER BY number", (corpus_id,)
     )
     return (row["text"] for row in cursor)
+
+
+def document_text(store: Store, corpus_id: int, number: int) -> tuple[str, str]:
+    """Id and text of a document; raise `NotFoundError` if there is none of that number."""
+    row = store.row(
+        "SELECT key, text FROM documents WHERE corpus_id = ? AND number = ?", (corpus_id, number)
+    )
+    if row is None:
+        raise NotFoundError(f"the document with the number {number} is gone")
+    return row["key"], row["text"]

@@ -397,3 +397,30 @@ def find_what_refers_to_a_trial(database: Database) -> None:
         CREATE INDEX workers_trial ON workers (trial_id)
         """,
     )
+
+
+@MIGRATIONS()
+def keep_thresholds_and_bounds(database: Database) -> None:
+    """Thresholds that somebody has set, and the bounds of asking from the top down.
+
+    A threshold is that of a model: one trained later has the usual one again.
+    """
+    _run(
+        database,
+        """
+        CREATE TABLE set_thresholds (
+            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+            threshold REAL NOT NULL,
+            split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
+            set_at REAL NOT NULL,
+            PRIMARY KEY (trial_id, run_category_id)
+        ) STRICT, WITHOUT ROWID;;
+        CREATE INDEX set_thresholds_category ON set_thresholds (run_category_id);;
+        CREATE TABLE top_down_bounds (
+            run_id INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+            models TEXT NOT NULL,
+            bounds TEXT NOT NULL
+        ) STRICT
+        """,
+    )

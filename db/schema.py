@@ -15,6 +15,7 @@ MIGRATION_NAMES = (
     "let_categories_share_a_model",
     "number_changes_of_categories",
     "find_what_refers_to_a_trial",
+    "keep_thresholds_and_bounds",
 )
 """The steps of `db.migrations`, in their order."""
 

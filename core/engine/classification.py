@@ -1,17 +1,17 @@
-"""A run's models, loaded to classify text."""
+"""A run's models, loaded to classify texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 
-from core.classifier import Classifier, LinearScorer, NetworkScorer, Scorer
+from core.classifier import Classifier
 from core.engine.run_data import RunData
 from core.engine.scores import category_rule
 from core.errors import ConflictError
-from core.tokens import ALL_WORDS, tokenizer_for
-from core.word_graph import content_words_for
+from core.scorers import LinearScorer, NetworksScorer, Scorer, SharedNetworkScorer
+from core.text_reader import TextReader
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, taxonomy_of
@@ -32,35 +32,33 @@ def load_classifier(
         raise ConflictError(
             f"no category of run {run.name!r} is trained yet; see: htrans-tui status {run.name}"
         )
-    rules = {c.key: category_rule(store, data, c, data.rule, device) for c in trained}
     classifier = Classifier(
         taxonomy_of(store, run.corpus_id).with_ancestors(c.key for c in categories),
-        list(_scorers(data, trained, device)),
-        rules,
-        _reader(store, data),
+        [scorer_of(data, trained, device)],
+        {c.key: category_rule(store, data, c, data.rule, device) for c in trained},
+        reader_of(store, data),
+        data.vocabulary,
         data.rule.consistent,
     )
     return classifier, len(categories) - len(trained)
 
 
-def _scorers(
-    data: RunData, trained: Sequence[RunCategory], device: torch.device
-) -> Iterator[Scorer]:
+def scorer_of(data: RunData, trained: Sequence[RunCategory], device: torch.device) -> Scorer:
+    """What scores texts for the given categories, which have a model."""
     trials = {c.key: c.kept_trial_id for c in trained if c.kept_trial_id is not None}
     if data.system.is_linear:
         models = {key: data.linear_model(trial_id) for key, trial_id in trials.items()}
-        yield LinearScorer(models, data.vocabulary, data.tfidf)
-        return
-    as_graph = data.system.network == "dgcnn"
-    for trial_id in dict.fromkeys(trials.values()):
-        served = tuple(key for key, kept in trials.items() if kept == trial_id)
-        network = data.network(trial_id)
-        yield NetworkScorer(network, served, data.vocabulary, device, as_graph=as_graph)
+        return LinearScorer(models, data.tfidf)
+    if data.system.joint:
+        lead = trained[0]
+        assert lead.kept_trial_id is not None
+        served = tuple(category.key for category in data.together(lead))
+        return SharedNetworkScorer(data.network(lead.kept_trial_id), served, device)
+    return NetworksScorer({key: data.network(trial) for key, trial in trials.items()}, device)
 
 
-def _reader(store: Store, data: RunData) -> Callable[[str], list[str]]:
+def reader_of(store: Store, data: RunData) -> TextReader:
+    """How the run reads a text."""
     language = corpus_with_id(store, data.run.corpus_id).language
-    words = data.settings.max_words or ALL_WORDS
-    read = content_words_for if data.system.network == "dgcnn" else tokenizer_for
-    tokenize = read(language)
-    return lambda text: tokenize(text, words)
+    as_graph = data.system.network == "dgcnn"
+    return TextReader(language, data.settings.max_words, as_graph=as_graph)

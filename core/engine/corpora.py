@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from core.documents import Document, held_out
+from core.engine.document_index import ensure_index
 from core.engine.processes import is_alive, own_identity
 from core.errors import HTransError, InputError
 from core.readers import format_named, guess_format
@@ -189,6 +190,7 @@ class _Importer:
         corpus_id: int,
     ) -> None:
         self._store = store
+        self._workspace = workspace
         self._request = request
         self._format = format_
         self._taxonomy = taxonomy
@@ -318,6 +320,7 @@ class _Importer:
         if not report.test:
             report.notes.append("no test documents: test measures will be missing")
         writer.finish()
+        ensure_index(self._store, self._workspace, self._corpus_id)
         finish_corpus(
             self._store, self._corpus_id, report.train, report.test, self._taxonomy.levels
         )

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.engine.document_index import INDEX_FILES, index_folder
 from core.engine.run_files import CHECKPOINT, SCORES
+from core.engine.text_search import search_path
 from core.engine.token_store import TOKEN_FOLDER
 from core.errors import CorruptFileError
 from core.model_files import model_info
@@ -95,7 +97,13 @@ def referred_files(store: Store, workspace: Workspace) -> ReferredFiles:
     }
     return ReferredFiles(
         frozenset({*models, *tables.needed, *tokens, *vectors}),
-        frozenset({*_there(tables.referred - tables.needed), *_scores(store, workspace)}),
+        frozenset(
+            {
+                *_there(tables.referred - tables.needed),
+                *_scores(store, workspace),
+                *_indexes(store, workspace),
+            }
+        ),
         tuple(unfinished_checkpoints(store, workspace)),
         tables.all_known,
     )
@@ -169,6 +177,14 @@ def _scores(store: Store, workspace: Workspace) -> Iterator[Path]:
         match = SCORES.fullmatch(path.name)
         if match is not None and (run_id, int(match[1]), int(match[2])) in trials:
             yield path
+
+
+def _indexes(store: Store, workspace: Workspace) -> Iterator[Path]:
+    for corpus in list_corpora(store):
+        folder = index_folder(workspace, corpus.id)
+        for path in (*(folder / name for name in INDEX_FILES), search_path(workspace, corpus.id)):
+            if path.exists():
+                yield path
 
 
 def _run_files(store: Store, workspace: Workspace) -> Iterator[tuple[int, Path]]:

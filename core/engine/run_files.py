@@ -3,20 +3,24 @@
 c12-a1-w5.k000002.safetensors   model: category row 12, attempt 1, class weight 5, second claim
 c12-a1-w5.k000002.resume        its checkpoint while it trains, and .resume.previous before it
 c12-t31.test-scores.npy         probabilities of the test documents under the model of trial 31
+c12-t31.validation-rows.npy     numbers of the documents that its validation scores are of
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.checkpoints import TrialCheckpoints
 from db.trials import Claim
+
+if TYPE_CHECKING:
+    from core.checkpoints import TrialCheckpoints
 
 MODEL = re.compile(r"c\d+-a\d+-w[^/]+\.k\d+\.safetensors")
 CHECKPOINT = re.compile(r"c(\d+)-a(\d+)-w([^/]+)\.k(\d+)\.resume(\.previous)?")
 """Groups: category row, attempt, class weight, claim, whether it is the one before the newest."""
-SCORES = re.compile(r"c(\d+)-t(\d+)\.(test|validation)-scores\.npy")
+SCORES = re.compile(r"c(\d+)-t(\d+)\.(test|validation)-(?:scores|rows)\.npy")
 """Groups: category row, trial, split."""
 
 
@@ -32,12 +36,19 @@ def model_path(folder: Path, claim: Claim) -> Path:
 
 def checkpoints_of(folder: Path, claim: Claim) -> TrialCheckpoints:
     """The checkpoints of a claimed trial."""
+    from core.checkpoints import TrialCheckpoints  # it needs torch, and the names here do not
+
     return TrialCheckpoints(folder, _stem(claim), trial_identity(claim.run_id, claim.trial_id))
 
 
 def scores_path(folder: Path, run_category_id: int, trial_id: int, split: str) -> Path:
     """Where the probabilities of a split under a trial's model lie."""
     return folder / f"c{run_category_id}-t{trial_id}.{split}-scores.npy"
+
+
+def rows_path(folder: Path, run_category_id: int, trial_id: int) -> Path:
+    """Where the numbers of a category's validation documents lie."""
+    return folder / f"c{run_category_id}-t{trial_id}.validation-rows.npy"
 
 
 def _stem(claim: Claim) -> str:

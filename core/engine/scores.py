@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from core.calibration import Calibration, logit, platt
+from core.calibration import logit, platt
 from core.decisions import THRESHOLD, CategoryRule, DecisionRule, Scores
+from core.engine.rules import rule_from
 from core.engine.run_data import RunData
 from core.engine.run_files import scores_path
 from core.examples import Examples
@@ -25,6 +28,7 @@ from core.training import BatchProgress, EpochResult
 from db.connection import Store
 from db.measures import ValidationFit, record_validation_fit, validation_fit
 from db.runs import RunCategory
+from db.thresholds import set_threshold
 
 Stop = Callable[[], bool]
 
@@ -55,10 +59,10 @@ def scores_of(
     return examples, scores
 
 
-def save_scores(path: Path, scores: Scores) -> None:
-    """Keep scores (documents,) on disk."""
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Keep an array, such as scores (documents,), on disk."""
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.save(file, scores)
+        np.save(file, array)
 
 
 def category_rule(
@@ -71,22 +75,23 @@ def category_rule(
 ) -> CategoryRule:
     """From which score on a category accepts under `rule`.
 
-    What validation says of a model's scores is computed once and recorded.
+    A threshold that somebody has set goes before that of the run's own rule. What validation says
+    of a model's scores is computed once and recorded.
     """
-    if category.kept_trial_id is None or not rule.needs_validation:
+    trial_id = category.kept_trial_id
+    if trial_id is None:
         return CategoryRule()
-    fit = validation_fit(store, category.kept_trial_id, category.id)
-    if fit is None:
-        examples, scores = scores_of(data, category, "validation", device, stop)
-        fit = _fit(examples, scores)
-        with store.write():
-            record_validation_fit(store, category.kept_trial_id, category.id, fit)
-    calibration = None
-    if rule.calibrate and fit.slope is not None and fit.intercept is not None:
-        calibration = Calibration(fit.slope, fit.intercept)
-    if rule.tune_thresholds:
-        return CategoryRule(fit.threshold, calibration)
-    return CategoryRule() if calibration is None else CategoryRule.calibrated(calibration)
+    # Another way to decide than the run's own is asked for to see what it would do by itself.
+    by_hand = set_threshold(store, trial_id, category.id) if rule == data.rule else None
+    fit = None
+    if rule.needs_validation:
+        fit = validation_fit(store, trial_id, category.id)
+        if fit is None:
+            examples, scores = scores_of(data, category, "validation", device, stop)
+            fit = _fit(examples, scores)
+            with store.write():
+                record_validation_fit(store, trial_id, category.id, fit)
+    return rule_from(rule, fit, by_hand)
 
 
 def _fit(examples: Examples, scores: Scores) -> ValidationFit:
@@ -132,7 +137,7 @@ def _compute(
         columns = found.reshape(len(examples), len(served))
     for place, one in enumerate(served):
         path = scores_path(data.folder, one.id, trial_id, split)
-        save_scores(path, np.ascontiguousarray(columns[:, place]))
+        save_array(path, np.ascontiguousarray(columns[:, place]))
 
 
 def _linear_scores(data: RunData, category: RunCategory, trial_id: int, split: str) -> Scores:

@@ -15,7 +15,7 @@ from core.engine.retraining import attempt_settings
 from core.engine.run_data import RunData
 from core.engine.run_files import checkpoints_of, model_path, scores_path
 from core.engine.scheduling import fail, finish, release, remove_unused_tables, rest
-from core.engine.scores import save_scores
+from core.engine.scores import save_array
 from core.errors import CorruptFileError, TrainingError
 from core.files import sha256
 from core.scoring import ScoringAbandonedError
@@ -106,7 +106,7 @@ def _train(
     model = ModelFile(str(path.relative_to(data.workspace.root)), sha256(path), table)
     validation = prepared.validation()
     if validation is not None:
-        save_scores(
+        save_array(
             scores_path(data.folder, category.id, claim.trial_id, "validation"), validation[1]
         )
 

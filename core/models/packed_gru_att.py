@@ -39,9 +39,10 @@ _MINUS_ONE = torch.tensor(-1.0)
 class PackedGruAtt:
     """Runs a `GruAtt` on the CPU over packed documents, one batch at a time."""
 
-    def __init__(self, network: GruAtt) -> None:
+    def __init__(self, network: GruAtt, scratch: Scratch | None = None) -> None:
+        """`scratch` is shared by networks that take turns on batches without gradient."""
         self._network = network
-        self._scratch = _Scratch()
+        self._scratch = Scratch() if scratch is None else scratch
 
     def logits(
         self, packed: PackedDocuments, embedded: Tensor, keep: Tensor | None = None
@@ -75,8 +76,11 @@ def _parameters(gru: nn.GRU) -> list[Tensor]:
 
 
 @dataclass(slots=True)
-class _Scratch:
-    """Buffers by name. `serial` counts the batches whose gradient may still be asked for."""
+class Scratch:
+    """Memory that batches use one after the other: buffers by name.
+
+    `serial` counts the batches whose gradient may still be asked for.
+    """
 
     buffers: dict[str, Tensor] = field(default_factory=dict)
     serial: int = 0
@@ -127,7 +131,7 @@ class _Representation(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        scratch: _Scratch,
+        scratch: Scratch,
         saving: bool,
         packed: PackedDocuments,
         keep: Tensor | None,
@@ -177,7 +181,7 @@ class _Representation(torch.autograd.Function):
 
 
 def _recur(
-    scratch: _Scratch,
+    scratch: Scratch,
     packed: PackedDocuments,
     direction: _Direction,
     embedded: Tensor,
@@ -234,7 +238,7 @@ def _recur(
 
 
 def _recur_gradient(
-    scratch: _Scratch,
+    scratch: Scratch,
     packed: PackedDocuments,
     direction: _Direction,
     bags: _Bags,

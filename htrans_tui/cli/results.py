@@ -118,8 +118,8 @@ def classify(
             {
                 "labels": result.labels,
                 "scores": result.scores,
-                "tokens": result.tokens,
-                "attention": result.attention,
+                "tokens": [token.text for token in result.tokens],
+                "attention": {key: w.tolist() for key, w in result.attention.items()},
             }
         )
         return

@@ -65,6 +65,6 @@ def test_core_and_db_know_no_front_end() -> None:
     modules = [
         module.name
         for module in pkgutil.walk_packages(core.__path__, "core.")
-        if module.name != "core.engine.classify_service"
+        if module.name != "core.engine.model_service"
     ]
     assert loaded_by(*modules).isdisjoint({"textual", "typer", "htrans_tui"})
