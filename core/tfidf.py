@@ -49,6 +49,27 @@ class TfIdf:
         transformer.fit(every[:, features])
         return cls(features, place, transformer, max_words)
 
+    @classmethod
+    def of(
+        cls,
+        features: npt.NDArray[np.int64],
+        frequency: npt.NDArray[np.float64],
+        words: int,
+        max_words: int,
+    ) -> TfIdf:
+        """From `features` and their `inverse_frequency`, for a vocabulary of `words`."""
+        place = np.full(words, -1, dtype=np.int64)
+        place[features] = np.arange(len(features))
+        transformer = TfidfTransformer(sublinear_tf=True)
+        transformer.idf_ = frequency
+        return cls(features, place, transformer, max_words)
+
+    @property
+    def inverse_frequency(self) -> npt.NDArray[np.float64]:
+        """What each of the `features` is worth, (features,)."""
+        worth: npt.NDArray[np.float64] = self._transformer.idf_
+        return worth
+
     def vectors(self, tokens: TokenArrays, rows: Rows) -> csr_array:
         """Vectors (rows, features) of documents; one without any known word is all zeros."""
         counts = _counts(tokens, rows, len(self._place), self._max_words)

@@ -97,11 +97,11 @@ class ModelProcess:
         self._sent += 1
         number = self._sent
         if kind in _SUPERSEDING:
-            for earlier, (its_kind, future) in list(self._waiting.items()):
+            for earlier, (its_kind, waiting) in list(self._waiting.items()):
                 if its_kind == kind:
                     self._waiting.pop(earlier)
-                    if not future.done():
-                        future.set_exception(SupersededError())
+                    if not waiting.done():
+                        waiting.set_exception(SupersededError())
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = kind, future
         try:

@@ -14,7 +14,7 @@ from core.engine.corpora import ImportRequest, import_corpus
 from core.engine.run_data import RunData
 from core.engine.run_files import scores_path
 from core.engine.runs import RunRequest, start_run
-from core.engine.scores import save_scores
+from core.engine.scores import save_array
 from core.engine.trial_work import work_on
 from core.settings import settings_for
 from core.systems import system_named
@@ -255,7 +255,7 @@ def scored_run(
             targets = data.examples(category, "test").targets
             decided = targets ^ (draw.random(len(targets)) < wrong)
             path = scores_path(data.folder, category.id, category.kept_trial_id, "test")
-            save_scores(path, np.where(decided, 0.9, 0.1).astype(np.float32))
+            save_array(path, np.where(decided, 0.9, 0.1).astype(np.float32))
     return run_with_id(store, run.id)
 
 

@@ -10,7 +10,8 @@ from core.classifier import Classifier
 from core.engine.run_data import RunData
 from core.engine.scores import category_rule
 from core.errors import ConflictError
-from core.scorers import LinearScorer, NetworksScorer, Scorer, SharedNetworkScorer
+from core.exported import ExportedModel, Hierarchy
+from core.scorers import Scorer
 from core.text_reader import TextReader
 from core.workspace import Workspace
 from db.connection import Store
@@ -27,34 +28,49 @@ def load_classifier(
     """
     data = RunData(store, workspace, run)
     categories = run_categories(store, run.id)
+    hierarchy = hierarchy_of(store, data, categories, device)
+    return hierarchy.classifier(device), len(categories) - len(hierarchy.rules)
+
+
+def hierarchy_of(
+    store: Store, data: RunData, categories: Sequence[RunCategory], device: torch.device
+) -> Hierarchy:
+    """What some of a run's categories, and their ancestors in it, need to score and decide.
+
+    Without bounds. Raises `ConflictError` if none of them has a model.
+    """
     trained = [category for category in categories if category.kept_trial_id is not None]
     if not trained:
+        name = data.run.name
         raise ConflictError(
-            f"no category of run {run.name!r} is trained yet; see: htrans-tui status {run.name}"
+            f"no category of run {name!r} is trained yet; see: htrans-tui status {name}"
         )
-    classifier = Classifier(
-        taxonomy_of(store, run.corpus_id).with_ancestors(c.key for c in categories),
-        [scorer_of(data, trained, device)],
-        {c.key: category_rule(store, data, c, data.rule, device) for c in trained},
-        reader_of(store, data),
-        data.vocabulary,
-        data.rule.consistent,
-    )
-    return classifier, len(categories) - len(trained)
-
-
-def scorer_of(data: RunData, trained: Sequence[RunCategory], device: torch.device) -> Scorer:
-    """What scores texts for the given categories, which have a model."""
-    trials = {c.key: c.kept_trial_id for c in trained if c.kept_trial_id is not None}
+    trials = dict.fromkeys(c.kept_trial_id for c in trained if c.kept_trial_id is not None)
+    loaded = [data.model_of(trial_id) for trial_id in trials]
+    tfidf = None
     if data.system.is_linear:
-        models = {key: data.linear_model(trial_id) for key, trial_id in trials.items()}
-        return LinearScorer(models, data.tfidf)
-    if data.system.joint:
-        lead = trained[0]
-        assert lead.kept_trial_id is not None
-        served = tuple(category.key for category in data.together(lead))
-        return SharedNetworkScorer(data.network(lead.kept_trial_id), served, device)
-    return NetworksScorer({key: data.network(trial) for key, trial in trials.items()}, device)
+        tfidf = data.tfidf.features, data.tfidf.inverse_frequency
+    tables = {m.info.embeddings: m.embeddings for m in loaded if m.embeddings is not None}
+    return Hierarchy(
+        data.run.system,
+        corpus_with_id(store, data.run.corpus_id).language,
+        data.settings.max_words,
+        data.system.network == "dgcnn",
+        data.rule.consistent,
+        taxonomy_of(store, data.run.corpus_id).with_ancestors(c.key for c in categories),
+        data.vocabulary,
+        [ExportedModel(m.info, m.state) for m in loaded],
+        {name: table for name, table in tables.items() if name is not None},
+        {c.key: category_rule(store, data, c, data.rule, device) for c in trained},
+        {},
+        tfidf,
+    )
+
+
+def scorer_of(store: Store, data: RunData, category: RunCategory, device: torch.device) -> Scorer:
+    """What scores texts for one category, which has a model."""
+    together = data.together(category) if data.system.joint else [category]
+    return hierarchy_of(store, data, together, device).scorer(device)
 
 
 def reader_of(store: Store, data: RunData) -> TextReader:

@@ -97,7 +97,7 @@ class ModelService:
             return nothing
         scorer = self._scorers.pop(category.kept_trial_id, None)
         if scorer is None:
-            scorer = scorer_of(self._data, [category], _CPU)
+            scorer = scorer_of(self._store, self._data, category, _CPU)
         self._scorers[category.kept_trial_id] = scorer
         if len(self._scorers) > _EXPLAINING:
             self._scorers.popitem(last=False)

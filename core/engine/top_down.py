@@ -78,7 +78,7 @@ def _learn(
         progress(done, 2 * len(trained))
         if key in gates.values():
             wanted = np.unique(np.concatenate(rows)) if rows else np.zeros(0, dtype=np.int64)
-            found = _scores_on(data, trained[key], wanted, device)
+            found = _scores_on(store, data, trained[key], wanted, device)
             lowest[key] = _bound(float(found.min())) if len(found) else HIGHEST
     return {key: lowest[gate] for key, gate in gates.items()}
 
@@ -99,11 +99,15 @@ def gates_of(store: Store, data: RunData, trained: dict[str, RunCategory]) -> di
 
 
 def _scores_on(
-    data: RunData, category: RunCategory, rows: npt.NDArray[np.int64], device: torch.device
+    store: Store,
+    data: RunData,
+    category: RunCategory,
+    rows: npt.NDArray[np.int64],
+    device: torch.device,
 ) -> npt.NDArray[np.float32]:
     """The scores (rows,) of documents of the corpus under a category's model."""
     if data.system.is_linear or data.system.joint:
-        scorer = scorer_of(data, [category], device)
+        scorer = scorer_of(store, data, category, device)
         found = scorer.scores(data.tokens, rows, 0)
         return found[:, scorer.categories.index(category.key)] if scorer.together else found
     assert category.kept_trial_id is not None

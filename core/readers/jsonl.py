@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from core.documents import Document, Split
 from core.errors import InputError
@@ -32,7 +33,7 @@ def read(source: str) -> Iterator[Document]:
     split count as training documents, since each category draws its own validation split.
     """
     path = existing(source)
-    for number, line in _lines(path):
+    for number, line in lines_of(path):
         if line.strip():
             yield _document(path, number, line)
 
@@ -42,7 +43,8 @@ def recognises(source: str) -> bool:
     return source.lower().endswith(_SUFFIXES)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, plain or gzipped, with their numbers; raise `InputError` for others."""
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
@@ -65,9 +67,11 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise InputError(f"cannot be read: {error.strerror}", source=path) from error
 
 
-def _document(path: Path, number: int, line: bytes) -> Document:
+def record_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
+    """The object of a line that has a text; raise `InputError` naming what is wrong."""
+
     def wrong(problem: str) -> InputError:
-        return InputError(problem, source=path, line=number)
+        return InputError(problem, source=source, line=number)
 
     try:
         record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
@@ -78,10 +82,17 @@ def _document(path: Path, number: int, line: bytes) -> Document:
     except (RecursionError, ValueError) as error:
         raise wrong("JSON nested too deeply or with too long a number; remove it") from error
     if not isinstance(record, dict):
-        raise wrong('not a JSON object; write {"text": …, "labels": […]}')
-    text = record.get("text")
-    if not isinstance(text, str):
+        raise wrong('not a JSON object; write {"text": …}')
+    if not isinstance(record.get("text"), str):
         raise wrong('the field "text" is missing or is not a string')
+    return record
+
+
+def _document(path: Path, number: int, line: bytes) -> Document:
+    def wrong(problem: str) -> InputError:
+        return InputError(problem, source=path, line=number)
+
+    record = record_of(line, path, number)
     labels = record.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise wrong('the field "labels" is missing or is not a list of strings')
@@ -89,7 +100,7 @@ def _document(path: Path, number: int, line: bytes) -> Document:
         raise wrong('the field "labels" holds an empty label; remove it')
     return Document(
         id=_id(record, path, number),
-        text=without_surrogates(text),
+        text=without_surrogates(record["text"]),
         labels=tuple(dict.fromkeys(without_surrogates(label) for label in labels)),
         split=_split(record, wrong),
         place=f"{path}, line {number}",

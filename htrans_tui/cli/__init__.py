@@ -30,6 +30,7 @@ COMMANDS = {
     "steering": ("pause", "resume", "cancel", "retrain", "restore", "delete"),
     "engine": ("engine",),
     "results": ("evaluate", "classify"),
+    "predicting": ("predict", "export"),
     "comparing": ("compare", "report"),
     "reproducing": ("reproduce",),
     "upkeep": ("doctor", "backup", "settings"),

@@ -1,0 +1,133 @@
+"""Texts that are to be labelled, from files or a stream."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from core.errors import HTransError, InputError
+from core.plain_text import without_surrogates
+from core.readers import guess_format
+from core.readers.jsonl import lines_of, record_of
+
+FORMATS = ("jsonl", "csv", "tsv", "text", "corpus")
+"""`text` is a document a line, `corpus` any format that `import` reads."""
+_ENDINGS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".jsonl.gz": "jsonl",
+    ".ndjson.gz": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".txt": "text",
+    ".txt.gz": "text",
+}
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class InputDocument:
+    """A text to label; without an id of its own it has the name of its file and its line."""
+
+    id: str
+    text: str
+
+
+def read_inputs(
+    sources: Sequence[str], format_name: str | None = None, split: str | None = None
+) -> Iterator[InputDocument]:
+    """The documents of files, one after the other; "-" is standard input.
+
+    The format follows from a file's ending; on standard input a first line that begins with "{" is
+    JSON lines, any other a document a line. `split` keeps the documents that state that split.
+    Raises `InputError` naming file, line and remedy, after the documents before it.
+    """
+    if format_name is not None and format_name not in FORMATS:
+        raise HTransError(f"--input-format {format_name}: use one of {', '.join(FORMATS)}")
+    return chain.from_iterable(_read(source, format_name, split) for source in sources)
+
+
+def _read(source: str, format_name: str | None, split: str | None) -> Iterator[InputDocument]:
+    if source == STDIN:
+        yield from _from_stream(sys.stdin.buffer, format_name, split)
+        return
+    name = source.lower()
+    chosen = format_name or next((f for end, f in _ENDINGS.items() if name.endswith(end)), "corpus")
+    path = Path(source)
+    if chosen == "corpus":
+        for document in guess_format(source).read(source):
+            if split in (None, document.split):
+                yield InputDocument(document.id, document.text)
+        return
+    if split is not None and chosen == "text":
+        raise HTransError(f"{source}: a text file states no split; leave --split out")
+    if not path.is_file():
+        raise InputError("there is no such file", source=source)
+    if chosen in ("csv", "tsv"):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from _from_table(file, source, "\t" if chosen == "tsv" else ",", split)
+    else:
+        yield from _from_lines(lines_of(path), path.name, chosen, split)
+
+
+def _from_stream(
+    stream: BinaryIO, format_name: str | None, split: str | None
+) -> Iterator[InputDocument]:
+    if format_name in ("csv", "tsv"):
+        # The csv module asks for one line after the other, so that a stream stays one.
+        text = (line.decode("utf-8", "replace") for line in stream)
+        yield from _from_table(text, "standard input", "\t" if format_name == "tsv" else ",", split)
+        return
+    if format_name == "corpus":
+        raise HTransError("a corpus cannot be read from standard input; give a file")
+    first = stream.readline()
+    chosen = format_name or ("jsonl" if first.lstrip().startswith(b"{") else "text")
+    yield from _from_lines(enumerate(chain([first], stream), start=1), "stdin", chosen, split)
+
+
+def _from_lines(
+    lines: Iterator[tuple[int, bytes]], name: str, format_name: str, split: str | None
+) -> Iterator[InputDocument]:
+    for number, line in lines:
+        if not line.strip():
+            continue
+        if format_name == "jsonl":
+            record = record_of(line, name, number)
+            if split not in (None, record.get("split")):
+                continue
+            own = record.get("id")
+            text = record["text"]
+        else:
+            own, text = None, line.decode("utf-8", "replace").rstrip("\r\n")
+        key = f"{name}:{number}" if own is None else str(own)
+        yield InputDocument(without_surrogates(key), without_surrogates(text))
+
+
+def _from_table(
+    lines: TextIO | Iterator[str], source: str, delimiter: str, split: str | None
+) -> Iterator[InputDocument]:
+    csv.field_size_limit(64 * 1024 * 1024)
+    reader = csv.DictReader(lines, delimiter=delimiter)
+    try:
+        if reader.fieldnames is None or "text" not in reader.fieldnames:
+            raise InputError(
+                "the first line has no column text; name the columns there", source=source, line=1
+            )
+        for row in reader:
+            if row["text"] is None:
+                raise InputError("too few columns", source=source, line=reader.line_num)
+            if split not in (None, row.get("split")):
+                continue
+            key = row.get("id") or f"{Path(source).name}:{reader.line_num}"
+            yield InputDocument(without_surrogates(key), without_surrogates(row["text"]))
+    except csv.Error as error:
+        raise InputError(
+            f"no readable table ({error})", source=source, line=reader.line_num
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8; convert the file to UTF-8", source=source) from error
