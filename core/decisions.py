@@ -76,9 +76,20 @@ class CategoryRule:
     @property
     def threshold(self) -> float:
         """The probability from which on the category accepts."""
+        return self.probability_of(self.least)
+
+    def probability_of(self, score: float) -> float:
+        """The probability that a score of the model stands for."""
         if self.calibration is None:
-            return self.least
-        return float(self.calibration.probabilities(logit(np.float64(self.least))))
+            return score
+        return float(self.calibration.probabilities(logit(np.float64(score))))
+
+    def least_for(self, probability: float) -> float:
+        """The score of the model that stands for a probability, the inverse of `probability_of`."""
+        if self.calibration is None:
+            return probability
+        inside = float(logit(np.float64(probability))) - self.calibration.intercept
+        return float(sigmoid(np.float64(inside / self.calibration.slope)))
 
     def accepts(self, scores: Scores) -> npt.NDArray[np.bool_]:
         """Decisions on scores (documents,) of the model."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from textual.binding import Binding
 
-Scope = Literal["app", "runs", "monitor", "compare", "log", "classify"]
+Scope = Literal["app", "runs", "monitor", "predictions", "compare", "log", "classify"]
 """Where an action applies: everywhere, or on one screen."""
 
 
@@ -116,6 +116,13 @@ ACTIONS: tuple[Action, ...] = (
         "As tree, or as list: worst F1, largest loss, fewest positives, slowest",
         "monitor",
     ),
+    Action(
+        "inspect",
+        "i",
+        "Inspect",
+        "Show what the category's model gets right and wrong",
+        "monitor",
+    ),
     Action("next_alert", "a", "Alert", "Go to the next category with an alert", "monitor", _HIDDEN),
     Action("next_tab", "d", "Details", "Show the next tab of the details", "monitor"),
     Action(
@@ -164,6 +171,82 @@ ACTIONS: tuple[Action, ...] = (
     Action("save", "w", "Write", "Write the table in focus to a CSV file", "monitor", _HIDDEN),
     Action("log", "l", "Log", "Show the engine's log", "monitor", _HIDDEN),
     Action("back", "escape", "Back", "Go back to the runs, or end the filter", "monitor"),
+    Action(
+        "next_kind", "d", "Kind", "False positives, false negatives, true positives", "predictions"
+    ),
+    Action(
+        "lower",
+        "left_square_bracket",
+        "Lower",
+        "Accept from a lower probability on",
+        "predictions",
+    ),
+    Action(
+        "raise",
+        "right_square_bracket",
+        "Higher",
+        "Accept from a higher probability on",
+        "predictions",
+    ),
+    Action(
+        "one_more",
+        "left_curly_bracket",
+        "One more",
+        "Lower the threshold by one document",
+        "predictions",
+        _HIDDEN,
+    ),
+    Action(
+        "one_less",
+        "right_curly_bracket",
+        "One less",
+        "Raise the threshold by one document",
+        "predictions",
+        _HIDDEN,
+    ),
+    Action("best", "b", "Best", "Take the threshold with the best F1 here", "predictions", _HIDDEN),
+    Action("type_threshold", "t", "Threshold", "Type a threshold", "predictions", _HIDDEN),
+    Action(
+        "save_threshold",
+        "S",
+        "Save",
+        "Let the threshold shown hold for the category in this run",
+        "predictions",
+        steers=True,
+    ),
+    Action(
+        "forget_threshold",
+        "U",
+        "Usual",
+        "Let the category decide again as the run does",
+        "predictions",
+        _HIDDEN,
+        steers=True,
+    ),
+    Action("next_split", "s", "Split", "Test or validation documents", "predictions"),
+    Action(
+        "search",
+        "slash",
+        "Search",
+        "Show the documents that have some words",
+        "predictions",
+        is_first=True,
+    ),
+    Action("reverse", "o", "Order", "Least sure first, or surest first", "predictions", _HIDDEN),
+    Action("mark", "space", "Mark", "Mark a document whose labels look wrong", "predictions"),
+    Action(
+        "write_marked",
+        "M",
+        "Write marked",
+        "Append the marked documents to a JSON lines file",
+        "predictions",
+        _HIDDEN,
+    ),
+    Action(
+        "curve", "v", "Curve", "Show the precision-recall curve, or not", "predictions", _HIDDEN
+    ),
+    Action("save", "w", "Write", "Write the list to a CSV file", "predictions", _HIDDEN),
+    Action("back", "escape", "Back", "End the search, or go back", "predictions"),
     Action("next_tab", "d", "Tables", "Show the next table", "compare"),
     Action(
         "save", "w", "Write", "Write this table (.csv) or the whole report to a file", "compare"
@@ -173,6 +256,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("back", "escape", "Back", "Go back", "log"),
     Action("back", "escape", "Back", "Go back", "classify"),
     Action("clear_text", "ctrl+l", "Clear", "Empty the text", "classify"),
+    Action("earlier_text", "f7,ctrl+up", "Earlier", "Take an earlier text again", "classify"),
+    Action("later_text", "f8,ctrl+down", "Later", "Take a later text again", "classify"),
     Action("help", "question_mark,f1", "Help", "List all keys; f1 also while typing", "app"),
     Action("settings", "comma", "Settings", "Theme, columns and refresh rate", "app", _HIDDEN),
     Action("picture", "W,f12", "Picture", "Write the screen to an SVG file", "app", _HIDDEN),
@@ -190,6 +275,8 @@ _KEY_SIGNS = {
     "comma": ",",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
 }
 
 

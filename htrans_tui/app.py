@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -19,7 +19,7 @@ from core.errors import HTransError
 from core.plain_text import printable
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import Run, run_named
+from db.runs import Run, RunCategory, run_named
 from htrans_tui.actions import Scope, actions_in, bindings_for
 from htrans_tui.csv_files import write_csv, write_new
 from htrans_tui.memory import Memory, View
@@ -28,6 +28,9 @@ from htrans_tui.preferences import Preferences, read_preferences
 from htrans_tui.screens.runs import RunsScreen
 from htrans_tui.screens.showing import Showing
 from htrans_tui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from htrans_tui.model_process import ModelProcess
 
 
 class HTransApp(App[None]):
@@ -63,6 +66,9 @@ class HTransApp(App[None]):
         self.set_keymap(dict(self.preferences.keys))
         self.snapshot = Snapshot()
         self._first_run = run_name
+        self._models: dict[int, ModelProcess] = {}
+        self.texts: list[str] = []
+        """Texts that were classified since the app was opened, the oldest first."""
         self._has_forgotten = False
         self.poller = Poller(workspace.database, post_to(self), self.preferences.refresh)
 
@@ -98,11 +104,34 @@ class HTransApp(App[None]):
         self.poller.watch(run_id)
         self.push_screen(MonitorScreen(run_id))
 
-    def open_classifier(self, run: Run) -> None:
-        """Classify typed text with a run's models."""
+    def open_classifier(self, runs: Sequence[Run]) -> None:
+        """Classify typed text with the models of one run, or of several side by side."""
         from htrans_tui.screens.classify import ClassifyScreen
 
-        self.push_screen(ClassifyScreen(self.workspace, run))
+        self.push_screen(ClassifyScreen(runs))
+
+    def open_predictions(self, run: Run, category: RunCategory) -> None:
+        """Show what a category's model gets right and wrong."""
+        from htrans_tui.screens.predictions import PredictionsScreen
+
+        self.push_screen(PredictionsScreen(run, category, self.use_models(run)))
+
+    def use_models(self, run: Run) -> ModelProcess:
+        """The process with the run's models; who uses it gives it back with `release_models`."""
+        from htrans_tui.model_process import ModelProcess
+
+        process = self._models.get(run.id)
+        if process is None:
+            process = self._models[run.id] = ModelProcess(self.workspace, run.name)
+        process.users += 1
+        return process
+
+    async def release_models(self, process: ModelProcess) -> None:
+        """End a process that nobody uses any more."""
+        process.users -= 1
+        if process.users == 0:
+            self._models = {key: kept for key, kept in self._models.items() if kept is not process}
+            await process.end()
 
     def open_log(self) -> None:
         """Show the logs of the engine's processes."""

@@ -1,69 +1,135 @@
-"""Classify: typed text, and the taxonomy's paths that accept it."""
+"""Classify: typed text, the taxonomy's paths that accept it, and the words that count for them."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.cells import cell_len, set_cell_size
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Static, TextArea
+from textual.widgets import DataTable, Footer, Static, TextArea
 
+from core.errors import HTransError
 from core.plain_text import printable
 from core.taxonomy import Taxonomy
-from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import Run, run_categories
 from htrans_tui.actions import Scope, bindings_for
-from htrans_tui.classifier_process import Answer, ClassifierProcess, Failure, Ready
+from htrans_tui.format import shortened
+from htrans_tui.model_process import Answer, ModelProcess, Shading, SupersededError
+from htrans_tui.shades import shades
+from htrans_tui.widgets.said import Said
+from htrans_tui.widgets.shaded_text import shaded
 from htrans_tui.widgets.sparkline import bar
 
-DEBOUNCE = 0.12
-"""Seconds without a key after which typed text is classified."""
-_NEAREST = 3
+if TYPE_CHECKING:
+    from htrans_tui.app import HTransApp
+
+DEBOUNCE = 0.03
+"""Seconds without a key after which typed text is classified; a newer text overtakes it."""
+NEAREST = 3
 """Categories shown below their threshold, the most probable ones."""
+_LONGEST = 5_000
+"""Characters that can be edited; what is pasted beyond them is classified, but not shown."""
+_HISTORY = 100
+
+
+class TextBox(TextArea):
+    """A text area that keeps the rest of a long text out of sight: laying it out takes seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(id="text", soft_wrap=True, tab_behavior="focus")
+        self.rest = ""
+
+    @property
+    def whole(self) -> str:
+        """The text with what is not shown."""
+        return self.text + self.rest
+
+    def take(self, text: str) -> None:
+        """Hold another text."""
+        self.rest = text[_LONGEST:]
+        self.load_text(text[:_LONGEST])
+        self.move_cursor(self.document.end)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Keep what is too long to edit out of sight, at the end of the text."""
+        if len(self.text) + len(event.text) <= _LONGEST:
+            await super()._on_paste(event)
+            return
+        event.prevent_default()
+        event.stop()
+        start, end = sorted((self.selection.start, self.selection.end))
+        before, after = (
+            self.get_text_range((0, 0), start),
+            self.get_text_range(end, self.document.end),
+        )
+        self.take(before + event.text + after + self.rest)
 
 
 class ClassifyScreen(Screen[None]):
-    """Results while typing, from a process that keeps the models loaded."""
+    """Results while typing, of one run or of several side by side."""
 
     SCOPE: ClassVar[Scope] = "classify"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("classify")]
 
-    def __init__(self, workspace: Workspace, run: Run) -> None:
+    def __init__(self, runs: Sequence[Run]) -> None:
         super().__init__()
-        self._workspace = workspace
-        self._run = run
-        self._process = ClassifierProcess(workspace, run.name)
-        self._taxonomy: Taxonomy | None = None
-        self._ready = False
-        self._wanted = 0
+        self._runs = tuple(runs)
+        self._models: dict[int, ModelProcess] = {}
+        self._taxonomies: dict[int, Taxonomy] = {}
+        self._answers: dict[int, Answer] = {}
+        self._said: dict[int, str] = {}
+        self._keys: list[str] = []
         self._timer: Timer | None = None
+        self._at = 0
 
     def compose(self) -> ComposeResult:
-        """Title, text, result, footer."""
-        yield Static(
-            f" htrans-tui  classify with {printable(self._run.name)}", id="title", markup=False
-        )
-        yield TextArea(id="text", soft_wrap=True, tab_behavior="focus")
-        yield Static(" Loading the models …", id="state", markup=False)
-        with VerticalScroll(id="paths", can_focus=True):
-            yield Static("", id="result", markup=False)
+        """Title, text, results and the words that count, footer."""
+        names = ", ".join(printable(run.name) for run in self._runs)
+        yield Static(f" htrans-tui  classify with {names}", id="title", markup=False)
+        yield TextBox()
+        yield Said(" Loading the models …", id="state")
+        with Container(id="body"):
+            with Vertical(id="paths"):
+                yield DataTable(cursor_type="row", id="result", show_header=len(self._runs) > 1)
+            with Vertical(id="why"):
+                yield Said("", id="why-title")
+                with VerticalScroll(can_focus=True):
+                    yield Static("", id="words", markup=False)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Start the process; typing can begin at once."""
-        self.query_one(TextArea).focus()
-        self.run_worker(self._listen(), group="classifier")
+        """Start the processes; typing can begin at once."""
+        table = self._table
+        table.add_column("category", key="category")
+        for run in self._runs:
+            table.add_column(printable(run.name) if len(self._runs) > 1 else "", key=str(run.id))
+        self._at = len(self._app.texts)
+        self._box.focus()
+        store = Store(self._app.workspace.database, read_only=True)
+        try:
+            for run in self._runs:
+                chosen = [category.key for category in run_categories(store, run.id)]
+                taxonomy = taxonomy_of(store, run.corpus_id).with_ancestors(chosen)
+                self._taxonomies[run.id] = taxonomy
+        finally:
+            store.close()
+        for run in self._runs:
+            self._models[run.id] = self._app.use_models(run)
+            self.run_worker(self._load(run), group=f"load-{run.id}")
 
     async def on_unmount(self) -> None:
-        """End the process with the screen."""
-        await self._process.end()
+        """Keep the text, and leave the models to others."""
+        self._keep()
+        for process in self._models.values():
+            await self._app.release_models(process)
 
     def on_text_area_changed(self) -> None:
         """Wait a moment for the next key, then classify."""
@@ -71,90 +137,200 @@ class ClassifyScreen(Screen[None]):
             self._timer.stop()
         self._timer = self.set_timer(DEBOUNCE, self._ask)
 
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Show the words that count for the category."""
+        key = event.row_key.value
+        if key is not None and key != self._chosen_before:
+            self._chosen_before = key
+            self._ask()
+
+    _chosen_before: str | None = None
+
+    def on_resize(self) -> None:
+        """Fit the results to the new width."""
+        self.call_after_refresh(self._draw)
+
     def action_back(self) -> None:
         """Go back to where this was opened."""
-        self.app.pop_screen()
+        self.dismiss()
 
     def action_clear_text(self) -> None:
         """Empty the text."""
-        self.query_one(TextArea).clear()
+        self._keep()
+        self._box.take("")
+        self._ask()
 
-    async def _listen(self) -> None:
-        store = Store(self._workspace.database)
+    def action_earlier_text(self) -> None:
+        """Take an earlier text again."""
+        self._go(-1)
+
+    def action_later_text(self) -> None:
+        """Take a later text again."""
+        self._go(1)
+
+    def _go(self, step: int) -> None:
+        at = self._at + step
+        texts = self._app.texts
+        if 0 <= at < len(texts):
+            if self._at == len(texts):
+                self._keep()
+            self._at = at
+            self._box.take(texts[at])
+        elif at == len(texts):
+            self._at = at
+            self._box.take("")
+
+    def _keep(self) -> None:
+        text = self._box.whole
+        texts = self._app.texts
+        if text.strip() and text not in texts[-1:]:
+            texts.append(text)
+            del texts[:-_HISTORY]
+        self._at = len(texts)
+
+    async def _load(self, run: Run) -> None:
         try:
-            chosen = [category.key for category in run_categories(store, self._run.id)]
-            self._taxonomy = taxonomy_of(store, self._run.corpus_id).with_ancestors(chosen)
-        finally:
-            store.close()
-        async for said in self._process.answers():
-            if isinstance(said, Ready):
-                self._ready = True
-                self._say(_ready(said.without_model))
-                self._ask()
-            elif isinstance(said, Answer):
-                if said.id == self._wanted:
-                    self._show(said)
-            else:
-                self._fail(said)
-                return
-
-    def _ask(self) -> None:
-        if not self._ready:
-            return
-        text = self.query_one(TextArea).text
-        if text.strip():
-            self._wanted = self._process.send(text)
+            without = await self._models[run.id].load()
+        except HTransError as error:
+            self._said[run.id] = str(error)
         else:
-            self._wanted = 0
-            self.query_one("#result", Static).update("")
+            self._said[run.id] = _ready(without)
+            self._ask(run)
+        self._say()
 
-    def _show(self, answer: Answer) -> None:
-        assert self._taxonomy is not None
-        width = self.query_one("#paths").scrollable_content_region.width
-        self.query_one("#result", Static).update(paths_text(self._taxonomy, answer, width))
-        accepted = len(answer.labels)
-        self._say(f" {accepted} categor{'y' if accepted == 1 else 'ies'} accepted")
+    def _ask(self, only: Run | None = None) -> None:
+        text = self._box.whole
+        if not text.strip():
+            self._answers.clear()
+            self._draw()
+            return
+        for run in self._runs if only is None else (only,):
+            self.run_worker(self._classify(run, text), group=f"ask-{run.id}")
 
-    def _fail(self, failure: Failure) -> None:
-        self._ready = False
-        self._say(f" {printable(failure.message)}")
+    async def _classify(self, run: Run, text: str) -> None:
+        first = run is self._runs[0]
+        try:
+            answer = await self._models[run.id].classify(text, self._chosen if first else None)
+        except SupersededError:
+            return
+        except HTransError as error:
+            self._said[run.id] = str(error)
+            self._answers.pop(run.id, None)
+        else:
+            if text != self._box.whole:
+                return
+            number = len(answer.labels)
+            self._said[run.id] = f"{number} categor{'y' if number == 1 else 'ies'} accepted"
+            self._answers[run.id] = answer
+        self._draw()
 
-    def _say(self, message: str) -> None:
-        self.query_one("#state", Static).update(message)
+    # Drawing
+
+    def _draw(self) -> None:
+        self._say()
+        table = self._table
+        chosen = self._chosen
+        rows = self._rows()
+        self._keys = [key for key, _ in rows]
+        with self.prevent(DataTable.RowHighlighted):
+            table.clear()
+            for key, cells in rows:
+                table.add_row(*cells, key=key)
+            if rows:
+                at = self._keys.index(chosen) if chosen in self._keys else self._first_accepted()
+                table.move_cursor(row=at)
+        if rows and self._chosen != chosen:
+            # Another category's words are asked for.
+            self._chosen_before = self._chosen
+            self._ask(self._runs[0])
+        self._draw_words()
+
+    def _first_accepted(self) -> int:
+        """The row of the deepest category on the first accepted path."""
+        answer = self._answers.get(self._runs[0].id)
+        taxonomy = self._taxonomies[self._runs[0].id]
+        accepted = [k for k in self._keys if answer and k in answer.labels and k in taxonomy]
+        if not accepted:
+            return 0
+        return self._keys.index(max(accepted, key=lambda key: taxonomy[key].level))
+
+    def _rows(self) -> list[tuple[str, list[Text]]]:
+        """The accepted categories in their trees, then the nearest of the others."""
+        rows: dict[str, str] = {}
+        for run in self._runs:
+            answer, taxonomy = self._answers.get(run.id), self._taxonomies[run.id]
+            on_a_path = taxonomy.close(
+                label for a in self._answers.values() for label in a.labels if label in taxonomy
+            )
+            for category in taxonomy:
+                if answer is not None and category.id in on_a_path and category.id not in rows:
+                    name = "" if category.id == category.name else f" {category.name}"
+                    rows[category.id] = f"{'  ' * (category.level - 1)}{category.id}{name}"
+        first = self._answers.get(self._runs[0].id)
+        if first is not None:
+            others = sorted(
+                (c for c in first.scores if c not in rows), key=lambda c: -first.scores[c]
+            )
+            rows |= {c: f"… {c}" for c in others[:NEAREST]}
+        width = max(self._table.size.width - 13 * len(self._runs) - 4, 12)
+        found = []
+        for key, name in rows.items():
+            taken = any(key in answer.labels for answer in self._answers.values())
+            cells = [Text(shortened(printable(name), width), "" if taken else "dim")]
+            cells += [self._cell(run, key) for run in self._runs]
+            found.append((key, cells))
+        return found
+
+    def _cell(self, run: Run, key: str) -> Text:
+        answer = self._answers.get(run.id)
+        if answer is None or key not in answer.scores:
+            return Text("")
+        score, accepted = answer.scores[key], key in answer.labels
+        return Text(
+            f"{'✓' if accepted else ' '} {bar(score, 4)} {score:.3f}", "" if accepted else "dim"
+        )
+
+    def _draw_words(self) -> None:
+        answer = self._answers.get(self._runs[0].id)
+        shading = Shading() if answer is None else answer.shading
+        title = ""
+        if answer is not None and self._chosen is not None:
+            named = printable(self._chosen)
+            title = f" words that count for {named}" if shading.spans else f" {named}: no attention"
+        self.query_one("#why-title", Said).say(title)
+        text = self._box.whole if shading.spans else ""
+        words = shaded(text, shading.spans, shading.weights, shades(self.app))
+        self.query_one("#words", Static).update(words)
+
+    def _say(self) -> None:
+        parts = []
+        for run in self._runs:
+            said = printable(self._said.get(run.id, "Loading the models …"))
+            parts.append(said if len(self._runs) == 1 else f"{printable(run.name)}: {said}")
+        if self._box.rest:
+            parts.append(f"{len(self._box.rest):,} more characters are read, not shown")
+        self.query_one("#state", Said).say(" " + "   ".join(parts))
+
+    @property
+    def _chosen(self) -> str | None:
+        """The category under the cursor."""
+        row = self._table.cursor_row
+        return self._keys[row] if 0 <= row < len(self._keys) else None
+
+    @property
+    def _box(self) -> TextBox:
+        return self.query_one(TextBox)
+
+    @property
+    def _table(self) -> DataTable[Text]:
+        return cast("DataTable[Text]", self.query_one("#result", DataTable))
+
+    @property
+    def _app(self) -> HTransApp:
+        return cast("HTransApp", self.app)
 
 
 def _ready(without_model: int) -> str:
     if not without_model:
-        return " Ready: type or paste a text."
-    return f" Ready; {without_model} categories have no model yet and are never accepted."
-
-
-def paths_text(taxonomy: Taxonomy, answer: Answer, width: int) -> Text:
-    """The accepted categories in the tree, below the ancestors that lead to them.
-
-    An ancestor that is not accepted itself has no mark. Then come the nearest of the others.
-    """
-    on_a_path = taxonomy.close(label for label in answer.labels if label in taxonomy)
-    rows: list[Text] = []
-    for category in taxonomy:
-        if category.id in on_a_path:
-            accepted = category.id in answer.labels
-            name = category.id if category.id == category.name else f"{category.id} {category.name}"
-            left = f" {'  ' * (category.level - 1)}{'✓' if accepted else '·'} {printable(name)}"
-            rows.append(_row(left, answer.scores.get(category.id, 0.0), width, accepted))
-    if not rows:
-        rows.append(Text(" No category accepts this text."))
-    others = sorted(
-        (c for c in answer.scores if c not in on_a_path), key=lambda c: -answer.scores[c]
-    )[:_NEAREST]
-    if others:
-        rows.append(Text("\n nearest of the others", style="dim"))
-        rows.extend(_row(f"   {printable(c)}", answer.scores[c], width, False) for c in others)
-    return Text("\n").join(rows)
-
-
-def _row(left: str, score: float, width: int, accepted: bool) -> Text:
-    right = f" {bar(score, 10)} {score:.3f} "
-    room = max(width - cell_len(right), 10)
-    name = left if cell_len(left) <= room else set_cell_size(left, room - 1) + "…"
-    return Text(set_cell_size(name, room) + right, style="" if accepted else "dim", no_wrap=True)
+        return "Ready: type or paste a text."
+    return f"Ready; {without_model} categories have no model yet and are never accepted."

@@ -22,7 +22,7 @@ from core.engine.steering import (
 from core.plain_text import printable
 from core.settings import TrainingSettings
 from db.connection import Store
-from db.runs import RunCategory
+from db.runs import RunCategory, run_category
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.format import STATE_SIGNS, duration
 from htrans_tui.memory import View
@@ -456,10 +456,24 @@ class MonitorScreen(SteerableScreen):
         """Smooth the training loss less."""
         self.query_one(Curves).smooth(-1)
 
+    def action_inspect(self) -> None:
+        """Show what the model of the category under the cursor gets right and wrong."""
+        if self._run is None or self._table.chosen is None:
+            return
+        store = Store(self._app.workspace.database, read_only=True)
+        try:
+            category = run_category(store, self._table.chosen)
+        finally:
+            store.close()
+        if category.kept_trial_id is None:
+            self.notify(printable(f"{category.key} has no model yet"), markup=False)
+            return
+        self._app.open_predictions(self._run.run, category)
+
     def action_classify(self) -> None:
         """Classify with this run's models."""
         if self._run is not None:
-            self._app.open_classifier(self._run.run)
+            self._app.open_classifier([self._run.run])
 
     def action_log(self) -> None:
         """Show the engine's log."""

@@ -233,9 +233,12 @@ class RunsScreen(SteerableScreen):
         self._app.open_log()
 
     def action_classify(self) -> None:
-        """Classify with the run under the cursor."""
-        if (run := self._run_under_cursor()) is not None:
-            self._app.open_classifier(run.run)
+        """Classify with the marked runs side by side, or with the run under the cursor."""
+        every = {run.run.id: run.run for run in self._app.snapshot.runs}
+        marked = [every[run_id] for run_id in self._marked if run_id in every]
+        under = self._run_under_cursor()
+        if chosen := marked or ([] if under is None else [under.run]):
+            self._app.open_classifier(chosen)
 
     def _cells(self, run: RunStatus) -> list[Text]:
         marked = run.run.id in self._marked

@@ -1,0 +1,585 @@
+"""Predictions: what a category's model gets right and wrong, its words, its threshold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+import numpy as np
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.widgets import Footer, Input, Static
+from textual_plot import HiResMode
+
+from core.decisions import CategoryRule
+from core.engine.predictions import CategoryPredictions, NotPreparedError, OtherScore
+from core.engine.text_search import ensure_search_index
+from core.errors import HTransError
+from core.plain_text import printable
+from core.predictions import Kind, PrecisionRecall
+from db.connection import Store
+from db.corpora import taxonomy_of
+from db.runs import Run, RunCategory, run_category
+from htrans_tui.actions import Scope, bindings_for
+from htrans_tui.model_process import ModelProcess, Shading, SupersededError
+from htrans_tui.preferences import Preferences
+from htrans_tui.screens.dialogs import Choice, ChoiceDialog, TextDialog
+from htrans_tui.screens.steerable import SteerableScreen
+from htrans_tui.shades import shades
+from htrans_tui.snapshot import Snapshot
+from htrans_tui.widgets.curves import Plot
+from htrans_tui.widgets.document_list import DocumentList
+from htrans_tui.widgets.said import Said
+from htrans_tui.widgets.shaded_text import shaded
+
+if TYPE_CHECKING:
+    from htrans_tui.app import HTransApp
+
+KINDS: tuple[tuple[Kind, str], ...] = (
+    ("fp", "false positives"),
+    ("fn", "false negatives"),
+    ("tp", "true positives"),
+)
+_STEP = 0.01
+"""How far a key moves the threshold, in probability."""
+_POINTS = 300
+_SETTLE = 0.08
+"""Seconds that the cursor rests before the model is asked about a text."""
+
+
+class SearchBox(Input):
+    """Where words are typed that documents must have; see `FilterBox` for why enter is first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "screen.keep_search", "Keep", show=False, priority=True)
+    ]
+
+
+class PredictionsScreen(SteerableScreen):
+    """One category of one run. Beside each other on a wide terminal, else below each other."""
+
+    SCOPE: ClassVar[Scope] = "predictions"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("predictions")]
+
+    def __init__(self, run: Run, category: RunCategory, models: ModelProcess) -> None:
+        super().__init__()
+        self._run = run
+        self._category = category
+        self._models = models
+        self._predictions: CategoryPredictions | None = None
+        self._rule = CategoryRule()
+        self._least = self._rule.least
+        self._saved = ""
+        self._kind = 0
+        self._reversed = False
+        self._asked = ""
+        self._found: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
+        self._marked: set[int] = set()
+        self._with_curve = True
+        self._curve: PrecisionRecall | None = None
+        self._shading = Shading()
+        self._text = ""
+        self._generation = 0
+
+    def compose(self) -> ComposeResult:
+        """Title, measures, list and text, footer."""
+        yield Said("", id="title")
+        yield Said(" Reading the scores …", id="measures")
+        with Container(id="body"):
+            with Vertical(id="found"):
+                yield Said("", id="kind")
+                yield DocumentList(id="documents")
+                yield Said("", id="search-said")
+                yield SearchBox(placeholder="words that documents have", id="search")
+            with Vertical(id="reading"):
+                yield Static("", id="labels", markup=False)
+                with VerticalScroll(id="document", can_focus=True):
+                    yield Static("", id="text-shown", markup=False)
+                yield Said("", id="curve-title")
+                yield Plot(id="curve")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read the test split."""
+        for hidden in ("#search", "#search-said"):
+            self.query_one(hidden).display = False
+        self._list.focus()
+        self._store = Store(self._app.workspace.database, read_only=True)
+        self._taxonomy = taxonomy_of(self._store, self._run.corpus_id)
+        self._open("test")
+
+    async def on_unmount(self) -> None:
+        """Leave the models to others."""
+        self._store.close()
+        await self._app.release_models(self._models)
+
+    def on_resize(self) -> None:
+        """The curve leaves first where there is little room."""
+        self._fit()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action is there: a search is not begun while one is typed."""
+        if action == "search" and isinstance(self.focused, SearchBox):
+            return False
+        return super().check_action(action, parameters)
+
+    def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002
+        """Notice that the category has been trained again, or its threshold set elsewhere."""
+        if self._predictions is None:
+            return
+        try:
+            current = run_category(self._store, self._category.id)
+        except HTransError:
+            return  # the run has been deleted; what is on screen stays readable
+        if current.kept_trial_id != self._category.kept_trial_id:
+            self._category = current
+            self.notify(
+                printable(f"{current.key} has been trained again: its new model is shown"),
+                markup=False,
+            )
+            self._open(self._predictions.split)
+            return
+        self._read_rule(keep=True)
+
+    def use(self, preferences: Preferences) -> None:  # noqa: ARG002
+        """Shades follow the theme."""
+        self._draw_text()
+
+    def leave(self) -> None:
+        """Nothing here is remembered."""
+
+    # Reading
+
+    def _open(self, split: str) -> None:
+        self._generation += 1
+        self.run_worker(self._read(split, self._generation), group="reading", exclusive=True)
+
+    async def _read(self, split: str, generation: int) -> None:
+        said = self.query_one("#measures", Said)
+        self._title(split)
+
+        def read() -> CategoryPredictions:
+            store = Store(self._app.workspace.database, read_only=True)
+            try:
+                found = CategoryPredictions(store, self._app.workspace, self._run, self._category)
+                found.open_split(split)
+                return found
+            finally:
+                store.close()
+
+        try:
+            try:
+                found = await asyncio.to_thread(read)
+            except NotPreparedError:
+                said.say(f" Scoring the {split} documents of {printable(self._category.key)} …")
+                await self._models.prepare(self._category.key, split)
+                found = await asyncio.to_thread(read)
+        except HTransError as error:
+            said.say(f" {printable(str(error))}")
+            return
+        if generation != self._generation:
+            return
+        self._predictions = found
+        self._marked.clear()
+        self._found = None
+        self._asked = ""
+        self.query_one("#search", SearchBox).value = ""
+        self._read_rule(keep=False)
+        self._list.open(lambda place: found.text(self._store, place), self._probability_of)
+        self._curve = found.ranked.curve(_POINTS)
+        self._title(split)
+        self._draw()
+        self._select(self._list.place)
+
+    def _read_rule(self, *, keep: bool) -> None:
+        """Read how the category decides; `keep` leaves a threshold that is being tried."""
+        assert self._predictions is not None
+        rule = self._predictions.rule(self._store)
+        by_hand = self._predictions.by_hand(self._store)
+        moved = self._least != self._rule.least
+        said = f"set by hand on {by_hand.split}" if by_hand is not None else ""
+        if keep and rule == self._rule and said == self._saved:
+            return
+        self._rule, self._saved = rule, said
+        if not (keep and moved):
+            self._least = rule.least
+        if keep:
+            self._draw()
+
+    # Drawing
+
+    def _title(self, split: str) -> None:
+        found = self._predictions
+        number = f" · {len(found.ranked):,} documents" if found and found.split == split else ""
+        self.query_one("#title", Said).say(
+            f" htrans-tui  {printable(self._category.key)} · predictions of "
+            f"{printable(self._run.name)} · {split}{number}"
+        )
+
+    def _draw(self) -> None:
+        found = self._predictions
+        if found is None:
+            return
+        counts = found.ranked.counts(self._least)
+        rates = counts.rates
+        parts = [
+            f" from {self._shown(self._least):.3f}",
+            f"P {rates.precision:.3f}  R {rates.recall:.3f}  F1 {rates.f1:.3f}",
+            f"TP {counts.tp:,}  FP {counts.fp:,}  FN {counts.fn:,}",
+        ]
+        if self._least != self._rule.least:
+            parts.append(f"not saved: {self._shown(self._rule.least):.3f} holds")
+        elif self._saved:
+            parts.append(self._saved)
+        self.query_one("#measures", Said).say("   ".join(parts))
+        kind, name = KINDS[self._kind]
+        places = found.ranked.documents(kind, self._least)
+        if self._reversed:
+            places = places[::-1]
+        every = len(places)
+        if self._found is not None:
+            places = places[self._found[places]]
+        self._list.show(places, self._marked)
+        shown = f"{len(places):,} of {every:,}" if self._found is not None else f"{every:,}"
+        others = " ".join(f"[{n}]" if i == self._kind else n for i, (n, _) in enumerate(KINDS))
+        order = "least sure first" if self._reversed else "surest first"
+        self.query_one("#kind", Said).say(f" {shown} {name}, {order}   {others.upper()}")
+        said = self.query_one("#search-said", Said)
+        said.display = bool(self._asked) and not self.query_one("#search").display
+        said.say(f" with {printable(self._asked)!r}")
+        self._draw_curve()
+
+    def _draw_curve(self) -> None:
+        """The curve, and where on it the threshold is."""
+        found, curve = self._predictions, self._curve
+        plot = self.query_one("#curve", Plot)
+        if found is None or curve is None or not plot.display:
+            return
+        best = found.ranked.best
+        self.query_one("#curve-title", Said).say(
+            f" precision by recall · best F1 {found.ranked.counts(best).rates.f1:.3f} "
+            f"from {self._shown(best):.3f}"
+        )
+        plot.clear()
+        if len(curve.recall) > 1:
+            plot.plot(curve.recall, curve.precision, hires_mode=HiResMode.BRAILLE)
+        rates = found.ranked.counts(self._least).rates
+        plot.scatter([rates.recall], [rates.precision], marker="◆")
+        plot.set_xlimits(-0.01, 1.02)
+        plot.set_ylimits(-0.02, 1.05)
+
+    def _draw_text(self) -> None:
+        shown = shaded(self._text, self._shading.spans, self._shading.weights, shades(self.app))
+        self.query_one("#text-shown", Static).update(shown)
+
+    def _fit(self) -> None:
+        room = self.query_one("#reading").size.height >= 18
+        for name in ("#curve", "#curve-title"):
+            self.query_one(name).display = self._with_curve and room
+        self._draw_curve()
+
+    # The document under the cursor
+
+    def on_document_list_highlighted(self, message: DocumentList.Highlighted) -> None:
+        """Show the document."""
+        self._select(message.place)
+
+    def _select(self, place: int | None) -> None:
+        found = self._predictions
+        if found is None or place is None:
+            self._text, self._shading = "", Shading()
+            self.query_one("#labels", Static).update("")
+            self._draw_text()
+            return
+        key, text = found.text(self._store, place)
+        self._text, self._shading = text, Shading()
+        others = found.others(self._store, place)
+        self.query_one("#labels", Static).update(self._labels(key, place, others))
+        self._draw_text()
+        self.query_one("#document", VerticalScroll).scroll_home(animate=False)
+        self.run_worker(self._shade(text, place), group="shading", exclusive=True)
+
+    async def _shade(self, text: str, place: int) -> None:
+        await asyncio.sleep(_SETTLE)
+        try:
+            shading = await self._models.explain(text, self._category.key)
+        except SupersededError:
+            return
+        except HTransError as error:
+            self.query_one("#labels", Static).update(Text(printable(str(error))))
+            return
+        if place == self._list.place:
+            self._shading = shading
+            self._draw_text()
+
+    def _labels(self, key: str, place: int, others: list[OtherScore]) -> Text:
+        """The document's id, what it is, and what other categories say of it."""
+        assert self._predictions is not None
+        is_label = bool(self._predictions.ranked.targets[place])
+        text = Text(f" {printable(key)}", "bold", overflow="fold")
+        text.append(f"  {self._probability_of(place):.3f}", "bold")
+        text.append(f"  {'is' if is_label else 'is not'} {printable(self._category.key)}\n")
+        labels = [other for other in others if other.is_label]
+        if labels:
+            text.append(" labels: " + ", ".join(map(_other, labels)) + "\n")
+        wrong = [other for other in others if other.accepted and not other.is_label]
+        if wrong:
+            named = (f"{_other(other)}{self._relation(other.key)}" for other in wrong)
+            text.append(" accepted too: " + ", ".join(named) + "\n")
+        text.rstrip()
+        return text
+
+    def _relation(self, key: str) -> str:
+        own, other = self._taxonomy[self._category.key], self._taxonomy[key]
+        if own.parent == key:
+            return " (its parent)"
+        if own.parent is not None and own.parent == other.parent:
+            return " (a sibling)"
+        return ""
+
+    def _probability_of(self, place: int) -> float:
+        assert self._predictions is not None
+        score = self._predictions.ranked.scores[place : place + 1]
+        return float(self._rule.probabilities(score)[0])
+
+    def _shown(self, least: float) -> float:
+        return self._rule.probability_of(least)
+
+    # Actions
+
+    def action_next_kind(self) -> None:
+        """False positives, false negatives, true positives."""
+        self._kind = (self._kind + 1) % len(KINDS)
+        self._draw()
+
+    def action_reverse(self) -> None:
+        """Least sure first, or surest first."""
+        self._reversed = not self._reversed
+        self._draw()
+
+    def action_next_split(self) -> None:
+        """Test or validation documents."""
+        if self._predictions is not None:
+            self._open("validation" if self._predictions.split == "test" else "test")
+
+    def action_lower(self) -> None:
+        """Accept from a lower probability on."""
+        self._move_threshold(self._shown(self._least) - _STEP)
+
+    def action_raise(self) -> None:
+        """Accept from a higher probability on."""
+        self._move_threshold(self._shown(self._least) + _STEP)
+
+    def action_one_more(self) -> None:
+        """Accept one document more."""
+        if self._predictions is not None:
+            self._try(self._predictions.ranked.next_score(self._least, up=False))
+
+    def action_one_less(self) -> None:
+        """Accept one document less."""
+        if self._predictions is not None:
+            self._try(self._predictions.ranked.next_score(self._least, up=True))
+
+    def action_best(self) -> None:
+        """Accept from where F1 is best on this split."""
+        if self._predictions is not None:
+            self._try(self._predictions.ranked.best)
+
+    def action_type_threshold(self) -> None:
+        """Ask for a threshold."""
+
+        def answered(answer: str | None) -> None:
+            if answer is None:
+                return
+            try:
+                value = float(answer.replace(",", "."))
+            except ValueError:
+                value = -1.0
+            if not 0 <= value <= 1:
+                self.notify("a threshold is a number from 0 to 1", severity="warning")
+                return
+            self._move_threshold(value)
+
+        proposal = f"{self._shown(self._least):.3f}"
+        self.app.push_screen(TextDialog("Accept from which probability on?", proposal), answered)
+
+    def action_save_threshold(self) -> None:
+        """Let the threshold that is shown hold for the run."""
+        found, least = self._predictions, self._least
+        if found is None:
+            return
+        where = f"on {found.split} documents"
+        if found.split == "test":
+            where += ": measures on them are no fair test of this category any more"
+
+        def save(store: Store) -> str:
+            found.save_threshold(store, least)
+            return f"{found.category.key} accepts from {self._shown(least):.3f} on, set {where}"
+
+        self._app.steer(save)
+
+    def action_forget_threshold(self) -> None:
+        """Let the run's own way to decide hold again."""
+        found = self._predictions
+        if found is None:
+            return
+
+        def forget(store: Store) -> str:
+            found.forget_threshold(store)
+            return f"{found.category.key} decides as the run does"
+
+        self._least = self._rule.least
+        self._app.steer(forget)
+
+    def action_search(self) -> None:
+        """Type words that documents must have."""
+        box = self.query_one("#search", SearchBox)
+        box.display = True
+        self.query_one("#search-said").display = False
+        self.set_focus(box)
+
+    def action_keep_search(self) -> None:
+        """Search for what was typed."""
+        box = self.query_one("#search", SearchBox)
+        box.display = False
+        self.set_focus(self._list)
+        # Enter comes first; what was typed before it may still be on its way to the box.
+        box.call_later(lambda: self._search(box.value.strip()))
+
+    def _search(self, asked: str) -> None:
+        self._asked = asked
+        if not asked:
+            self._found = None
+            self._draw()
+            return
+        self.run_worker(self._find(asked), group="search", exclusive=True)
+
+    async def _find(self, asked: str) -> None:
+        found = self._predictions
+        if found is None:
+            return
+        said = self.query_one("#search-said", Said)
+        said.display = True
+        stopped = False
+
+        def progress(done: int, total: int) -> None:
+            self.app.call_from_thread(
+                said.say, f" indexing the texts, once: {done:,} of {total:,} documents"
+            )
+
+        def look() -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+            workspace, corpus_id = self._app.workspace, self._run.corpus_id
+            if not ensure_search_index(workspace, corpus_id, progress, lambda: stopped):
+                return None
+            return found.find(asked)
+
+        try:
+            result = await asyncio.to_thread(look)
+        except HTransError as error:
+            self._asked, self._found = "", None
+            said.display = False
+            self.notify(printable(str(error)), severity="error", markup=False)
+        else:
+            if asked == self._asked and found is self._predictions:
+                self._found = result
+        finally:
+            stopped = True
+        self._draw()
+
+    def action_mark(self) -> None:
+        """Mark the document under the cursor, whose labels look wrong, or no longer."""
+        place = self._list.place
+        if place is not None:
+            self._marked ^= {place}
+            self._draw()
+            self._list.action_move(1)
+
+    def action_write_marked(self) -> None:
+        """Append the marked documents to a file."""
+        self._write_marked()
+
+    def _write_marked(self, then: Callable[[], None] = lambda: None) -> None:
+        found = self._predictions
+        if found is None or not self._marked:
+            self.notify("mark documents with the space bar first", severity="warning")
+            return
+        places = sorted(self._marked)
+
+        def write(path: Path) -> str:
+            number = found.note(self._store, places, path)
+            self._marked.difference_update(places)
+            self._draw()
+            then()
+            return f"{number} documents"
+
+        self._app.ask_path(
+            "Append the marked documents to (.jsonl)", Path("suspicious-labels.jsonl"), write
+        )
+
+    def action_save(self) -> None:
+        """Write the list to a CSV file."""
+        found = self._predictions
+        if found is None:
+            return
+        rows = []
+        for place in self._list.places.tolist():
+            key, text = found.text(self._store, place)
+            probability = self._probability_of(place)
+            rows.append([KINDS[self._kind][0], key, probability, " ".join(text.split())])
+        name = f"{self._category.key}-{KINDS[self._kind][0]}.csv".replace("/", "-")
+        self._app.save_table(Path(name), ["kind", "id", "probability", "text"], rows)
+
+    def action_curve(self) -> None:
+        """Show the precision-recall curve, or more of the text."""
+        self._with_curve = not self._with_curve
+        self._fit()
+
+    def action_back(self) -> None:
+        """End the search, or go back, after a question about marks that are not written."""
+        box = self.query_one("#search", SearchBox)
+        if box.display or self._asked:
+            box.value = ""
+            box.display = False
+            self.set_focus(self._list)
+            self._search("")
+        elif self._marked:
+            question = f"{len(self._marked)} marked documents are not written to a file."
+            choices = [Choice("write", "write them"), Choice("drop", "drop the marks")]
+
+            def answered(answer: str | None) -> None:
+                if answer == "write":
+                    self._write_marked(self._leave)
+                elif answer == "drop":
+                    self._leave()
+
+            self.app.push_screen(ChoiceDialog(question, choices), answered)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        self.dismiss()
+
+    def _move_threshold(self, probability: float) -> None:
+        self._try(self._rule.least_for(min(max(probability, 0.0), 1.0)))
+
+    def _try(self, least: float) -> None:
+        self._least = least
+        self._draw()
+
+    @property
+    def _list(self) -> DocumentList:
+        return self.query_one("#documents", DocumentList)
+
+    @property
+    def _app(self) -> HTransApp:
+        return cast("HTransApp", self.app)
+
+
+def _other(other: OtherScore) -> str:
+    known = "" if other.probability is None else f" {other.probability:.3f}"
+    sign = "✓" if other.accepted else "✗" if other.probability is not None else "·"
+    return f"{sign} {printable(other.key)}{known}"
