@@ -242,9 +242,7 @@ ACTIONS: tuple[Action, ...] = (
         "predictions",
         _HIDDEN,
     ),
-    Action(
-        "curve", "v", "Curve", "Show the precision-recall curve, or not", "predictions", _HIDDEN
-    ),
+    Action("curve", "v", "Curve", "Show the curve, or more of the text", "predictions", _HIDDEN),
     Action("save", "w", "Write", "Write the list to a CSV file", "predictions", _HIDDEN),
     Action("back", "escape", "Back", "End the search, or go back", "predictions"),
     Action("next_tab", "d", "Tables", "Show the next table", "compare"),

@@ -88,6 +88,8 @@ class ClassifyScreen(Screen[None]):
         self._said: dict[int, str] = {}
         self._keys: list[str] = []
         self._timer: Timer | None = None
+        self._chosen_before: str | None = None
+        self._latest = ""
         self._at = 0
 
     def compose(self) -> ComposeResult:
@@ -127,12 +129,13 @@ class ClassifyScreen(Screen[None]):
 
     async def on_unmount(self) -> None:
         """Keep the text, and leave the models to others."""
-        self._keep()
+        self._keep(self._latest)
         for process in self._models.values():
             await self._app.release_models(process)
 
     def on_text_area_changed(self) -> None:
         """Wait a moment for the next key, then classify."""
+        self._latest = self._box.whole
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(DEBOUNCE, self._ask)
@@ -144,8 +147,6 @@ class ClassifyScreen(Screen[None]):
             self._chosen_before = key
             self._ask()
 
-    _chosen_before: str | None = None
-
     def on_resize(self) -> None:
         """Fit the results to the new width."""
         self.call_after_refresh(self._draw)
@@ -156,7 +157,7 @@ class ClassifyScreen(Screen[None]):
 
     def action_clear_text(self) -> None:
         """Empty the text."""
-        self._keep()
+        self._keep(self._box.whole)
         self._box.take("")
         self._ask()
 
@@ -173,15 +174,14 @@ class ClassifyScreen(Screen[None]):
         texts = self._app.texts
         if 0 <= at < len(texts):
             if self._at == len(texts):
-                self._keep()
+                self._keep(self._box.whole)
             self._at = at
             self._box.take(texts[at])
         elif at == len(texts):
             self._at = at
             self._box.take("")
 
-    def _keep(self) -> None:
-        text = self._box.whole
+    def _keep(self, text: str) -> None:
         texts = self._app.texts
         if text.strip() and text not in texts[-1:]:
             texts.append(text)
@@ -195,7 +195,8 @@ class ClassifyScreen(Screen[None]):
             self._said[run.id] = str(error)
         else:
             self._said[run.id] = _ready(without)
-            self._ask(run)
+            if self._is_there:
+                self._ask(run)
         self._say()
 
     def _ask(self, only: Run | None = None) -> None:
@@ -227,6 +228,8 @@ class ClassifyScreen(Screen[None]):
     # Drawing
 
     def _draw(self) -> None:
+        if not self._is_there:
+            return  # the last answer came when the screen was gone
         self._say()
         table = self._table
         chosen = self._chosen
@@ -303,6 +306,8 @@ class ClassifyScreen(Screen[None]):
         self.query_one("#words", Static).update(words)
 
     def _say(self) -> None:
+        if not self._is_there:
+            return
         parts = []
         for run in self._runs:
             said = printable(self._said.get(run.id, "Loading the models …"))
@@ -316,6 +321,11 @@ class ClassifyScreen(Screen[None]):
         """The category under the cursor."""
         row = self._table.cursor_row
         return self._keys[row] if 0 <= row < len(self._keys) else None
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether its widgets are: an answer can come when the screen is going."""
+        return self.is_attached and bool(self.query("#words"))
 
     @property
     def _box(self) -> TextBox:

@@ -21,6 +21,7 @@ _SCOPES: tuple[tuple[Scope, str], ...] = (
     ("app", "Everywhere"),
     ("runs", "Runs"),
     ("monitor", "Monitor"),
+    ("predictions", "Predictions"),
     ("compare", "Compare"),
     ("log", "Log"),
     ("classify", "Classify"),

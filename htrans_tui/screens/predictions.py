@@ -47,6 +47,10 @@ KINDS: tuple[tuple[Kind, str], ...] = (
 _STEP = 0.01
 """How far a key moves the threshold, in probability."""
 _POINTS = 300
+_BESIDE = 110
+"""Columns from which on list and text stand beside each other, as in the app's breakpoints."""
+_WIDE_ENOUGH, _TALL_ENOUGH = 28, 46
+"""Lines of a terminal that has room for the curve, beside the list or below it."""
 _SETTLE = 0.08
 """Seconds that the cursor rests before the model is asked about a text."""
 
@@ -181,7 +185,7 @@ class PredictionsScreen(SteerableScreen):
         except HTransError as error:
             said.say(f" {printable(str(error))}")
             return
-        if generation != self._generation:
+        if generation != self._generation or not self.query("#documents"):
             return
         self._predictions = found
         self._marked.clear()
@@ -266,18 +270,30 @@ class PredictionsScreen(SteerableScreen):
         )
         plot.clear()
         if len(curve.recall) > 1:
-            plot.plot(curve.recall, curve.precision, hires_mode=HiResMode.BRAILLE)
+            plot.plot(
+                curve.recall,
+                curve.precision,
+                line_style=self._colour("primary"),
+                hires_mode=HiResMode.BRAILLE,
+            )
         rates = found.ranked.counts(self._least).rates
-        plot.scatter([rates.recall], [rates.precision], marker="◆")
+        plot.scatter(
+            [rates.recall], [rates.precision], marker="◆", marker_style=self._colour("warning")
+        )
         plot.set_xlimits(-0.01, 1.02)
         plot.set_ylimits(-0.02, 1.05)
+
+    def _colour(self, name: str) -> str:
+        colour = self.app.theme_variables.get(name, "")
+        return colour if colour.startswith("#") else "default"
 
     def _draw_text(self) -> None:
         shown = shaded(self._text, self._shading.spans, self._shading.weights, shades(self.app))
         self.query_one("#text-shown", Static).update(shown)
 
     def _fit(self) -> None:
-        room = self.query_one("#reading").size.height >= 18
+        width, height = self.app.size
+        room = height >= (_WIDE_ENOUGH if width >= _BESIDE else _TALL_ENOUGH)
         for name in ("#curve", "#curve-title"):
             self.query_one(name).display = self._with_curve and room
         self._draw_curve()
@@ -310,9 +326,10 @@ class PredictionsScreen(SteerableScreen):
         except SupersededError:
             return
         except HTransError as error:
-            self.query_one("#labels", Static).update(Text(printable(str(error))))
+            for labels in self.query("#labels").results(Static):
+                labels.update(Text(printable(str(error))))
             return
-        if place == self._list.place:
+        if self.query("#documents") and place == self._list.place:
             self._shading = shading
             self._draw_text()
 

@@ -23,6 +23,7 @@ from htrans_tui.screens.compare import CompareScreen
 from htrans_tui.screens.help import HelpScreen, keys_table
 from htrans_tui.screens.log import LogScreen
 from htrans_tui.screens.monitor import MonitorScreen
+from htrans_tui.screens.predictions import PredictionsScreen
 from htrans_tui.screens.runs import RunsScreen
 from htrans_tui.widgets.alert_list import AlertList
 from htrans_tui.widgets.category_table import CategoryTable
@@ -85,6 +86,13 @@ async def open_monitor(app: HTransApp, pilot: Pilot[None]) -> None:
     await until(pilot, lambda: bool(app.snapshot.runs))
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
+
+
+def found(app: HTransApp) -> list[str]:
+    """The rows of the classifier's result: category and whether it accepts."""
+    table = app.screen.query_one("#result", DataTable)
+    rows = [table.get_row_at(number) for number in range(table.row_count)]
+    return [f"{row[0]} {str(row[1])[0]}".rstrip() for row in rows]
 
 
 async def test_the_app_opens_on_the_runs_of_the_workspace(still: Workspace) -> None:
@@ -204,11 +212,11 @@ async def test_typed_text_is_classified_while_typing(trained: Trained) -> None:
         await pilot.press(*"apple juice and a pear peel on a plate, taste".replace(" ", "§"))
         area = app.screen.query_one(TextArea)
         area.text = area.text.replace("§", " ")
-        await until(pilot, lambda: "✓ fruit" in text_of(app, "#result"))
-        result = text_of(app, "#result")
-        assert result.index("✓ food") < result.index("✓ fruit")
+        await until(pilot, lambda: "  fruit Fruit ✓" in found(app))
+        rows = found(app)
+        assert rows.index("food Food ✓") < rows.index("  fruit Fruit ✓")
         await pilot.press("ctrl+l")
-        await until(pilot, lambda: text_of(app, "#result") == "")
+        await until(pilot, lambda: found(app) == [])
         await pilot.press("q", "?")
         assert area.text == "q?"
         await pilot.press("escape")
@@ -246,6 +254,7 @@ def test_every_action_of_the_registry_exists() -> None:
         "app": HTransApp,
         "runs": RunsScreen,
         "monitor": MonitorScreen,
+        "predictions": PredictionsScreen,
         "compare": CompareScreen,
         "log": LogScreen,
         "classify": ClassifyScreen,

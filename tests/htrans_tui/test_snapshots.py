@@ -5,22 +5,28 @@ Each at 80 × 24 and at 140 × 45, in a dark and in a light theme, over figures 
 
 from __future__ import annotations
 
-import asyncio
 import json
+import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
+import numpy as np
 import pytest
+from rich.text import Text
+from textual.content import Content
 from textual.pilot import Pilot
-from textual.widgets import TextArea
+from textual.widgets import Static, TextArea
 
+from core.engine.document_index import open_index
 from core.engine.load import GpuLoad, Load
+from core.engine.run_files import scores_path
 from core.workspace import Workspace
 from db.connection import Store
+from db.runs import list_runs, run_categories
 from htrans_tui.app import HTransApp
-from htrans_tui.classifier_process import Answer, Ready
+from htrans_tui.model_process import Answer, Shading
 from htrans_tui.preferences import Preferences
 from htrans_tui.subprocesses import Ended
 from tests.htrans_tui.still_life import still_life
@@ -58,21 +64,24 @@ class StillMeter:
         return LOAD
 
 
-class StillClassifier:
-    """A classifier that always answers the same."""
+class StillModels:
+    """A process with models that always answers the same."""
 
     def __init__(self, workspace: Workspace, run_name: str) -> None:
-        self._asked = asyncio.Event()
+        self.users = 0
 
-    async def answers(self) -> AsyncIterator[Ready | Answer]:
-        yield Ready(5)
-        await self._asked.wait()
+    async def load(self) -> int:
+        return 5
+
+    async def classify(self, text: str, attention: str | None = None) -> Answer:
         scores = {"animals": 0.93, "cats": 0.71, "food": 0.2}
-        yield Answer(1, frozenset({"animals", "cats"}), scores)
+        shading = Shading([(0, 1), (2, 5), (6, 9), (10, 11), (12, 15)], [0.1, 0.6, 0.05, 0.05, 0.2])
+        return Answer(frozenset({"animals", "cats"}), scores, shading)
 
-    def send(self, text: str) -> int:
-        self._asked.set()
-        return 1
+    async def explain(self, text: str, category: str) -> Shading:
+        ends = [match.span() for match in re.finditer(r"\S+", text)]
+        weights = [1 + 7 * (number % 5 == 2) for number in range(len(ends))]
+        return Shading(ends, weights)
 
     async def end(self) -> None:
         pass
@@ -90,7 +99,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.setattr("htrans_tui.poller.LoadMeter", StillMeter)
-    monkeypatch.setattr("htrans_tui.screens.classify.ClassifierProcess", StillClassifier)
+    monkeypatch.setattr("htrans_tui.model_process.ModelProcess", StillModels)
     for module in ("compare", "new_run"):
         monkeypatch.setattr(f"htrans_tui.screens.{module}.run_python", still_process)
 
@@ -143,9 +152,43 @@ async def classify(app: HTransApp, pilot: Pilot[None]) -> None:
     await from_runs("c")(app, pilot)
     await until(pilot, lambda: bool(app.screen.query("#state")))
     app.screen.query_one(TextArea).text = "a cat and a dog"
-    app.screen.query_one("#paths").focus()
+    app.screen.query_one("#result").focus()
     await until(pilot, lambda: "2 categories accepted" in text_of(app, "#state"))
-    await until(pilot, lambda: "cats" in text_of(app, "#result"))
+    await until(pilot, lambda: "words that count for cats" in text_of(app, "#why-title"))
+
+
+def predictions(*keys: str) -> Scene:
+    """The predictions of the first category after some keys."""
+
+    async def scene(app: HTransApp, pilot: Pilot[None]) -> None:
+        await monitor(app, pilot)
+        score(app.workspace, "animals")
+        await pilot.press("i")
+        await until(pilot, lambda: bool(app.screen.query("#measures")))
+        await until(pilot, lambda: "TP" in text_of(app, "#measures"))
+        await pilot.press(*keys)
+        words = app.screen.query_one("#text-shown", Static)
+        await until(pilot, lambda: bool(cast("Text | Content", words.render()).spans))
+        await pilot.pause(0.3)
+
+    return scene
+
+
+def score(workspace: Workspace, key: str) -> None:
+    """Keep scores of the test documents, as evaluation does, that are right of most."""
+    store = Store(workspace.database)
+    run = list_runs(store)[0]
+    category = next(c for c in run_categories(store, run.id) if c.key == key)
+    store.close()
+    index = open_index(workspace, run.corpus_id)
+    assert index is not None
+    assert category.kept_trial_id is not None
+    is_label = np.isin(index.test, index.positives(category.category_id))
+    drawn = np.random.default_rng(0).normal(size=len(is_label))
+    scores = 1 / (1 + np.exp(-(3.0 * is_label - 1.5 + drawn)))
+    path = scores_path(workspace.run(run.id), category.id, category.kept_trial_id, "test")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, scores.astype(np.float32))
 
 
 async def log(app: HTransApp, pilot: Pilot[None]) -> None:
@@ -166,6 +209,8 @@ SCENES: dict[str, Scene] = {
     "log": log,
     "compare": compare,
     "classify": classify,
+    "predictions": predictions(),
+    "predictions-threshold": predictions("d", "right_square_bracket", "space"),
     "monitor": monitor,
     "read-out": then("left_square_bracket", "y"),
     "one-measure": then("m", "m", "m"),
