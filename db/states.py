@@ -42,6 +42,8 @@ TRIAL = {
     "cancelled": set(),
 }
 
+ENDED = ("done", "failed", "cancelled")
+"""States of a run that has ended."""
 ENDED_TRIAL = ("done", "dropped", "failed", "cancelled")
 """States of a trial that nobody will claim again."""
 

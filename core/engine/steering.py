@@ -14,8 +14,8 @@ from core.errors import ConflictError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, RunCategory, run_categories, run_with_id
+from db.states import ENDED
 
-_ENDED = ("done", "failed", "cancelled")
 _OPEN = ("waiting", "ready", "running", "paused")
 
 
@@ -156,5 +156,5 @@ def _set_state(store: Store, run: Run, state: str) -> None:
 
 
 def _refuse_ended(run: Run, state: str, verb: str) -> None:
-    if state in _ENDED:
+    if state in ENDED:
         raise ConflictError(f"run {run.name!r} is {state} and cannot be {verb}")

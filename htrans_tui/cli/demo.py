@@ -16,7 +16,6 @@ from db.corpora import list_corpora
 from db.runs import Run
 from htrans_tui.cli.options import WorkspaceOption, open_store, workspace_at
 from htrans_tui.cli.output import progress, say
-from htrans_tui.cli.runs import wait_for
 from htrans_tui.cli.tables import print_f1, print_tree
 
 CORPUS = "icd10cm-demo"
@@ -56,7 +55,10 @@ def demo(
         store.close()
         run_app(place, run.name)
         return
-    state = wait_for(store, place, run.id)
+    from core.engine.waiting import wait_for
+
+    with progress("training", "trials") as step:
+        state = wait_for(store, place, run.id, step)
     if state != "done":
         raise HTransError(f"run {run.name!r} ended as {state}; see {place.logs}")
     _evaluate(store, place, run)

@@ -13,6 +13,7 @@ from core.errors import HTransError
 from core.settings import settings_changes
 from core.workspace import Workspace
 from db.connection import Store
+from db.states import ENDED
 from htrans_tui.cli.comparing import check_output, report_of, write_report
 from htrans_tui.cli.options import (
     DeviceOption,
@@ -24,7 +25,7 @@ from htrans_tui.cli.options import (
     workspace_at,
 )
 from htrans_tui.cli.output import print_json, print_table, progress, say
-from htrans_tui.cli.runs import ENDED, EngineWatch, parse_weights, setting
+from htrans_tui.cli.runs import parse_weights, setting
 
 if TYPE_CHECKING:
     from core.engine.reproduction import Planned
@@ -139,6 +140,7 @@ def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
     """Start what can start, until all has ended. Ctrl-C ends the waiting, not the runs."""
     from core.engine.reproduction import start_ready
     from core.engine.status import status_of
+    from core.engine.waiting import EngineWatch
 
     watch = EngineWatch(store, place)
     views: dict[str, Status] = {}

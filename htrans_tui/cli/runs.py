@@ -10,13 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
-from core.engine.status import Status
 from core.errors import HTransError
 from core.plain_text import printable
 from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, option_of, settings_changes
 from core.systems import SYSTEMS, system_named
-from core.workspace import Workspace
-from db.connection import Store
+from db.states import ENDED
 from htrans_tui.cli.options import (
     DeviceOption,
     JsonOption,
@@ -32,10 +30,7 @@ from htrans_tui.cli.output import print_json, print_table, progress, say
 from htrans_tui.cli.tables import print_f1, print_tree, run_line
 from htrans_tui.format import duration
 
-WAIT_INTERVAL = 0.5
-_PATIENCE = 15.0
 _CLEAR = "\x1b[2J\x1b[H"
-ENDED = ("done", "failed", "cancelled")
 
 
 def register(app: typer.Typer) -> None:
@@ -180,7 +175,11 @@ def train(
         if not json:
             say(f"watch it with: htrans-tui, or htrans-tui status {run.name} --watch")
         return
-    state = wait_for(store, place, run.id)
+    from core.engine.waiting import wait_for
+
+    # Ctrl-C ends the waiting, not the run.
+    with progress("training", "trials") as step:
+        state = wait_for(store, place, run.id, step)
     ended = status_of(store, run.id)
     if json:
         print_json(ended.run.to_json())
@@ -197,60 +196,6 @@ def parse_weights(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise HTransError(f"--class-weights {text}: give numbers such as 1,5,10") from None
-
-
-def wait_for(store: Store, workspace: Workspace, run_id: int) -> str:
-    """Wait until a run has ended and its test documents are scored; return its state.
-
-    Ctrl-C ends the waiting, not the run. Raises `HTransError` if the engine dies meanwhile.
-    """
-    from core.engine.status import status_of
-
-    watch = EngineWatch(store, workspace)
-    with progress("training", "trials") as step:
-        while True:
-            status = status_of(store, run_id)
-            if status.run.run.state in ENDED and not _scoring(status):
-                return status.run.run.state
-            step(
-                sum(category.trials_done for category in status.categories),
-                sum(category.trials for category in status.categories),
-            )
-            watch.look(still=status.run.run.state == "running")
-            time.sleep(WAIT_INTERVAL)
-
-
-class EngineWatch:
-    """Notices that the engine has died while there was work for it."""
-
-    def __init__(self, store: Store, workspace: Workspace) -> None:
-        self._store = store
-        self._workspace = workspace
-        self._missing_since: float | None = None
-
-    def look(self, *, still: bool) -> None:
-        """Raise `HTransError` if no engine was there for a while; `still` says that runs go on."""
-        from core.engine.launch import running_supervisor
-
-        now = time.monotonic()
-        if running_supervisor(self._store) is not None or not still:
-            self._missing_since = None
-        elif self._missing_since is None:
-            self._missing_since = now
-        elif now - self._missing_since > _PATIENCE:
-            raise HTransError(
-                f"the engine has ended before the run; see {self._workspace.logs}/supervisor.log, "
-                "then go on with: htrans-tui engine start"
-            )
-
-
-def _scoring(status: Status) -> bool:
-    """Whether a worker still scores the test documents of what it has just trained."""
-    return any(
-        worker.state == "scoring"
-        or (worker.state == "training" and worker.run_id == status.run.run.id)
-        for worker in status.workers
-    )
 
 
 def runs(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
