@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -43,8 +44,10 @@ def serve(
     command = command_for(workspace_at(workspace), steering=allow_steering)
     server = AppServer(command, host, port, access)
 
+    out = sys.stdout
+
     def listening(at: str) -> None:
-        print(at, flush=True)
+        print(at, file=out, flush=True)
         if not is_loopback(host):
             steer = ", and steer its runs" if allow_steering else ""
             say(

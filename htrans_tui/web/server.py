@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shlex
 import signal
 import socket
@@ -16,6 +17,7 @@ from aiohttp.typedefs import Handler
 from textual_serve.server import Server
 
 from core.errors import HTransError
+from core.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.web.access import Access
 from htrans_tui.web.visit import PATIENCE, Visit, size_in, websocket_for_a_visit
@@ -31,11 +33,14 @@ _HEADERS = {
 
 
 def command_for(workspace: Workspace, *, steering: bool) -> str:
-    """The line for a shell that opens the app; the shell becomes the app."""
+    """The line for a shell that opens the app; the shell becomes the app.
+
+    Ctrl+c in the server's terminal is for the server, which then ends the app.
+    """
     place = str(workspace.root.absolute())
     read_only = () if steering else ("--read-only",)
     line = (sys.executable, "-m", "htrans_tui", "--workspace", place, *read_only)
-    return f"exec {shlex.join(line)}"
+    return f"trap '' INT; exec {shlex.join(line)}"
 
 
 class AppServer(Server):
@@ -58,6 +63,7 @@ class AppServer(Server):
 
         Raises `HTransError` if the server cannot listen there.
         """
+        _log_in_lines()
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -65,14 +71,13 @@ class AppServer(Server):
             await self._make_app(), access_log=None, shutdown_timeout=3 * PATIENCE
         )
         await runner.setup()
-        try:
-            url = await self._listen(runner)
-            listening(url)
-            # What an app says at its end is no result of this command.
-            with redirect_stdout(sys.stderr):
+        # What an app says at its end, textual-serve prints; it is no result of ours.
+        with redirect_stdout(sys.stderr):
+            try:
+                listening(await self._listen(runner))
                 await ended.wait()
-        finally:
-            await runner.cleanup()
+            finally:
+                await runner.cleanup()
 
     async def _listen(self, runner: web.AppRunner) -> str:
         try:
@@ -128,6 +133,24 @@ class AppServer(Server):
     async def on_shutdown(self, app: web.Application) -> None:  # noqa: ARG002
         """Let every visitor go, so that nothing waits for them."""
         await asyncio.gather(*(visit.leave() for visit in list(self._visits)))
+
+
+class _Line(logging.Formatter):
+    """A line for each event: what was asked and what is wrong with it, without a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        said = record.getMessage() if error is None else f"{record.getMessage()}: {error!r}"
+        return printable(f"{record.levelname.lower()}: {said}")
+
+
+def _log_in_lines() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Line())
+    for name in ("aiohttp", "textual-serve"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG001

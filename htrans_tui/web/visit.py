@@ -56,20 +56,25 @@ class Visit(AppService):
     async def run(self) -> None:
         """Pass on what the app draws; afterwards its process is gone and the websocket closed."""
         try:
-            await super().run()
+            # A lost visitor is no error.
+            with suppress(ConnectionError):
+                await super().run()
         finally:
             await self._await_end()
             await self.leave()
 
     async def stop(self) -> None:
-        """Let the app leave, or kill it if it does not."""
+        """Let the app leave; kill it if it does not."""
+        call_later = asyncio.get_running_loop().call_later
+        last_resorts = (
+            call_later(PATIENCE, self._kill),
+            call_later(PATIENCE + 1, self._let_go),
+        )
         try:
-            async with asyncio.timeout(PATIENCE):
-                await super().stop()
-        except TimeoutError:
-            self._kill()
-            if self._task is not None:
-                await self._task
+            await super().stop()
+        finally:
+            for resort in last_resorts:
+                resort.cancel()
 
     async def _take(self, text: str) -> None:
         """Do what a browser's message says; one that says nothing is passed over."""
@@ -94,20 +99,29 @@ class Visit(AppService):
         return {**super()._build_environment(width, height), "TEXTUAL_DRIVER": driver}
 
     async def _await_end(self) -> None:
+        """End the app's input, read on so that nothing blocks it, and wait; kill it if need be."""
         if self._process is None:
             return
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._process.wait()
+                await self._process.communicate(b"")
         except TimeoutError:
             pass
         finally:
             self._kill()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._process.communicate(b"")
 
     def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()
+
+    def _let_go(self) -> None:
+        """Pass on no more, to a visitor who takes nothing."""
+        if self._task is not None:
+            self._task.cancel()
 
 
 def websocket_for_a_visit() -> web.WebSocketResponse:
