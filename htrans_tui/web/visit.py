@@ -84,7 +84,9 @@ class Visit(AppService):
             return
         match said:
             case ["stdin", str(typed)]:
-                await self.send_bytes(typed.encode("utf-8", "replace"))
+                # Nothing typed would end the app's input.
+                if keys := typed.encode("utf-8", "ignore"):
+                    await self.send_bytes(keys)
             case ["resize", {"width": int(width), "height": int(height)}]:
                 await self.set_terminal_size(*_bounded(width, height))
             case ["ping", str(sent)]:

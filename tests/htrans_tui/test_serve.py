@@ -134,7 +134,7 @@ async def test_what_is_no_message_is_passed_over(served: Serving) -> None:
     sizes = ('["resize", {"width": "x", "height": 1}]', '["resize", {"width": 1e9, "height": 9}]')
     async with tab(served) as one:
         await one.draws("small")
-        for text in (*nonsense, *sizes, "[" * 100_000, '["stdin", "\\ud800"]'):
+        for text in (*nonsense, *sizes, "[" * 100_000, '["stdin", ""]', '["stdin", "\\ud800"]'):
             await one.websocket.send_str(text)
         await one.websocket.send_bytes(b"\x00\xff")
         await one.sends("resize", {"width": 10**12, "height": -1})
