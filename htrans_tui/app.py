@@ -156,7 +156,12 @@ class HTransApp(App[None]):
                 screen.use(preferences)
 
     def remember(self, run: Run, view: View) -> None:
-        """Keep how a run's monitor is left; say so once if it cannot be kept."""
+        """Keep how a run's monitor is left; say so once if it cannot be kept.
+
+        A browser's visitors are many: how one of them leaves a run is not how the others find it.
+        """
+        if self.is_web:
+            return
         try:
             self.memory.remember(self.workspace.database, run.id, run.created_at, view)
         except HTransError as error:
@@ -175,7 +180,11 @@ class HTransApp(App[None]):
         )
 
     def ask_path(self, question: str, proposal: Path, write: Callable[[Path], str]) -> None:
-        """Ask for a file, let `write` write it, and say what it says, or the error."""
+        """Ask for a file, let `write` write it, and say what it says, or the error.
+
+        In a browser nothing is asked: it saves the file, and none is written here.
+        """
+        from htrans_tui.downloads import downloaded
         from htrans_tui.screens.dialogs import TextDialog
 
         def answered(answer: str | None) -> None:
@@ -190,6 +199,13 @@ class HTransApp(App[None]):
                 where = printable(str(path.absolute()))
                 self.notify(f"{said} in {where}", title="written", markup=False)
 
+        if self.is_web:
+            try:
+                with downloaded(self, proposal.name) as path:
+                    write(path)
+            except (HTransError, OSError) as error:
+                self.notify(printable(str(error)), severity="error", markup=False)
+            return
         self.push_screen(TextDialog(question, str(proposal)), answered)
 
     def toggle_pause(self, run: Run) -> None:

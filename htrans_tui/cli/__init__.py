@@ -35,6 +35,7 @@ COMMANDS = {
     "reproducing": ("reproduce",),
     "upkeep": ("doctor", "backup", "settings"),
     "bench": ("bench",),
+    "serve": ("serve",),
 }
 """The commands of each module here, in the order in which help lists them."""
 COMPLETION = "_HTRANS_TUI_COMPLETE"

@@ -18,6 +18,7 @@ from core.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.csv_files import write_csv
+from htrans_tui.downloads import downloaded
 from htrans_tui.screens.dialogs import TextDialog
 from htrans_tui.subprocesses import run_python
 from htrans_tui.widgets.sparkline import bar
@@ -77,7 +78,10 @@ class CompareScreen(Screen[None]):
             self._show()
 
     def action_save(self) -> None:
-        """Ask for a file and write this table or the whole report into it."""
+        """Ask for a file and write this table or the whole report into it.
+
+        A browser is sent the report.
+        """
 
         def write(path: str | None) -> None:
             if path and path.strip().endswith(".csv"):
@@ -87,8 +91,15 @@ class CompareScreen(Screen[None]):
                 self.app.run_worker(self._write(path), group="writing")
 
         proposal = f"{self._names[0]}-compared.html"
+        if self.app.is_web:
+            self.app.run_worker(self._send(proposal), group="writing")
+            return
         question = "Write the report (.html, .md, .json) or this table (.csv) to"
         self.app.push_screen(TextDialog(question, proposal), write)
+
+    async def _send(self, name: str) -> None:
+        with downloaded(self.app, name) as path:
+            await self._write(str(path))
 
     def _write_table(self, path: Path) -> None:
         if not self._tables:
@@ -106,6 +117,8 @@ class CompareScreen(Screen[None]):
         output = ("--output", str(Path(path).expanduser()))
         root = ("--workspace", str(self._workspace.root))
         ended = await run_python("htrans_tui", "report", *self._names, *output, *root)
+        if self.app.is_web and not ended.code:
+            return
         said = (ended.err if ended.code else ended.out).strip().splitlines()
         self.app.notify(
             printable(said[-1] if said else "nothing was written"),

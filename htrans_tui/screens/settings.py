@@ -1,4 +1,7 @@
-"""Settings: theme, columns and refresh rate, shown at once and kept in the settings file."""
+"""Settings: theme, columns and refresh rate, shown at once and kept in the settings file.
+
+In a browser they hold for the visit and change no file.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,8 @@ from htrans_tui.widgets.ticks import Tick
 if TYPE_CHECKING:
     from htrans_tui.app import HTransApp
 
+_OF_A_VISIT = "They hold until this page is closed"
+
 
 class SettingsScreen(ModalScreen[None]):
     """What is changed holds at once; it is kept with Save, and as before with Leave."""
@@ -38,6 +43,7 @@ class SettingsScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The fields, where they are kept, and two buttons."""
+        kept = f"Kept in {printable(str(self._before.path))}, where keys are changed too"
         low, high = REFRESH_RANGE
         with Vertical(classes="dialog", id="settings"):
             yield Static("Settings", classes="question", markup=False)
@@ -64,10 +70,7 @@ class SettingsScreen(ModalScreen[None]):
                     compact=True,
                 )
             yield Static("", id="outlook", markup=False)
-            yield Static(
-                Content(f"Kept in {printable(str(self._before.path))}, where keys are changed too"),
-                classes="place",
-            )
+            yield Static(Content(_OF_A_VISIT if self.app.is_web else kept), classes="place")
             with Horizontal(classes="buttons"):
                 yield Button("Save", id="go", variant="primary")
                 yield Button("Leave", id="leave")
@@ -93,7 +96,8 @@ class SettingsScreen(ModalScreen[None]):
         if preferences is None:
             return
         try:
-            save_preferences(preferences)
+            if not self.app.is_web:
+                save_preferences(preferences)
         except HTransError as error:
             self._say(str(error))
         else:
