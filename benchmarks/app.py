@@ -49,15 +49,15 @@ STARTS = 7
 class Terminal:
     """The app in a pseudo-terminal whose output is read as it comes."""
 
-    def __init__(self, workspace: Path, *arguments: str) -> None:
-        self._master, slave = pty.openpty()
+    def __init__(self, workspace: Path, *arguments: str, home: Path | None = None) -> None:
+        self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
-        home = str(workspace.parent)
+        home_folder = str(workspace.parent if home is None else home)
         environment = {
             **os.environ,
             "HTRANS_WORKSPACE": str(workspace),
-            "XDG_STATE_HOME": home,
-            "XDG_CONFIG_HOME": home,
+            "XDG_STATE_HOME": home_folder,
+            "XDG_CONFIG_HOME": home_folder,
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
         }
@@ -73,30 +73,34 @@ class Terminal:
 
     def send(self, keys: str) -> None:
         """Type."""
-        os.write(self._master, keys.encode())
+        os.write(self.master, keys.encode())
+
+    def read(self) -> bytes:
+        """What has come, at least a byte."""
+        return os.read(self.master, 1 << 16)
 
     def wait_for(self, text: str, seconds: float = 30.0) -> float:
         """Read until `text` has been painted; return how long that took, in seconds."""
         began = time.perf_counter()
         seen = b""
         while text.encode() not in seen:
-            if not select.select([self._master], [], [], seconds)[0]:
+            if not select.select([self.master], [], [], seconds)[0]:
                 raise SystemExit(f"never painted: {text!r}")
-            seen = seen[-200:] + os.read(self._master, 1 << 16)
+            seen = seen[-200:] + os.read(self.master, 1 << 16)
         return time.perf_counter() - began
 
     def drain(self, seconds: float) -> None:
         """Read what comes for some time."""
         deadline = time.perf_counter() + seconds
         while (left := deadline - time.perf_counter()) > 0:
-            if select.select([self._master], [], [], left)[0]:
-                os.read(self._master, 1 << 16)
+            if select.select([self.master], [], [], left)[0]:
+                os.read(self.master, 1 << 16)
 
     def end(self) -> None:
         """End the app."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        os.close(self._master)
+        os.close(self.master)
 
 
 def write(database: Path, seconds: float) -> None:

@@ -145,7 +145,7 @@ def write_hierarchy(folder: Path, hierarchy: Hierarchy, card: str) -> None:
         )
     h.vocabulary.save(folder / "vocabulary.json")
     with (folder / "taxonomy.tsv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_ALL)
         table.writerow(("parent", "id", "name"))
         table.writerows((c.parent or "", c.id, c.name) for c in h.taxonomy)
     thresholds = {
@@ -193,7 +193,8 @@ def read_hierarchy(folder: Path) -> Hierarchy:
         raise HTransError(
             f"{folder}: no exported model ({error}); make one with: htrans-tui export RUN FOLDER"
         ) from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
+    known = isinstance(about, dict) and about.get("format") == FORMAT
+    if not known or not isinstance(about.get("files"), dict):
         raise HTransError(f"{folder}: model.json is not of the format {FORMAT}; export it again")
     for name, digest in about["files"].items():
         if not (folder / name).is_file() or sha256(folder / name) != digest:

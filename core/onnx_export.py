@@ -47,6 +47,8 @@ class _Probabilities(nn.Module):
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Probabilities (batch, categories)."""
         logits = torch.cat([network(tokens, lengths).logits for network in self.networks], dim=1)
+        # A network that reads graphs needs no lengths, but the model's inputs are always the same.
+        logits = logits + 0.0 * lengths.unsqueeze(1)
         assert isinstance(self.slopes, Tensor)
         assert isinstance(self.offsets, Tensor)
         return torch.sigmoid(self.slopes * logits + self.offsets)
@@ -91,9 +93,10 @@ def export_onnx(hierarchy: Hierarchy, path: Path, texts: Sequence[str]) -> float
             dynamo=False,
         )
     model = onnx.load(str(path))
-    for key, value in (("categories", module.categories), ("format", "htrans-onnx-1")):
+    served = json.dumps(module.categories, ensure_ascii=False)
+    for key, value in (("categories", served), ("format", "htrans-onnx-1")):
         entry = model.metadata_props.add()
-        entry.key, entry.value = key, json.dumps(value, ensure_ascii=False)
+        entry.key, entry.value = key, value
     onnx.save(model, str(path))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     difference = _difference(hierarchy, session, module.categories, texts)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 from core.errors import HTransError, InputError
 from core.plain_text import without_surrogates
@@ -54,7 +56,7 @@ def read_inputs(
 
 def _read(source: str, format_name: str | None, split: str | None) -> Iterator[InputDocument]:
     if source == STDIN:
-        yield from _from_stream(sys.stdin.buffer, format_name, split)
+        yield from _from_stream(_standard_input(), format_name, split)
         return
     name = source.lower()
     chosen = format_name or next((f for end, f in _ENDINGS.items() if name.endswith(end)), "corpus")
@@ -64,30 +66,57 @@ def _read(source: str, format_name: str | None, split: str | None) -> Iterator[I
             if split in (None, document.split):
                 yield InputDocument(document.id, document.text)
         return
-    if split is not None and chosen == "text":
-        raise HTransError(f"{source}: a text file states no split; leave --split out")
-    if not path.is_file():
+    _refuse_split(source, chosen, split)
+    if not path.exists() or path.is_dir():
         raise InputError("there is no such file", source=source)
     if chosen in ("csv", "tsv"):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _from_table(file, source, "\t" if chosen == "tsv" else ",", split)
+        with path.open("rb") as file:
+            yield from _from_table(enumerate(file, start=1), source, chosen, split)
     else:
         yield from _from_lines(lines_of(path), path.name, chosen, split)
+
+
+def _standard_input() -> BinaryIO:
+    """A stream of its own on standard input.
+
+    The one of `sys` is locked by whoever reads it, and an interpreter that ends meanwhile dies.
+    """
+    try:
+        return open(os.dup(sys.stdin.fileno()), "rb")  # noqa: PTH123
+    except (AttributeError, OSError, ValueError):  # no descriptor: somebody has put another stream there
+        return sys.stdin.buffer
 
 
 def _from_stream(
     stream: BinaryIO, format_name: str | None, split: str | None
 ) -> Iterator[InputDocument]:
-    if format_name in ("csv", "tsv"):
-        # The csv module asks for one line after the other, so that a stream stays one.
-        text = (line.decode("utf-8", "replace") for line in stream)
-        yield from _from_table(text, "standard input", "\t" if format_name == "tsv" else ",", split)
-        return
     if format_name == "corpus":
         raise HTransError("a corpus cannot be read from standard input; give a file")
     first = stream.readline()
-    chosen = format_name or ("jsonl" if first.lstrip().startswith(b"{") else "text")
-    yield from _from_lines(enumerate(chain([first], stream), start=1), "stdin", chosen, split)
+    looks = "jsonl" if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{") else "text"
+    chosen = format_name or looks
+    _refuse_split("standard input", chosen, split)
+    lines = enumerate(chain([first], stream), start=1)
+    if chosen in ("csv", "tsv"):
+        yield from _from_table(lines, "standard input", chosen, split)
+    else:
+        yield from _from_lines(lines, "stdin", chosen, split)
+
+
+def _refuse_split(source: str, format_name: str, split: str | None) -> None:
+    if split is not None and format_name == "text":
+        raise HTransError(f"{source}: plain text states no split; leave --split out")
+
+
+def _decoded(line: bytes, source: str, number: int) -> str:
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"not UTF-8 at byte {error.start}; convert the file to UTF-8",
+            source=source,
+            line=number,
+        ) from error
 
 
 def _from_lines(
@@ -103,31 +132,34 @@ def _from_lines(
             own = record.get("id")
             text = record["text"]
         else:
-            own, text = None, line.decode("utf-8", "replace").rstrip("\r\n")
+            own, text = None, _decoded(line, name, number).rstrip("\r\n")
         key = f"{name}:{number}" if own is None else str(own)
         yield InputDocument(without_surrogates(key), without_surrogates(text))
 
 
 def _from_table(
-    lines: TextIO | Iterator[str], source: str, delimiter: str, split: str | None
+    lines: Iterator[tuple[int, bytes]], source: str, format_name: str, split: str | None
 ) -> Iterator[InputDocument]:
     csv.field_size_limit(64 * 1024 * 1024)
-    reader = csv.DictReader(lines, delimiter=delimiter)
+    # The csv module asks for one line after the other, so that a stream stays one.
+    text = (_decoded(line, source, number) for number, line in lines)
+    delimiter = "\t" if format_name == "tsv" else ","
+    reader = csv.DictReader(text, delimiter=delimiter, strict=True)
+    began = 1
     try:
         if reader.fieldnames is None or "text" not in reader.fieldnames:
             raise InputError(
                 "the first line has no column text; name the columns there", source=source, line=1
             )
+        began = reader.line_num + 1
         for row in reader:
             if row["text"] is None:
-                raise InputError("too few columns", source=source, line=reader.line_num)
-            if split not in (None, row.get("split")):
-                continue
-            key = row.get("id") or f"{Path(source).name}:{reader.line_num}"
-            yield InputDocument(without_surrogates(key), without_surrogates(row["text"]))
+                raise InputError("too few columns", source=source, line=began)
+            if split in (None, row.get("split")):
+                key = row.get("id") or f"{Path(source).name}:{began}"
+                yield InputDocument(without_surrogates(key), without_surrogates(row["text"]))
+            began = reader.line_num + 1
     except csv.Error as error:
         raise InputError(
-            f"no readable table ({error})", source=source, line=reader.line_num
+            f"no readable table from here on ({error}); mend the quotes", source=source, line=began
         ) from error
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8; convert the file to UTF-8", source=source) from error

@@ -75,9 +75,9 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(
         self,
-        X: Sequence[str],
+        X: Sequence[str],  # noqa: N803
         y: Labels,
-        taxonomy: TaxonomyLike | None = None,  # noqa: N803
+        taxonomy: TaxonomyLike | None = None,
     ) -> HTransClassifier:
         """Train on texts and their labels; without a taxonomy every label is a top-level category.
 

@@ -60,6 +60,7 @@ def export_run(
     With `onnx` also as one ONNX model, whose outputs are compared with those of the trained one.
     Raises `ConflictError` if the folder holds something, or the run has no model yet.
     """
+    folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConflictError(f"{folder} is there already and not empty; choose another folder")
     data = RunData(store, workspace, run)

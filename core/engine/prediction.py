@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -83,14 +84,17 @@ def predict_to_file(
     if output.is_dir():
         raise ConflictError(f"{output} is a folder; name a file")
     partial = output.with_name(f"{output.name}.partial")
+    # An input that cannot be read is better known before the models are loaded.
+    first = next(documents, None)
+    documents = chain([] if first is None else [first], documents)
     report = PredictionReport()
     with ExitStack() as stack:
-        pool = stack.enter_context(_Pool(request))
-        report.without = pool.without
         try:
             file = stack.enter_context(_open_locked(partial))
         except OSError as error:
             raise HTransError(f"{partial}: cannot be written ({error.strerror})") from error
+        pool = stack.enter_context(_Pool(request))
+        report.without = pool.without
         identity = json.dumps({"models": pool.identity, "form": request.form})
         report.resumed = _resume(file, partial, request.form, identity, documents)
         if not report.resumed:
@@ -108,7 +112,7 @@ def predict_to_file(
                 os.fsync(file.fileno())
                 synced = time.monotonic()
 
-        _label(pool, documents, write, report, progress)
+        _label(pool, _whole_chunks(documents), write, report, progress)
         file.flush()
         os.fsync(file.fileno())
         partial.replace(output)
@@ -133,17 +137,18 @@ def predict_to_stream(
 
         if pool.header:
             write(pool.header)
-        _label(pool, documents, write, report, progress)
+        _label(pool, _chunks_as_they_come(documents), write, report, progress)
     return report
 
 
 def _label(
     pool: _Pool,
-    documents: Iterator[InputDocument],
+    chunks: Iterator[list[InputDocument]],
     write: Callable[[str], None],
     report: PredictionReport,
     progress: Progress,
 ) -> None:
+    """Label chunks and write them in their order; an empty one only gives what is ready a turn."""
     began = time.monotonic()
     under_way: deque[Future[tuple[int, dict[str, Any]]]] = deque()
 
@@ -155,24 +160,50 @@ def _label(
         report.pairs += answer["pairs"]
         progress(report.resumed + report.documents)
 
-    try:
-        for chunk in _chunks(documents, lambda: bool(under_way) and under_way[0].done()):
-            if chunk:
-                under_way.append(pool.submit(chunk))
-            # Two chunks for each process, so that none waits for the next.
-            while under_way and (under_way[0].done() or len(under_way) > 2 * pool.size):
-                finish()
-    finally:
-        # What came before a bad document, or before an interrupt, has been labelled or will be.
-        while under_way and not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+    unreadable: HTransError | None = None
+    while True:
+        try:
+            chunk = next(chunks, None)
+        except HTransError as error:
+            # What came before a document that cannot be read is labelled.
+            unreadable, chunk = error, None
+        if chunk is None:
+            break
+        if chunk:
+            under_way.append(pool.submit(chunk))
+        # Two chunks for each process, so that none waits for the next.
+        while under_way and (under_way[0].done() or len(under_way) > 2 * pool.size):
             finish()
-        report.seconds = time.monotonic() - began
+    while under_way:
+        finish()
+    report.seconds = time.monotonic() - began
+    if unreadable is not None:
+        raise unreadable
 
 
-def _chunks(
-    documents: Iterator[InputDocument], is_due: Callable[[], bool]
-) -> Iterator[list[InputDocument]]:
-    """Documents as they come, `CHUNK` at most; an empty list where something else `is_due`."""
+def _whole_chunks(documents: Iterator[InputDocument]) -> Iterator[list[InputDocument]]:
+    """`CHUNK` documents at a time.
+
+    The last digits of a score depend on the documents that it is computed with, so that chunks of a
+    file are the same however often its making was interrupted.
+    """
+    chunk: list[InputDocument] = []
+    try:
+        for document in documents:
+            chunk.append(document)
+            if len(chunk) == CHUNK:
+                yield chunk
+                chunk = []
+    except HTransError:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
+
+
+def _chunks_as_they_come(documents: Iterator[InputDocument]) -> Iterator[list[InputDocument]]:
+    """Documents as they come, `CHUNK` at most, fewer after a pause; an empty list in a long one."""
     came: queue.Queue[InputDocument | BaseException | None] = queue.Queue(4 * CHUNK)
 
     def read() -> None:
@@ -190,11 +221,8 @@ def _chunks(
         try:
             document = came.get(timeout=_PAUSE)
         except queue.Empty:
-            if chunk:
-                yield chunk
-                chunk = []
-            elif is_due():
-                yield []
+            yield chunk
+            chunk = []
             continue
         if document is None or isinstance(document, BaseException):
             if chunk:
@@ -334,7 +362,7 @@ def _resume(
 ) -> int:
     """Skip the documents that are labelled already; return how many.
 
-    The file is cut after its last whole line.
+    The file is cut after its last whole chunk.
     """
     file.seek(0, os.SEEK_END)
     if not file.tell():
@@ -348,21 +376,23 @@ def _resume(
             f"{partial}: begun with other models, thresholds or options; remove it, or choose "
             "another --output"
         )
+    # Chunks are labelled together, so that one that was broken off begins anew.
+    ends: list[tuple[str, int]] = []
     file.seek(0)
-    skipped = end = 0
-    for key, place in _whole_rows(file, form):
+    ends.extend(_whole_rows(file, form))
+    wanted = ends[: len(ends) - len(ends) % CHUNK]
+    for number, (key, _) in enumerate(wanted, start=1):
         document = next(documents, None)
         if document is None or document.id != key:
             found = "no more" if document is None else repr(document.id)
             raise ConflictError(
-                f"{partial}: document {skipped + 1:,} is {key!r} there and {found} in the input; "
+                f"{partial}: document {number:,} is {key!r} there and {found} in the input; "
                 "give the same input, or remove the file"
             )
-        skipped, end = skipped + 1, place
-    if skipped:
-        file.seek(end)
+    if wanted:
+        file.seek(wanted[-1][1])
         file.truncate()
-    return skipped
+    return len(wanted)
 
 
 def _whole_rows(file: IO[bytes], form: str) -> Iterator[tuple[str, int]]:

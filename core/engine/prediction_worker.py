@@ -14,7 +14,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,19 +45,24 @@ def in_json_lines(ids: Sequence[str], found: Predictions) -> str:
 def in_table(ids: Sequence[str], found: Predictions) -> str:
     """A CSV row for each document: id, labels separated by semicolons, a score per category."""
     out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
     for key, row, accepted in zip(ids, found.probabilities, found.accepted, strict=True):
         labels = ";".join(found.categories[i] for i in np.flatnonzero(accepted))
         scores = [f"{score:.7g}" if score == score else "" for score in row.tolist()]
-        table.writerow((key, labels, *scores))
+        _row(out, (key, labels, *scores))
     return out.getvalue()
 
 
 def table_header(categories: Sequence[str]) -> str:
     """The first line of a CSV file."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(("id", "labels", *categories))
+    _row(out, ("id", "labels", *categories))
     return out.getvalue()
+
+
+def _row(out: io.StringIO, fields: Sequence[str]) -> None:
+    # A carriage return is quoted by itself only where it is part of the end of lines.
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if any("\r" in field for field in fields) else csv.QUOTE_MINIMAL
+    csv.writer(out, lineterminator="\n", quoting=quoting).writerow(fields)
 
 
 FORMS = {"jsonl": in_json_lines, "csv": in_table}

@@ -84,7 +84,7 @@ def _learn(
 
 
 def _bound(lowest: float) -> float:
-    return min(HIGHEST, float(sigmoid(logit(np.float64(lowest)) - MARGIN)))
+    return min(HIGHEST, lowest, float(sigmoid(logit(np.float64(lowest)) - MARGIN)))
 
 
 def gates_of(store: Store, data: RunData, trained: dict[str, RunCategory]) -> dict[str, str]:

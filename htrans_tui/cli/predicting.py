@@ -143,6 +143,7 @@ def export(
         return
     print(f"{folder}: {report.trained} models, {report.size / 2**20:,.1f} MiB")
     if report.without:
-        say(f"no model for {report.without} categories, never predicted")
+        which = "1 category" if report.without == 1 else f"{report.without} categories"
+        say(f"no model for {which}, never predicted")
     if report.onnx_difference is not None:
         print(f"ONNX: differs from the trained model by {report.onnx_difference:.1g} at most")
