@@ -83,7 +83,11 @@ def _standard_input() -> BinaryIO:
     """
     try:
         return open(os.dup(sys.stdin.fileno()), "rb")  # noqa: PTH123
-    except (AttributeError, OSError, ValueError):  # no descriptor: somebody has put another stream there
+    except (
+        AttributeError,
+        OSError,
+        ValueError,
+    ):  # no descriptor: somebody has put another stream there
         return sys.stdin.buffer
 
 

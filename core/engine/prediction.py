@@ -112,7 +112,7 @@ def predict_to_file(
                 os.fsync(file.fileno())
                 synced = time.monotonic()
 
-        _label(pool, _whole_chunks(documents), write, report, progress)
+        _label(pool, _chunks(documents, whole=True), write, report, progress)
         file.flush()
         os.fsync(file.fileno())
         partial.replace(output)
@@ -137,7 +137,7 @@ def predict_to_stream(
 
         if pool.header:
             write(pool.header)
-        _label(pool, _chunks_as_they_come(documents), write, report, progress)
+        _label(pool, _chunks(documents, whole=False), write, report, progress)
     return report
 
 
@@ -181,29 +181,13 @@ def _label(
         raise unreadable
 
 
-def _whole_chunks(documents: Iterator[InputDocument]) -> Iterator[list[InputDocument]]:
-    """`CHUNK` documents at a time.
+def _chunks(documents: Iterator[InputDocument], *, whole: bool) -> Iterator[list[InputDocument]]:
+    """`CHUNK` documents at a time, an empty list after each pause in which none came.
 
-    The last digits of a score depend on the documents that it is computed with, so that chunks of a
-    file are the same however often its making was interrupted.
+    Where they need not be `whole`, a pause ends a chunk. The last digits of a score depend on the
+    documents that it is computed with, so that those of a file must be the same however often its
+    making was interrupted; on a stream somebody waits for the next line.
     """
-    chunk: list[InputDocument] = []
-    try:
-        for document in documents:
-            chunk.append(document)
-            if len(chunk) == CHUNK:
-                yield chunk
-                chunk = []
-    except HTransError:
-        if chunk:
-            yield chunk
-        raise
-    if chunk:
-        yield chunk
-
-
-def _chunks_as_they_come(documents: Iterator[InputDocument]) -> Iterator[list[InputDocument]]:
-    """Documents as they come, `CHUNK` at most, fewer after a pause; an empty list in a long one."""
     came: queue.Queue[InputDocument | BaseException | None] = queue.Queue(4 * CHUNK)
 
     def read() -> None:
@@ -221,8 +205,11 @@ def _chunks_as_they_come(documents: Iterator[InputDocument]) -> Iterator[list[In
         try:
             document = came.get(timeout=_PAUSE)
         except queue.Empty:
-            yield chunk
-            chunk = []
+            if whole:
+                yield []
+            else:
+                yield chunk
+                chunk = []
             continue
         if document is None or isinstance(document, BaseException):
             if chunk:

@@ -61,7 +61,9 @@ def table_header(categories: Sequence[str]) -> str:
 
 def _row(out: io.StringIO, fields: Sequence[str]) -> None:
     # A carriage return is quoted by itself only where it is part of the end of lines.
-    quoting: Literal[0, 1] = csv.QUOTE_ALL if any("\r" in field for field in fields) else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = (
+        csv.QUOTE_ALL if any("\r" in field for field in fields) else csv.QUOTE_MINIMAL
+    )
     csv.writer(out, lineterminator="\n", quoting=quoting).writerow(fields)
 
 

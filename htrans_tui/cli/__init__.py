@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ COMMANDS = {
     "serve": ("serve",),
 }
 """The commands of each module here, in the order in which help lists them."""
+_INTERRUPTED = 128 + signal.SIGINT
 COMPLETION = "_HTRANS_TUI_COMPLETE"
 """Set by a shell that asks how a line can go on."""
 
@@ -120,6 +122,11 @@ def main() -> None:
         _fail(_explain(error))
     except KeyboardInterrupt:
         _fail("interrupted")
+    except SystemExit as end:
+        # Typer ends so when it is interrupted, without a word.
+        if end.code == _INTERRUPTED:
+            _fail("interrupted")
+        raise
     except Exception as error:
         if _debugging():
             raise

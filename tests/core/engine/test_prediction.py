@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -73,14 +74,11 @@ class FakePool:
         if self._chunks - 1 == self.fails_at:
             # Others are labelled before it is known.
             self._failing = future
-            if self.size == 1:
-                self._fail()
+            threading.Timer(0.0 if self.size == 1 else 0.3, self._fail).start()
             return future
         scores = np.array([[len(d.text) / 10, np.nan] for d in chunk], dtype=np.float32)
         found = Predictions(CATEGORIES, scores, scores > 0.2, len(chunk), 2 * len(chunk))
         lines = self._form([d.id for d in chunk], found)
-        if self._failing is not None and self._chunks - 3 == self.fails_at:
-            self._fail()
         future.set_result((len(chunk), {"lines": lines, "asked": len(chunk), "pairs": len(chunk)}))
         return future
 
@@ -180,7 +178,8 @@ def test_after_a_bad_line_is_mended_the_output_is_that_of_an_undisturbed_run(
     with pytest.raises(InputError, match=f"line {after + 1}: not JSON"):
         predict(output, broken_off(after))
     assert not output.exists()
-    assert ids_in(partial_of(output)) == [document.id for document in documents()[:after]]
+    kept = ids_in(partial_of(output)) if after else []  # a first line is read before all else
+    assert kept == [document.id for document in documents()[:after]]
     report = predict(output)
     assert report.documents + report.resumed == TOTAL
     assert output.read_bytes() == whole.read_bytes()
