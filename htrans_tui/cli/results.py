@@ -47,6 +47,7 @@ def evaluate(
     store = open_store(place)
     from core.engine.contenders import contender_named
     from db.runs import run_named
+    from db.thresholds import set_thresholds
 
     measured = contender_named(store, run or run_named(store, None).name)
     record = measured.run
@@ -59,6 +60,11 @@ def evaluate(
         result = measure(store, data, split, pick_device(device), measured.rule, step)
     if record.state not in ("done", "failed", "cancelled"):
         say(f"run {record.name} is {record.state}: categories without a model predict nothing")
+    by_hand = set_thresholds(store, record.id) if measured.rule == data.rule else {}
+    fitted = sum(own.split == split for own in by_hand.values())
+    if fitted:
+        which = "1 threshold was" if fitted == 1 else f"{fitted} thresholds were"
+        say(f"{which} set by hand on these {split} documents: measures there flatter the model")
     if json:
         print_json(result.to_json())
         return
