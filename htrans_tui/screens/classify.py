@@ -202,8 +202,8 @@ class ClassifyScreen(Screen[None]):
     def _ask(self, only: Run | None = None) -> None:
         text = self._box.whole
         if not text.strip():
-            for run in self._answers:
-                self._said[run] = "Type or paste a text."
+            for run_id in self._answers:
+                self._said[run_id] = "Type or paste a text."
             self._answers.clear()
             self._draw()
             return
