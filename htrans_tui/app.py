@@ -22,6 +22,7 @@ from db.connection import Store
 from db.runs import Run, RunCategory, run_named
 from htrans_tui.actions import Scope, actions_in, bindings_for
 from htrans_tui.csv_files import write_csv, write_new
+from htrans_tui.lost_terminal import end_with_terminal
 from htrans_tui.memory import Memory, View
 from htrans_tui.poller import Poller, SnapshotTaken, post_to
 from htrans_tui.preferences import Preferences, read_preferences
@@ -303,5 +304,6 @@ class HTransApp(App[None]):
 
 
 def run_app(workspace: Workspace, run_name: str | None = None, *, read_only: bool = False) -> None:
-    """Run the app in this terminal until the user leaves it."""
+    """Run the app in this terminal until the user leaves it, or the terminal is gone."""
+    end_with_terminal()
     HTransApp(workspace, run_name, read_only=read_only, preferences=read_preferences()).run()
