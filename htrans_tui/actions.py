@@ -115,6 +115,7 @@ ACTIONS: tuple[Action, ...] = (
         "Sort",
         "As tree, or as list: worst F1, largest loss, fewest positives, slowest",
         "monitor",
+        _HIDDEN,
     ),
     Action(
         "inspect",
@@ -177,7 +178,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "lower",
         "left_square_bracket",
-        "Lower",
+        "Threshold",
         "Accept from a lower probability on",
         "predictions",
     ),
@@ -187,6 +188,7 @@ ACTIONS: tuple[Action, ...] = (
         "Higher",
         "Accept from a higher probability on",
         "predictions",
+        _HIDDEN,
     ),
     Action(
         "one_more",
@@ -233,7 +235,9 @@ ACTIONS: tuple[Action, ...] = (
         is_first=True,
     ),
     Action("reverse", "o", "Order", "Least sure first, or surest first", "predictions", _HIDDEN),
-    Action("mark", "space", "Mark", "Mark a document whose labels look wrong", "predictions"),
+    Action(
+        "mark", "space", "Mark", "Mark a document whose labels look wrong", "predictions", _HIDDEN
+    ),
     Action(
         "write_marked",
         "M",

@@ -88,7 +88,8 @@ class ClassifyScreen(Screen[None]):
         self._said: dict[int, str] = {}
         self._keys: list[str] = []
         self._timer: Timer | None = None
-        self._chosen_before: str | None = None
+        self._picked: str | None = None
+        self._explained: str | None = None
         self._latest = ""
         self._at = 0
 
@@ -143,9 +144,9 @@ class ClassifyScreen(Screen[None]):
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Show the words that count for the category."""
         key = event.row_key.value
-        if key is not None and key != self._chosen_before:
-            self._chosen_before = key
-            self._ask()
+        if key is not None and self._table.has_focus and key != self._picked:
+            self._picked = key
+            self._ask(self._runs[0])
 
     def on_resize(self) -> None:
         """Fit the results to the new width."""
@@ -158,6 +159,7 @@ class ClassifyScreen(Screen[None]):
     def action_clear_text(self) -> None:
         """Empty the text."""
         self._keep(self._box.whole)
+        self._picked = None
         self._box.take("")
         self._ask()
 
@@ -211,9 +213,9 @@ class ClassifyScreen(Screen[None]):
             self.run_worker(self._classify(run, text), group=f"ask-{run.id}")
 
     async def _classify(self, run: Run, text: str) -> None:
-        first = run is self._runs[0]
+        explained = self._chosen if run is self._runs[0] else None
         try:
-            answer = await self._models[run.id].classify(text, self._chosen if first else None)
+            answer = await self._models[run.id].classify(text, explained)
         except SupersededError:
             return
         except HTransError as error:
@@ -225,6 +227,8 @@ class ClassifyScreen(Screen[None]):
             number = len(answer.labels)
             self._said[run.id] = f"{number} categor{'y' if number == 1 else 'ies'} accepted"
             self._answers[run.id] = answer
+            if run is self._runs[0]:
+                self._explained = explained
         self._draw()
 
     # Drawing
@@ -234,7 +238,6 @@ class ClassifyScreen(Screen[None]):
             return  # the last answer came when the screen was gone
         self._say()
         table = self._table
-        chosen = self._chosen
         rows = self._rows()
         self._keys = [key for key, _ in rows]
         with self.prevent(DataTable.RowHighlighted):
@@ -242,13 +245,13 @@ class ClassifyScreen(Screen[None]):
             for key, cells in rows:
                 table.add_row(*cells, key=key)
             if rows:
-                at = self._keys.index(chosen) if chosen in self._keys else self._first_accepted()
+                is_there = self._picked in self._keys
+                at = self._keys.index(self._picked or "") if is_there else self._first_accepted()
                 table.move_cursor(row=at)
-        if rows and self._chosen != chosen:
-            # Another category's words are asked for.
-            self._chosen_before = self._chosen
-            self._ask(self._runs[0])
-        self._draw_words()
+        if rows and self._chosen != self._explained:
+            self._ask(self._runs[0])  # for the words of another category
+        else:
+            self._draw_words()
 
     def _first_accepted(self) -> int:
         """The row of the deepest category on the first accepted path."""

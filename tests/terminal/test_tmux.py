@@ -144,7 +144,7 @@ def test_re_attached_app_shows_the_finished_run_and_classifies(
     terminal.keys("c")
     terminal.shows("Ready")
     terminal.text("apple juice and a pear peel on a plate, taste")
-    terminal.shows("✓ fruit", "✓ food")
+    terminal.shows("fruit Fruit", "food Food", "✓", "words that count for fruit")
     terminal.keys("Escape")
     terminal.shows("small · htrans · done 7/7")
     terminal.keys("C-q")
