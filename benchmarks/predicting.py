@@ -42,7 +42,7 @@ from db.runs import NewRunCategory, create_run, list_runs, run_categories
 
 TWENTY = (
     "Wheat prices rose after the frost while the central bank left its interest rates unchanged "
-    "in the third quarter"
+    "in the third fiscal quarter"
 )
 KEYS = 100
 _PATIENCE = 10.0
