@@ -19,6 +19,10 @@ STOP_PATIENCE = 60.0
 """Seconds that `stop_supervisor` waits for workers to write their checkpoints."""
 
 
+_started: list[subprocess.Popen[bytes]] = []
+"""Guardians that this process has started; those that end before it must be waited for."""
+
+
 def running_supervisor(store: Store) -> Engine | None:
     """The supervisor if its process is alive."""
     engine = engine_of(store)
@@ -38,13 +42,16 @@ def ensure_supervisor(store: Store, workspace: Workspace) -> None:
         configure_engine(store, "auto", None, DEFAULT_WORKERS_PER_DEVICE)
     workspace.create()
     with (workspace.logs / "supervisor.log").open("ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "core.engine.guardian", str(workspace.root.absolute())],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=os.environ,
+        _started[:] = [process for process in _started if process.poll() is None]
+        _started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "core.engine.guardian", str(workspace.root.absolute())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ,
+            )
         )
 
 

@@ -81,7 +81,7 @@ class ClassifyScreen(Screen[None]):
 
     def __init__(self, runs: Sequence[Run]) -> None:
         super().__init__()
-        self._runs = tuple(runs)
+        self._runs = tuple({run.id: run for run in runs}.values())
         self._models: dict[int, ModelProcess] = {}
         self._taxonomies: dict[int, Taxonomy] = {}
         self._answers: dict[int, Answer] = {}
