@@ -1,7 +1,11 @@
 """Make the pictures in this folder: `python docs/make_screenshots.py WORKSPACE RUN TEXT [RUN …]`.
 
 The first run is shown in the monitor and classifies TEXT; with further runs it is compared. The
-pictures show whatever the runs are at.
+pictures show whatever the runs are at, and no picture with a path of this machine is kept.
+
+`python docs/make_screenshots.py --predictions WORKSPACE RUN CATEGORY` makes only the picture of the
+predictions. It shows texts of the corpus, so that the corpus must be one that may be shown, such as
+that of `htrans-tui demo`.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from textual.widgets import Static, TextArea
 from core.workspace import Workspace
 from htrans_tui.app import HTransApp
 from htrans_tui.preferences import Preferences
+from htrans_tui.widgets.category_table import CategoryTable
 
 SIZE = (120, 34)
 FOLDER = Path(__file__).parent
@@ -44,10 +49,6 @@ async def make(workspace: Workspace, run: str, text: str, others: Sequence[str])
         await pilot.press("d")
         await _picture(app, pilot, "retrain", "r")
         await pilot.press("escape")
-        await pilot.press("i")
-        await _until(pilot, lambda: "TP" in _said(app, "#measures"))
-        await _picture(app, pilot, "predictions", "d", "right_square_bracket")
-        await pilot.press("escape")
         await _picture(app, pilot, "settings", "comma")
         await pilot.press("escape")
         await _picture(app, pilot, "help", "question_mark")
@@ -63,6 +64,20 @@ async def make(workspace: Workspace, run: str, text: str, others: Sequence[str])
             await _picture(app, pilot, "compare")
 
 
+async def make_predictions(workspace: Workspace, run: str, category: str) -> None:
+    """Open a category's true positives."""
+    app = HTransApp(workspace, run, preferences=Preferences(path=SETTINGS))
+    async with app.run_test(size=SIZE) as pilot:
+        await _until(pilot, lambda: app.snapshot.details is not None)
+        status = app.snapshot.status
+        assert status is not None
+        chosen = next(c.id for c in status.categories if c.key == category)
+        app.screen.query_one(CategoryTable).choose(chosen)
+        await pilot.press("i")
+        await _until(pilot, lambda: "TP" in _said(app, "#measures"))
+        await _picture(app, pilot, "predictions", "d", "d", "o", "right_square_bracket")
+
+
 async def _picture(
     app: HTransApp, pilot: Pilot[None], name: str, *keys: str, until: str | None = None
 ) -> None:
@@ -71,6 +86,9 @@ async def _picture(
         await _until(pilot, lambda: until in _said(app, "#outlook"))
     await pilot.pause(3)
     picture = app.export_screenshot(title="htrans-tui")
+    if sys.prefix in picture or str(app.workspace.root.absolute()) in picture:
+        print(f"{name}: shows a path of this machine; left as it was", file=sys.stderr)
+        return
     (FOLDER / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
@@ -88,4 +106,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as state:
         # So that no run is shown as somebody left it.
         os.environ["XDG_STATE_HOME"] = state
-        asyncio.run(make(Workspace(Path(sys.argv[1])), sys.argv[2], sys.argv[3], sys.argv[4:]))
+        if sys.argv[1] == "--predictions":
+            asyncio.run(make_predictions(Workspace(Path(sys.argv[2])), sys.argv[3], sys.argv[4]))
+        else:
+            asyncio.run(make(Workspace(Path(sys.argv[1])), sys.argv[2], sys.argv[3], sys.argv[4:]))
