@@ -197,7 +197,6 @@ class PredictionsScreen(SteerableScreen):
         self._curve = found.ranked.curve(_POINTS)
         self._title(split)
         self._draw()
-        self._select(self._list.place)
 
     def _read_rule(self, *, keep: bool) -> None:
         """Read how the category decides; `keep` leaves a threshold that is being tried."""

@@ -14,9 +14,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Static
 
@@ -25,6 +24,7 @@ from core.plain_text import printable
 from htrans_tui.format import STATE_SIGNS, shortened
 from htrans_tui.preferences import COLUMNS
 from htrans_tui.widgets.category_columns import Column, Sort, columns_for
+from htrans_tui.widgets.line_list import LineList
 
 STALE = "~"
 ALERT = "!"
@@ -38,7 +38,7 @@ class _Row:
     fold: str
 
 
-class CategoryTable(ScrollView, can_focus=True):
+class CategoryTable(LineList):
     """One row for each category that is not folded away; a cursor that stays on its category."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -46,12 +46,6 @@ class CategoryTable(ScrollView, can_focus=True):
         *(f"category-table--{state}" for state in STATE_SIGNS),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", show=False),
-        Binding("down", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "move_to(0)", "First", show=False),
-        Binding("end", "move_to(-1)", "Last", show=False),
         Binding("left", "fold", "Fold", show=False),
         Binding("right", "unfold", "Unfold", show=False),
         Binding("enter", "toggle_fold", "Fold or unfold", show=False),
@@ -79,7 +73,6 @@ class CategoryTable(ScrollView, can_focus=True):
         self._rows: list[_Row] = []
         self._row_of: dict[int, int] = {}
         self._ids: list[int] = []
-        self._cursor = 0
         self._chosen: int | None = None
 
     @property
@@ -93,9 +86,9 @@ class CategoryTable(ScrollView, can_focus=True):
         return self._chosen
 
     @property
-    def cursor_row(self) -> int:
-        """The number of the row under the cursor."""
-        return self._cursor
+    def length(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
 
     def show(
         self,
@@ -230,39 +223,12 @@ class CategoryTable(ScrollView, can_focus=True):
                 stack.extend((child, depth + 1) for child in reversed(below))
         return rows
 
-    def _move(self, row: int) -> None:
-        row = max(min(row, len(self._rows) - 1), 0)
-        before, self._cursor = self._cursor, row
-        id = self._rows[row].category.id if self._rows else None
-        self.refresh_line(before)
-        self.refresh_line(row)
-        self._into_view()
+    def moved(self) -> None:
+        """Say so if the cursor is on another category."""
+        id = self._rows[self._cursor].category.id if self._rows else None
         if id != self._chosen:
             self._chosen = id
             self.post_message(self.Highlighted(id))
-
-    def _into_view(self) -> None:
-        self.scroll_to_region(
-            Region(0, self._cursor, 1, 1), animate=False, force=True, immediate=True
-        )
-
-    def refresh_line(self, y: int) -> None:
-        """Draw a row again, if it is on the screen."""
-        line = y - self.scroll_offset.y
-        if 0 <= line < self.size.height:
-            self.refresh(Region(0, line, self.size.width, 1))
-
-    def action_move(self, rows: int) -> None:
-        """Move the cursor by some rows."""
-        self._move(self._cursor + rows)
-
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by some screens."""
-        self._move(self._cursor + pages * max(self.size.height - 1, 1))
-
-    def action_move_to(self, row: int) -> None:
-        """Move the cursor to a row; -1 is the last."""
-        self._move(row if row >= 0 else len(self._rows) + row)
 
     def action_fold(self) -> None:
         """Fold the category, or go to its parent."""

@@ -11,18 +11,19 @@ import numpy.typing as npt
 from rich.cells import set_cell_size
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.plain_text import printable
+from htrans_tui.widgets.line_list import LineList
 
 _KEPT = 2000
 """Documents whose first words are kept."""
 _FIRST = 300
 """Characters of a text that a line can need."""
+_NOTHING = -1
+"""Nothing has been said yet, not even that the list is empty."""
 MARK = "⚑"
 
 Places = npt.NDArray[np.int64]
@@ -30,18 +31,10 @@ Read = Callable[[int], tuple[str, str]]
 """A place to the document's id and text."""
 
 
-class DocumentList(ScrollView, can_focus=True):
+class DocumentList(LineList):
     """One line for each document: its mark, probability, id and first words."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"document-list--cursor"}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", show=False),
-        Binding("down", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "move_to(0)", "First", show=False),
-        Binding("end", "move_to(-1)", "Last", show=False),
-    ]
 
     class Highlighted(Message):
         """Another document is under the cursor, None of an empty list."""
@@ -56,8 +49,13 @@ class DocumentList(ScrollView, can_focus=True):
         self._probability: Callable[[int], float] = lambda _: 0.0
         self._read: Read = lambda _: ("", "")
         self._marked: Collection[int] = ()
-        self._cursor = 0
+        self._said: int | None = _NOTHING
         self._texts: OrderedDict[int, tuple[str, str]] = OrderedDict()
+
+    @property
+    def length(self) -> int:
+        """How many documents are listed."""
+        return len(self._places)
 
     @property
     def place(self) -> int | None:
@@ -73,7 +71,7 @@ class DocumentList(ScrollView, can_focus=True):
         """List documents of another split: `read` and `probability` know their places."""
         self._read, self._probability = read, probability
         self._texts.clear()
-        self._cursor = 0
+        self._cursor, self._said = 0, _NOTHING
 
     def show(self, places: Places, marked: Collection[int]) -> None:
         """List these; the cursor stays on its document, or where it was in the list."""
@@ -88,7 +86,12 @@ class DocumentList(ScrollView, can_focus=True):
             self.virtual_size = Size(self.size.width, len(places))
             self._into_view()
         self.refresh()
-        if self.place != before:
+        self.moved()
+
+    def moved(self) -> None:
+        """Say so if another document is under the cursor."""
+        if self.place != self._said:
+            self._said = self.place
             self.post_message(self.Highlighted(self.place))
 
     def line(self, number: int) -> str:
@@ -97,18 +100,6 @@ class DocumentList(ScrollView, can_focus=True):
         key, text = self._document(place)
         mark = MARK if place in self._marked else " "
         return f"{mark}{self._probability(place):.3f} {printable(key)}  {printable(text)}"
-
-    def action_move(self, rows: int) -> None:
-        """Move the cursor."""
-        self._move(self._cursor + rows)
-
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by what is on screen."""
-        self._move(self._cursor + pages * max(self.size.height - 1, 1))
-
-    def action_move_to(self, row: int) -> None:
-        """Move the cursor to a row, from the end if it is negative."""
-        self._move(row if row >= 0 else len(self._places) + row)
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to what is clicked."""
@@ -141,16 +132,3 @@ class DocumentList(ScrollView, can_focus=True):
             if len(self._texts) > _KEPT:
                 self._texts.popitem(last=False)
         return known
-
-    def _move(self, row: int) -> None:
-        row = min(max(row, 0), max(len(self._places) - 1, 0))
-        if row != self._cursor:
-            self._cursor = row
-            self._into_view()
-            self.refresh()
-            self.post_message(self.Highlighted(self.place))
-
-    def _into_view(self) -> None:
-        self.scroll_to_region(
-            Region(0, self._cursor, max(self.size.width, 1), 1), animate=False, force=True
-        )
