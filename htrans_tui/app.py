@@ -5,6 +5,7 @@ Leaving it leaves every run going: training happens in the engine's processes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -171,43 +172,65 @@ class HTransApp(App[None]):
                 self.notify(printable(str(error)), severity="warning", markup=False)
 
     def save_table(
-        self, proposal: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]
+        self,
+        proposal: Path,
+        header: Sequence[str],
+        rows: Callable[[], Iterable[Sequence[Any]]],
+        *,
+        in_thread: bool = False,
     ) -> None:
         """Ask for a file and write a table into it as CSV."""
         self.ask_path(
             "Write the table to (.csv)",
             proposal,
-            lambda path: f"{write_csv(path, header, rows)} rows",
+            lambda path: f"{write_csv(path, header, rows())} rows",
+            in_thread=in_thread,
         )
 
-    def ask_path(self, question: str, proposal: Path, write: Callable[[Path], str]) -> None:
+    def ask_path(
+        self,
+        question: str,
+        proposal: Path,
+        write: Callable[[Path], str],
+        *,
+        in_thread: bool = False,
+    ) -> None:
         """Ask for a file, let `write` write it, and say what it says, or the error.
 
-        In a browser nothing is asked: it saves the file, and none is written here.
+        With `in_thread` the app goes on meanwhile. In a browser nothing is asked: it saves the
+        file, and none is written here.
         """
         from htrans_tui.downloads import downloaded
         from htrans_tui.screens.dialogs import TextDialog
 
-        def answered(answer: str | None) -> None:
-            if not answer or not answer.strip():
-                return
-            path = Path(answer.strip()).expanduser()
+        async def write_to(path: Path) -> str:
+            return await asyncio.to_thread(write, path) if in_thread else write(path)
+
+        async def write_here(path: Path) -> None:
             try:
-                said = write(path)
+                said = await write_to(path)
             except HTransError as error:
                 self.notify(printable(str(error)), severity="error", markup=False)
             else:
                 where = printable(str(path.absolute()))
                 self.notify(f"{said} in {where}", title="written", markup=False)
 
-        if self.is_web:
+        async def send() -> None:
             try:
                 with downloaded(self, proposal.name) as path:
-                    write(path)
+                    await write_to(path)
             except (HTransError, OSError) as error:
                 self.notify(printable(str(error)), severity="error", markup=False)
-            return
-        self.push_screen(TextDialog(question, str(proposal)), answered)
+
+        def answered(answer: str | None) -> None:
+            if answer and answer.strip():
+                path = Path(answer.strip()).expanduser()
+                self.run_worker(write_here(path), group="writing")
+
+        if self.is_web:
+            self.run_worker(send(), group="writing")
+        else:
+            self.push_screen(TextDialog(question, str(proposal)), answered)
 
     def toggle_pause(self, run: Run) -> None:
         """Pause a run that goes on, resume one that does not."""

@@ -1,4 +1,4 @@
-"""Backgrounds for words of more and more attention, from the colours of the theme."""
+"""Colours of the theme, as Rich writes them, and shades of them for words with attention."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from textual.app import App
 from textual.color import Color, ColorParseError
 
 _BLENDS = (0.2, 0.4, 0.65)
+
+
+def theme_colour(app: App[object], name: str) -> str:
+    """A colour of the theme by its name, "default" where the theme has none."""
+    colour = app.theme_variables.get(name, "")
+    return colour if colour.startswith("#") else "default"
 
 
 def shades(app: App[object]) -> tuple[str, str, str]:

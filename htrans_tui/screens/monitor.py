@@ -504,7 +504,7 @@ class MonitorScreen(SteerableScreen):
             header = list(records[0]) if records else []
             rows = [list(record.values()) for record in records]
             proposal = f"{name}-categories.csv"
-        self._app.save_table(Path(proposal.replace("/", "-")), header, rows)
+        self._app.save_table(Path(proposal.replace("/", "-")), header, lambda: rows)
 
     def action_back(self) -> None:
         """End the filter if there is one, or go back to the runs."""

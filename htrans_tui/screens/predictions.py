@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical, VerticalScroll
-from textual.widgets import Footer, Input, Static
-from textual_plot import HiResMode
+from textual.containers import Container, Vertical
+from textual.widgets import Footer, Input
 
 from core.decisions import CategoryRule
-from core.engine.predictions import CategoryPredictions, NotPreparedError, OtherScore
+from core.engine.predictions import CategoryPredictions, NotPreparedError
 from core.engine.text_search import ensure_search_index
 from core.errors import HTransError
 from core.plain_text import printable
@@ -25,16 +23,15 @@ from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import Run, RunCategory, run_category
 from htrans_tui.actions import Scope, bindings_for
-from htrans_tui.model_process import ModelProcess, Shading, SupersededError
+from htrans_tui.model_process import ModelProcess, SupersededError
 from htrans_tui.preferences import Preferences
 from htrans_tui.screens.dialogs import Choice, ChoiceDialog, TextDialog
 from htrans_tui.screens.steerable import SteerableScreen
-from htrans_tui.shades import shades
 from htrans_tui.snapshot import Snapshot
-from htrans_tui.widgets.curves import Plot
 from htrans_tui.widgets.document_list import DocumentList
+from htrans_tui.widgets.document_view import DocumentView, ShownDocument
+from htrans_tui.widgets.precision_recall import PrecisionRecallPlot
 from htrans_tui.widgets.said import Said
-from htrans_tui.widgets.shaded_text import shaded
 
 if TYPE_CHECKING:
     from htrans_tui.app import HTransApp
@@ -47,8 +44,6 @@ KINDS: tuple[tuple[Kind, str], ...] = (
 _STEP = 0.01
 """How far a key moves the threshold, in probability."""
 _POINTS = 300
-_BESIDE = 110
-"""Columns from which on list and text stand beside each other, as in the app's breakpoints."""
 _WIDE_ENOUGH, _TALL_ENOUGH = 28, 46
 """Lines of a terminal that has room for the curve, beside the list or below it."""
 _SETTLE = 0.08
@@ -85,8 +80,6 @@ class PredictionsScreen(SteerableScreen):
         self._marked: set[int] = set()
         self._with_curve = True
         self._curve: PrecisionRecall | None = None
-        self._shading = Shading()
-        self._text = ""
         self._generation = 0
 
     def compose(self) -> ComposeResult:
@@ -100,11 +93,8 @@ class PredictionsScreen(SteerableScreen):
                 yield Said("", id="search-said")
                 yield SearchBox(placeholder="words that documents have", id="search")
             with Vertical(id="reading"):
-                yield Static("", id="labels", markup=False)
-                with VerticalScroll(id="document", can_focus=True):
-                    yield Static("", id="text-shown", markup=False)
-                yield Said("", id="curve-title")
-                yield Plot(id="curve")
+                yield DocumentView()
+                yield PrecisionRecallPlot()
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -123,7 +113,7 @@ class PredictionsScreen(SteerableScreen):
 
     def on_resize(self) -> None:
         """The curve leaves first where there is little room."""
-        self._fit()
+        self.call_after_refresh(self._fit)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action is there: a search is not begun while one is typed."""
@@ -151,7 +141,7 @@ class PredictionsScreen(SteerableScreen):
 
     def use(self, preferences: Preferences) -> None:  # noqa: ARG002
         """Shades follow the theme."""
-        self._draw_text()
+        self.query_one(DocumentView).draw()
 
     def leave(self) -> None:
         """Nothing here is remembered."""
@@ -166,35 +156,37 @@ class PredictionsScreen(SteerableScreen):
         said = self.query_one("#measures", Said)
         self._title(split)
 
-        def read() -> CategoryPredictions:
+        def read() -> tuple[CategoryPredictions, PrecisionRecall, float]:
             store = Store(self._app.workspace.database, read_only=True)
             try:
                 found = CategoryPredictions(store, self._app.workspace, self._run, self._category)
                 found.open_split(split)
-                return found
+                # What takes long the first time is done here, not when the first key comes.
+                if len(found.ranked):
+                    found.others(store, 0)
+                return found, found.ranked.curve(_POINTS), found.ranked.best
             finally:
                 store.close()
 
         try:
             try:
-                found = await asyncio.to_thread(read)
+                found, curve, _ = await asyncio.to_thread(read)
             except NotPreparedError:
                 said.say(f" Scoring the {split} documents of {printable(self._category.key)} …")
                 await self._models.prepare(self._category.key, split)
-                found = await asyncio.to_thread(read)
+                found, curve, _ = await asyncio.to_thread(read)
         except HTransError as error:
             said.say(f" {printable(str(error))}")
             return
         if generation != self._generation or not self.query("#documents"):
             return
         self._predictions = found
-        self._marked.clear()
         self._found = None
         self._asked = ""
         self.query_one("#search", SearchBox).value = ""
         self._read_rule(keep=False)
         self._list.open(lambda place: found.text(self._store, place), self._probability_of)
-        self._curve = found.ranked.curve(_POINTS)
+        self._curve = curve
         self._title(split)
         self._draw()
 
@@ -254,48 +246,14 @@ class PredictionsScreen(SteerableScreen):
         said = self.query_one("#search-said", Said)
         said.display = bool(self._asked) and not self.query_one("#search").display
         said.say(f" with {printable(self._asked)!r}")
-        self._draw_curve()
-
-    def _draw_curve(self) -> None:
-        """The curve, and where on it the threshold is."""
-        found, curve = self._predictions, self._curve
-        plot = self.query_one("#curve", Plot)
-        if found is None or curve is None or not plot.display:
-            return
-        best = found.ranked.best
-        self.query_one("#curve-title", Said).say(
-            f" precision by recall · best F1 {found.ranked.counts(best).rates.f1:.3f} "
-            f"from {self._shown(best):.3f}"
-        )
-        plot.clear()
-        if len(curve.recall) > 1:
-            plot.plot(
-                curve.recall,
-                curve.precision,
-                line_style=self._colour("primary"),
-                hires_mode=HiResMode.BRAILLE,
-            )
-        rates = found.ranked.counts(self._least).rates
-        plot.scatter(
-            [rates.recall], [rates.precision], marker="◆", marker_style=self._colour("warning")
-        )
-        plot.set_xlimits(-0.01, 1.02)
-        plot.set_ylimits(-0.02, 1.05)
-
-    def _colour(self, name: str) -> str:
-        colour = self.app.theme_variables.get(name, "")
-        return colour if colour.startswith("#") else "default"
-
-    def _draw_text(self) -> None:
-        shown = shaded(self._text, self._shading.spans, self._shading.weights, shades(self.app))
-        self.query_one("#text-shown", Static).update(shown)
+        if self._curve is not None:
+            plot = self.query_one(PrecisionRecallPlot)
+            plot.show(found.ranked, self._curve, self._rule, self._least)
 
     def _fit(self) -> None:
-        width, height = self.app.size
-        room = height >= (_WIDE_ENOUGH if width >= _BESIDE else _TALL_ENOUGH)
-        for name in ("#curve", "#curve-title"):
-            self.query_one(name).display = self._with_curve and room
-        self._draw_curve()
+        needed = _TALL_ENOUGH if self.has_class("-narrow") else _WIDE_ENOUGH
+        room = self.app.size.height >= needed
+        self.query_one(PrecisionRecallPlot).display = self._with_curve and room
 
     # The document under the cursor
 
@@ -304,18 +262,22 @@ class PredictionsScreen(SteerableScreen):
         self._select(message.place)
 
     def _select(self, place: int | None) -> None:
-        found = self._predictions
+        found, view = self._predictions, self.query_one(DocumentView)
         if found is None or place is None:
-            self._text, self._shading = "", Shading()
-            self.query_one("#labels", Static).update("")
-            self._draw_text()
+            view.show(None, self._taxonomy)
             return
         key, text = found.text(self._store, place)
-        self._text, self._shading = text, Shading()
-        others = found.others(self._store, place)
-        self.query_one("#labels", Static).update(self._labels(key, place, others))
-        self._draw_text()
-        self.query_one("#document", VerticalScroll).scroll_home(animate=False)
+        view.show(
+            ShownDocument(
+                key,
+                text,
+                self._category.key,
+                bool(found.ranked.targets[place]),
+                self._probability_of(place),
+                found.others(self._store, place),
+            ),
+            self._taxonomy,
+        )
         self.run_worker(self._shade(text, place), group="shading", exclusive=True)
 
     async def _shade(self, text: str, place: int) -> None:
@@ -325,37 +287,11 @@ class PredictionsScreen(SteerableScreen):
         except SupersededError:
             return
         except HTransError as error:
-            for labels in self.query("#labels").results(Static):
-                labels.update(Text(printable(str(error))))
+            for view in self.query(DocumentView):
+                view.say(str(error))
             return
         if self.query("#documents") and place == self._list.place:
-            self._shading = shading
-            self._draw_text()
-
-    def _labels(self, key: str, place: int, others: list[OtherScore]) -> Text:
-        """The document's id, what it is, and what other categories say of it."""
-        assert self._predictions is not None
-        is_label = bool(self._predictions.ranked.targets[place])
-        text = Text(f" {printable(key)}", "bold", overflow="fold")
-        text.append(f"  {self._probability_of(place):.3f}", "bold")
-        text.append(f"  {'is' if is_label else 'is not'} {printable(self._category.key)}\n")
-        labels = [other for other in others if other.is_label]
-        if labels:
-            text.append(" labels: " + ", ".join(map(_other, labels)) + "\n")
-        wrong = [other for other in others if other.accepted and not other.is_label]
-        if wrong:
-            named = (f"{_other(other)}{self._relation(other.key)}" for other in wrong)
-            text.append(" accepted too: " + ", ".join(named) + "\n")
-        text.rstrip()
-        return text
-
-    def _relation(self, key: str) -> str:
-        own, other = self._taxonomy[self._category.key], self._taxonomy[key]
-        if own.parent == key:
-            return " (its parent)"
-        if own.parent is not None and own.parent == other.parent:
-            return " (a sibling)"
-        return ""
+            self.query_one(DocumentView).shade(shading)
 
     def _probability_of(self, place: int) -> float:
         assert self._predictions is not None
@@ -378,9 +314,10 @@ class PredictionsScreen(SteerableScreen):
         self._draw()
 
     def action_next_split(self) -> None:
-        """Test or validation documents."""
+        """Test or validation documents, after a question about marks that are not written."""
         if self._predictions is not None:
-            self._open("validation" if self._predictions.split == "test" else "test")
+            other = "validation" if self._predictions.split == "test" else "test"
+            self._with_marks_settled(lambda: self._open(other))
 
     def action_lower(self) -> None:
         """Accept from a lower probability on."""
@@ -537,17 +474,26 @@ class PredictionsScreen(SteerableScreen):
         )
 
     def action_save(self) -> None:
-        """Write the list to a CSV file."""
-        found = self._predictions
+        """Write the list to a CSV file; it can be long, so that a thread does."""
+        found, kind = self._predictions, KINDS[self._kind][0]
         if found is None:
             return
-        rows = []
-        for place in self._list.places.tolist():
-            key, text = found.text(self._store, place)
-            probability = self._probability_of(place)
-            rows.append([KINDS[self._kind][0], key, probability, " ".join(text.split())])
-        name = f"{self._category.key}-{KINDS[self._kind][0]}.csv".replace("/", "-")
-        self._app.save_table(Path(name), ["kind", "id", "probability", "text"], rows)
+        places = self._list.places
+        probabilities = self._rule.probabilities(found.ranked.scores[places]).tolist()
+        database = self._app.workspace.database
+
+        def rows() -> Iterator[tuple[str, str, float, str]]:
+            store = Store(database, read_only=True)
+            try:
+                for place, probability in zip(places.tolist(), probabilities, strict=True):
+                    key, text = found.text(store, place)
+                    yield kind, key, probability, " ".join(text.split())
+            finally:
+                store.close()
+
+        name = f"{self._category.key}-{kind}.csv".replace("/", "-")
+        header = ["kind", "id", "probability", "text"]
+        self._app.save_table(Path(name), header, rows, in_thread=True)
 
     def action_curve(self) -> None:
         """Show the precision-recall curve, or more of the text."""
@@ -562,19 +508,25 @@ class PredictionsScreen(SteerableScreen):
             box.display = False
             self.set_focus(self._list)
             self._search("")
-        elif self._marked:
-            question = f"{len(self._marked)} marked documents are not written to a file."
-            choices = [Choice("write", "write them"), Choice("drop", "drop the marks")]
-
-            def answered(answer: str | None) -> None:
-                if answer == "write":
-                    self._write_marked(self._leave)
-                elif answer == "drop":
-                    self._leave()
-
-            self.app.push_screen(ChoiceDialog(question, choices), answered)
         else:
-            self._leave()
+            self._with_marks_settled(self._leave)
+
+    def _with_marks_settled(self, then: Callable[[], None]) -> None:
+        """Do `then` once no mark would be lost by it."""
+        if not self._marked:
+            then()
+            return
+        question = f"{len(self._marked)} marked documents are not written to a file."
+        choices = [Choice("write", "write them"), Choice("drop", "drop the marks")]
+
+        def answered(answer: str | None) -> None:
+            if answer == "write":
+                self._write_marked(then)
+            elif answer == "drop":
+                self._marked.clear()
+                then()
+
+        self.app.push_screen(ChoiceDialog(question, choices), answered)
 
     def _leave(self) -> None:
         self.dismiss()
@@ -593,9 +545,3 @@ class PredictionsScreen(SteerableScreen):
     @property
     def _app(self) -> HTransApp:
         return cast("HTransApp", self.app)
-
-
-def _other(other: OtherScore) -> str:
-    known = "" if other.probability is None else f" {other.probability:.3f}"
-    sign = "✓" if other.accepted else "✗" if other.probability is not None else "·"
-    return f"{sign} {printable(other.key)}{known}"

@@ -226,7 +226,7 @@ class RunsScreen(SteerableScreen):
         records = [run.to_json() for run in self._ordered(self._app.snapshot)]
         if records:
             rows = [list(record.values()) for record in records]
-            self._app.save_table(Path("runs.csv"), list(records[0]), rows)
+            self._app.save_table(Path("runs.csv"), list(records[0]), lambda: rows)
 
     def action_log(self) -> None:
         """Show the engine's log."""

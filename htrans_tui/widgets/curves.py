@@ -22,6 +22,7 @@ from textual_plot.plot_widget import Legend
 from db.trials import Epoch
 from htrans_tui.format import weight
 from htrans_tui.running_loss import thinned
+from htrans_tui.shades import theme_colour
 from htrans_tui.snapshot import Details, TrialCurves
 
 _COLOURS = ("primary", "warning", "success", "accent", "error", "secondary", "foreground")
@@ -276,8 +277,7 @@ class Curves(Vertical):
         return xs, [measure.of(epoch) for epoch in curves.epochs]
 
     def _colour(self, number: int) -> str:
-        name = self.app.theme_variables.get(_COLOURS[number % len(_COLOURS)], "")
-        return name if name.startswith("#") else "default"
+        return theme_colour(self.app, _COLOURS[number % len(_COLOURS)])
 
 
 def _is_chosen(details: Details, curves: TrialCurves) -> bool:

@@ -183,6 +183,7 @@ async def test_documents_are_searched_and_the_list_written(
         await pilot.press("w")
         path = tmp_path / "found.csv"
         await write_to(app, pilot, path)
+        await until(pilot, path.exists)
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert [row["kind"] for row in rows] == ["tp"] * len(found)
@@ -208,9 +209,15 @@ async def test_suspicious_labels_are_marked_into_a_file(
         await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, PredictionsScreen))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, PredictionsScreen))
+        assert "test · " in text_of(app, "#title")
+        assert [line[0] for line in listed(app)[:3]] == [MARK, MARK, " "]
         await pilot.press("M")
         await write_to(app, pilot, path)
-        assert not any(line.startswith(MARK) for line in listed(app))
+        await until(pilot, lambda: not any(line.startswith(MARK) for line in listed(app)))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
     before, *records = [json.loads(line) for line in path.read_text().splitlines()]
