@@ -48,6 +48,11 @@ class Predictions:
     asked: int
     pairs: int
 
+    def labels(self) -> list[tuple[str, ...]]:
+        """The accepted categories of each document, parents before children."""
+        rows = map(np.flatnonzero, self.accepted)
+        return [tuple(self.categories[i] for i in row) for row in rows]
+
 
 class Classifier:
     """The models of a hierarchy, the rules by which they decide, and how they read a text."""
@@ -74,11 +79,6 @@ class Classifier:
         self.scorers = tuple(scorers)
         self._column = {category_id: i for i, category_id in enumerate(self.categories)}
 
-    @property
-    def trained(self) -> tuple[str, ...]:
-        """The categories that have a model, in the order of the taxonomy."""
-        return tuple(category for category in self.categories if category in self.rules)
-
     def classify(
         self, text: str, stop: Callable[[], bool] = lambda: False
     ) -> Classification | None:
@@ -101,7 +101,9 @@ class Classifier:
                 accepted[0, self._column[category_id]] = rule.accepts(score)[0]
                 if found.attention is not None:
                     attention[category_id] = found.attention[place]
-        return Classification(self.labels(accepted)[0], scores, tokens, attention)
+        decided = consistent(accepted, self.categories, self.taxonomy, self.direction)[0]
+        labels = tuple(self.categories[i] for i in np.flatnonzero(decided))
+        return Classification(labels, scores, tokens, attention)
 
     def predict(
         self, texts: Sequence[str], bounds: Mapping[str, float] | None = None
@@ -149,11 +151,6 @@ class Classifier:
         decided = consistent(accepted, self.categories, self.taxonomy, self.direction)
         pairs = int(readable.sum()) * len(self.rules)
         return Predictions(self.categories, shown, decided, asked, pairs)
-
-    def labels(self, accepted: npt.NDArray[np.bool_]) -> list[tuple[str, ...]]:
-        """The accepted categories of each document of decisions (documents, categories)."""
-        decided = consistent(accepted, self.categories, self.taxonomy, self.direction)
-        return [tuple(self.categories[i] for i in np.flatnonzero(row)) for row in decided]
 
     def _gate(self, category_id: str) -> int | None:
         """Column of the nearest ancestor that has a model."""

@@ -55,8 +55,8 @@ class ExportedModel:
 class Hierarchy:
     """Everything that a trained hierarchy needs to score and decide.
 
-    `categories` are those of `taxonomy` that were to be trained; `rules` has those with a model,
-    `bounds` those that have a trained ancestor. `tables` are embeddings (words, dimensions) by
+    `rules` has those categories of `taxonomy` that have a model, `bounds` those of them that have a
+    trained ancestor. `tables` are embeddings (words, dimensions) by
     hash. `facts` says where it comes from, for people.
     """
 
@@ -298,8 +298,7 @@ class Model:
         found: list[tuple[str, ...]] = []
         bounds = self._hierarchy.bounds if top_down else None
         for start in range(0, len(_list(texts)), _CHUNK):
-            accepted = self._classifier.predict(texts[start : start + _CHUNK], bounds).accepted
-            found += [tuple(self.categories[i] for i in np.flatnonzero(row)) for row in accepted]
+            found += self._classifier.predict(texts[start : start + _CHUNK], bounds).labels()
         return found
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:

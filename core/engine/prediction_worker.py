@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from core.classifier import Predictions
@@ -30,8 +29,7 @@ def in_json_lines(ids: Sequence[str], found: Predictions) -> str:
     A category that was not asked has no score.
     """
     lines = []
-    for key, row, accepted in zip(ids, found.probabilities, found.accepted, strict=True):
-        labels = [found.categories[i] for i in np.flatnonzero(accepted)]
+    for key, row, labels in zip(ids, found.probabilities, found.labels(), strict=True):
         scores = {
             category: float(f"{score:.7g}")
             for category, score in zip(found.categories, row.tolist(), strict=True)
@@ -45,10 +43,9 @@ def in_json_lines(ids: Sequence[str], found: Predictions) -> str:
 def in_table(ids: Sequence[str], found: Predictions) -> str:
     """A CSV row for each document: id, labels separated by semicolons, a score per category."""
     out = io.StringIO()
-    for key, row, accepted in zip(ids, found.probabilities, found.accepted, strict=True):
-        labels = ";".join(found.categories[i] for i in np.flatnonzero(accepted))
+    for key, row, labels in zip(ids, found.probabilities, found.labels(), strict=True):
         scores = [f"{score:.7g}" if score == score else "" for score in row.tolist()]
-        _row(out, (key, labels, *scores))
+        _row(out, (key, ";".join(labels), *scores))
     return out.getvalue()
 
 

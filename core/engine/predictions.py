@@ -20,7 +20,7 @@ from core.engine.rules import current_rule
 from core.engine.run_files import rows_path, scores_path
 from core.engine.text_search import search
 from core.errors import ConflictError
-from core.files import append_line
+from core.files import append_lines
 from core.metrics import Counts
 from core.plain_text import without_surrogates
 from core.predictions import RankedPredictions
@@ -155,23 +155,22 @@ class CategoryPredictions:
         A line has `run`, `category`, `split`, `id`, `is_label`, `probability` and `text`.
         """
         rule = self.rule(store)
-        for place in places:
+        probabilities = rule.probabilities(self.ranked.scores[np.asarray(places, dtype=np.int64)])
+        records = []
+        for place, probability in zip(places, probabilities.tolist(), strict=True):
             key, text = self.text(store, place)
-            append_line(
-                path,
-                {
-                    "run": self.run.name,
-                    "category": self.category.key,
-                    "split": self.split,
-                    "id": key,
-                    "is_label": bool(self.ranked.targets[place]),
-                    "probability": float(
-                        rule.probabilities(self.ranked.scores[place : place + 1])[0]
-                    ),
-                    "text": without_surrogates(text),
-                },
-            )
-        return len(places)
+            record = {
+                "run": self.run.name,
+                "category": self.category.key,
+                "split": self.split,
+                "id": key,
+                "is_label": bool(self.ranked.targets[place]),
+                "probability": probability,
+                "text": without_surrogates(text),
+            }
+            records.append(record)
+        append_lines(path, records)
+        return len(records)
 
     def _labels(self, store: Store, number: int) -> set[str]:
         rows = store.rows(

@@ -146,7 +146,7 @@ def test_category_without_a_model_has_probability_0_and_is_never_accepted_by_its
 ) -> None:
     assert callable(make)
     classifier = classifier_of(make())
-    assert classifier.trained == tuple(RULES)
+    assert tuple(classifier.rules) == tuple(RULES)
     found = classifier.predict(TEXTS)
     for key in ("dogs", "food"):
         assert not found.probabilities[:, IDS.index(key)].any()
