@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -64,23 +64,36 @@ def _learn(
     progress: Progress,
 ) -> dict[str, float]:
     gates = gates_of(store, data, trained)
-    below: dict[str, list[npt.NDArray[np.int64]]] = {key: [] for key in trained}
+    total = len(trained) + len(set(gates.values()))
+    accepted = {}
     for done, (key, category) in enumerate(trained.items()):
-        progress(done, 2 * len(trained))
+        progress(done, total)
         examples, scores = scores_of(data, category, "validation", device)
-        accepted = category_rule(store, data, category, data.rule, device).accepts(scores)
-        ancestor = gates.get(key)
-        while ancestor is not None:
-            below[ancestor].append(examples.rows[accepted])
-            ancestor = gates.get(ancestor)
+        rule = category_rule(store, data, category, data.rule, device)
+        accepted[key] = examples.rows[rule.accepts(scores)]
     lowest: dict[str, float] = {}
+    below = accepted_below(accepted, gates)
     for done, (key, rows) in enumerate(below.items(), start=len(trained)):
-        progress(done, 2 * len(trained))
-        if key in gates.values():
-            wanted = np.unique(np.concatenate(rows)) if rows else np.zeros(0, dtype=np.int64)
-            found = _scores_on(store, data, trained[key], wanted, device)
-            lowest[key] = _bound(float(found.min())) if len(found) else HIGHEST
+        progress(done, total)
+        found = _scores_on(store, data, trained[key], rows, device)
+        lowest[key] = _bound(float(found.min())) if len(found) else HIGHEST
     return {key: lowest[gate] for key, gate in gates.items()}
+
+
+def accepted_below(
+    accepted: Mapping[str, npt.NDArray[np.int64]], gates: Mapping[str, str]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """For each category that is a gate the documents that categories below it accept, ascending.
+
+    Those at any depth count: what a gate keeps out, nobody further down is asked about.
+    """
+    below: dict[str, list[npt.NDArray[np.int64]]] = {gate: [] for gate in gates.values()}
+    for key, rows in accepted.items():
+        gate = gates.get(key)
+        while gate is not None:
+            below[gate].append(rows)
+            gate = gates.get(gate)
+    return {gate: np.unique(np.concatenate(rows)) for gate, rows in below.items()}
 
 
 def _bound(lowest: float) -> float:

@@ -14,7 +14,7 @@ from core.engine import top_down
 from core.engine.classification import load_classifier
 from core.engine.run_data import RunData
 from core.engine.scores import scores_of
-from core.engine.top_down import HIGHEST, bounds_of
+from core.engine.top_down import HIGHEST, accepted_below, bounds_of
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_text
@@ -148,5 +148,14 @@ def test_progress_is_told(store: Store, own_copy: Workspace, run: Run) -> None:
     told: list[tuple[int, int]] = []
     data = RunData(store, own_copy, run)
     bounds_of(store, data, CPU, lambda done, total: told.append((done, total)))
-    assert told == sorted(told)
-    assert {total for _, total in told} == {12}
+    assert told == [(done, 8) for done in range(8)]  # six trained categories, two of them gates
+
+
+def test_what_any_category_below_accepts_counts_for_every_gate_above_it() -> None:
+    gates = {"b": "a", "c": "b", "d": "b", "e": "a"}
+    accepted = {
+        key: np.asarray(rows, dtype=np.int64)
+        for key, rows in {"a": [9], "b": [1], "c": [4, 2], "d": [2], "e": [], "f": [7]}.items()
+    }
+    found = {gate: rows.tolist() for gate, rows in accepted_below(accepted, gates).items()}
+    assert found == {"a": [1, 2, 4], "b": [2, 4]}
