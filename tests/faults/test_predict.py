@@ -114,7 +114,7 @@ def test_interrupted_it_says_so_in_one_line_and_keeps_what_it_has(
 
 
 @pytest.mark.skipif(
-    not FULL, reason="tests/core/engine/test_prediction.py tries it without processes"
+    not FULL, reason="long; HTRANS_FAULTS=full tries it, test_prediction.py without processes"
 )
 def test_when_a_labelling_process_is_killed_the_call_says_so_and_goes_on_next_time(
     trained: Trained, small: Labelled, tmp_path: Path
