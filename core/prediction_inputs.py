@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import HTransError, InputError
+from core.line_files import lines_of
 from core.plain_text import without_surrogates
 from core.readers import guess_format
-from core.readers.jsonl import lines_of, record_of
+from core.readers.jsonl import record_of
 
 FORMATS = ("jsonl", "csv", "tsv", "text", "corpus")
 """`text` is a document a line, `corpus` any format that `import` reads."""

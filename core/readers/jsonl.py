@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from core.documents import Document, Split
 from core.errors import InputError
+from core.line_files import lines_of
 from core.plain_text import without_surrogates
 from core.readers.format import CorpusFormat, existing
 
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
-_LONGEST_LINE = 64 * 1024 * 1024  # bytes; a longer line is no document
 _SPLITS: dict[str, Split] = {
     "train": "train",
     "training": "train",
@@ -41,30 +39,6 @@ def read(source: str) -> Iterator[Document]:
 def recognises(source: str) -> bool:
     """By the file's ending."""
     return source.lower().endswith(_SUFFIXES)
-
-
-def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, plain or gzipped, with their numbers; raise `InputError` for others."""
-    number = 0
-    try:
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            while line := file.readline(_LONGEST_LINE + 1):
-                number += 1
-                if len(line) > _LONGEST_LINE:
-                    raise InputError(
-                        f"longer than {_LONGEST_LINE // 2**20} MiB; one document a line, please",
-                        source=path,
-                        line=number,
-                    )
-                yield number, line
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(
-            f"not a whole gzip file ({error}); fetch or compress it again",
-            source=path,
-            line=number + 1,
-        ) from error
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=path) from error
 
 
 def record_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
