@@ -21,8 +21,9 @@ import numpy as np
 from core.bench.workload import random_workload
 from core.costs import CostModel, epoch_work
 from core.engine.bench import run_together
-from core.engine.corpora import ImportRequest, import_corpus
+from core.engine.corpora import import_corpus
 from core.engine.devices import cpu_cores
+from core.engine.import_plan import ImportRequest
 from core.engine.launch import running_supervisor
 from core.engine.runs import RunRequest, start_run
 from core.settings import TrainingSettings

@@ -28,7 +28,8 @@ from core.bench.phases import phases_of_an_epoch
 from core.bench.plain import train_plainly
 from core.bench.workload import Workload
 from core.dropout import keep_factors
-from core.engine.corpora import ImportRequest, import_corpus
+from core.engine.corpora import import_corpus
+from core.engine.import_plan import ImportRequest
 from core.engine.launch import running_supervisor
 from core.engine.retraining import RetrainRequest, retrain
 from core.engine.run_data import RunData

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 
 class HTransError(Exception):
     """One line that names what is wrong and says what to do next."""
+
+    def __reduce__(self) -> tuple[Callable[..., HTransError], tuple[object, ...]]:
+        # Errors cross from one process to another; what they were made of stays behind.
+        return _again, (type(self), str(self))
 
 
 class InputError(HTransError):
@@ -49,3 +54,13 @@ class CorruptFileError(HTransError):
 
 class TrainingError(HTransError):
     """A training that cannot go on, for example because its loss is not finite."""
+
+
+class InterruptedWorkError(HTransError):
+    """Work that was stopped from outside; what is done is kept, and the same command goes on."""
+
+
+def _again(kind: type[HTransError], message: str) -> HTransError:
+    error = kind.__new__(kind)
+    error.args = (message,)
+    return error

@@ -28,6 +28,11 @@ def without_surrogates(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def storable(text: str) -> str:
+    """`text` with replacement marks for lone surrogates and NUL, which ends texts in SQLite."""
+    return without_surrogates(text).replace("\0", "\ufffd")
+
+
 def printable(text: str) -> str:
     """`text` on one line, with control characters and escape sequences shown instead of sent.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from core.line_files import lines_of
 from core.plain_text import without_surrogates
 from core.readers import guess_format
 from core.readers.jsonl import record_of
+from core.tables import decoded, rows_of
 
 FORMATS = ("jsonl", "csv", "tsv", "text", "corpus")
 """`text` is a document a line, `corpus` any format that `import` reads."""
@@ -113,17 +113,6 @@ def _refuse_split(source: str, format_name: str, split: str | None) -> None:
         raise HTransError(f"{source}: plain text states no split; leave --split out")
 
 
-def _decoded(line: bytes, source: str, number: int) -> str:
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"not UTF-8 at byte {error.start}; convert the file to UTF-8",
-            source=source,
-            line=number,
-        ) from error
-
-
 def _from_lines(
     lines: Iterator[tuple[int, bytes]], name: str, format_name: str, split: str | None
 ) -> Iterator[InputDocument]:
@@ -137,7 +126,7 @@ def _from_lines(
             own = record.get("id")
             text = record["text"]
         else:
-            own, text = None, _decoded(line, name, number).rstrip("\r\n")
+            own, text = None, decoded(line, name, number).rstrip("\r\n")
         key = f"{name}:{number}" if own is None else str(own)
         yield InputDocument(without_surrogates(key), without_surrogates(text))
 
@@ -145,26 +134,16 @@ def _from_lines(
 def _from_table(
     lines: Iterator[tuple[int, bytes]], source: str, format_name: str, split: str | None
 ) -> Iterator[InputDocument]:
-    csv.field_size_limit(64 * 1024 * 1024)
-    # The csv module asks for one line after the other, so that a stream stays one.
-    text = (_decoded(line, source, number) for number, line in lines)
-    delimiter = "\t" if format_name == "tsv" else ","
-    reader = csv.DictReader(text, delimiter=delimiter, strict=True)
-    began = 1
-    try:
-        if reader.fieldnames is None or "text" not in reader.fieldnames:
-            raise InputError(
-                "the first line has no column text; name the columns there", source=source, line=1
-            )
-        began = reader.line_num + 1
-        for row in reader:
-            if row["text"] is None:
-                raise InputError("too few columns", source=source, line=began)
-            if split in (None, row.get("split")):
-                key = row.get("id") or f"{Path(source).name}:{began}"
-                yield InputDocument(without_surrogates(key), without_surrogates(row["text"]))
-            began = reader.line_num + 1
-    except csv.Error as error:
+    rows = rows_of(lines, source, "\t" if format_name == "tsv" else ",")
+    _, names = next(rows, (1, []))
+    if "text" not in names:
         raise InputError(
-            f"no readable table from here on ({error}); mend the quotes", source=source, line=began
-        ) from error
+            "the first line has no column text; name the columns there", source=source, line=1
+        )
+    for line, cells in rows:
+        row = dict(zip(names, cells, strict=False))
+        if "text" not in row:
+            raise InputError("too few columns", source=source, line=line)
+        if split in (None, row.get("split")):
+            key = row.get("id") or f"{Path(source).name}:{line}"
+            yield InputDocument(without_surrogates(key), without_surrogates(row["text"]))

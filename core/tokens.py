@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -55,6 +58,16 @@ def blank_language(language: str) -> Any:
         ) from error
 
 
+def _rules_of(language: str) -> Any:
+    """SpaCy's tokenizer of a language, without what else it would find out of each new word."""
+    from spacy.attrs import IS_SPACE
+
+    nlp = blank_language(language)
+    getters = nlp.vocab.lex_attr_getters
+    nlp.vocab.lex_attr_getters = {IS_SPACE: getters[IS_SPACE]}
+    return nlp.tokenizer
+
+
 LONGEST_PIECE = 128
 """Characters without white space tokenised as one: spaCy's time grows as their square."""
 
@@ -82,23 +95,66 @@ def tokenizer_for(language: str) -> Tokenize:
     White space is no token. Only as much of the text is tokenised as the tokens asked for need:
     spaCy cuts every piece between white space by itself, into at least one token.
     """
-    tokenizer = blank_language(language).tokenizer
+    rules = _rules_of(language)
+    if not _cuts_pieces_alone(rules):
+        return lambda text, max_words: _cut(rules, " ".join(pieces(text, max_words)))[:max_words]
+    return _KnownPieces(language)
 
-    def tokenize(text: str, max_words: int) -> list[str]:
+
+def _cut(rules: Any, text: str) -> list[str]:
+    return [token.text.lower() for token in rules(text) if not token.is_space]
+
+
+def _cuts_pieces_alone(rules: Any) -> bool:
+    """Whether a piece between white space has the same tokens whatever stands around it.
+
+    Segmenters of languages without spaces look at whole sentences, and a rule may hold a space.
+    """
+    from spacy.tokenizer import Tokenizer
+
+    return type(rules) is Tokenizer and all(len(rule.split()) < 2 for rule in rules.rules or ())
+
+
+class _KnownPieces:
+    """A tokenizer that remembers the tokens of pieces, found in a tenth of spaCy's time.
+
+    SpaCy never forgets a word, so that it begins anew when so many pieces have come.
+    """
+
+    _MOST = 300_000
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._rules = _rules_of(language)
+        self._known: dict[str, list[str]] = {}
+
+    def __call__(self, text: str, max_words: int) -> list[str]:
+        wanted = pieces(text, max_words)
+        known = self._known
+        if len(known) >= self._MOST:
+            known.clear()
+            self._rules = _rules_of(self._language)
+        if missing := [piece for piece in dict.fromkeys(wanted) if piece not in known]:
+            self._learn(missing)
         tokens: list[str] = []
-        for token in tokenizer(" ".join(pieces(text, max_words))):
-            if len(tokens) == max_words:
+        for piece in wanted:
+            tokens += known[piece]
+            if len(tokens) >= max_words:
                 break
-            if not token.is_space:
-                tokens.append(token.text.lower())
-        return tokens
+        return tokens[:max_words]
 
-    return tokenize
+    def _learn(self, missing: list[str]) -> None:
+        ends = list(accumulate(len(piece) + 1 for piece in missing))
+        found: list[list[str]] = [[] for _ in missing]
+        for token in self._rules(" ".join(missing)):
+            if not token.is_space:
+                found[bisect_right(ends, token.idx)].append(token.text.lower())
+        self._known.update(zip(missing, found, strict=True))
 
 
 def locator_for(language: str) -> Locate:
     """Like `tokenizer_for`, with where each token stands in the text."""
-    tokenizer = blank_language(language).tokenizer
+    tokenizer = _rules_of(language)
 
     def locate(text: str, max_words: int) -> list[LocatedToken]:
         cut = pieces(text, max_words)
@@ -175,37 +231,137 @@ def word_list(value: object) -> list[str]:
     return value
 
 
-class TokenWriter:
-    """Appends documents to ragged token arrays, in constant memory."""
+@dataclass(frozen=True, slots=True)
+class TokensWritten:
+    """How far a `TokenWriter` has come: numbers, and the bytes of its list of words."""
 
-    def __init__(self, folder: Path, max_words: int) -> None:
+    documents: int = 0
+    tokens: int = 0
+    words: int = 0
+    word_bytes: int = 0
+
+
+class TokenWriter:
+    """Appends documents to ragged token arrays; in memory are only the words."""
+
+    def __init__(self, folder: Path, max_words: int, written: TokensWritten | None = None) -> None:
+        """Begin anew, or go on where `sync` said; raise `CorruptFileError` if that is not there."""
         self._folder = folder
         self._max_words = max_words
-        self._offsets = [0]
         self.vocabulary = Vocabulary()
         folder.mkdir(parents=True, exist_ok=True)
-        self._tokens_path = folder / "tokens.bin.partial"
-        self._file: BinaryIO = self._tokens_path.open("wb")
+        self._written = written or TokensWritten()
+        with ExitStack() as opened:
+            self._tokens, self._ends, self._words = (
+                opened.enter_context(self._opened(f"{name}.partial", size))
+                for name, size in (
+                    ("tokens.bin", 4 * self._written.tokens),
+                    ("ends.bin", 8 * self._written.documents),
+                    ("words.jsonl", self._written.word_bytes),
+                )
+            )
+            self._read_words()
+            self._files = opened.pop_all()
 
     def add(self, tokens: Iterable[str]) -> None:
         """Append the tokens of the next document, at most `max_words` of them."""
-        ids = [self.vocabulary.add(token) for token in islice(tokens, self._max_words)]
-        array = np.asarray(ids or [UNKNOWN], dtype=np.int32)
-        self._file.write(array.tobytes())
-        self._offsets.append(self._offsets[-1] + len(array))
+        words = list(islice(tokens, self._max_words))
+        distinct = {word: place for place, word in enumerate(dict.fromkeys(words))}
+        places = np.asarray([distinct[word] for word in words], dtype=np.int32)
+        self.add_all(list(distinct), places, [len(words)])
+
+    def add_all(
+        self, words: Sequence[str], places: npt.NDArray[np.int32], lengths: Sequence[int]
+    ) -> None:
+        """Append documents with these numbers of tokens, given by their places in `words`.
+
+        A document without any has the one token `UNKNOWN`.
+        """
+        before = len(self.vocabulary)
+        ids = np.asarray([self.vocabulary.add(word) for word in words], dtype=np.int32)
+        tokens = ids[places] if len(ids) else np.zeros(0, dtype=np.int32)
+        empty = np.flatnonzero(np.asarray(lengths) == 0)
+        if len(empty):
+            starts = np.concatenate([[0], np.cumsum(lengths)])[empty]
+            tokens = np.insert(tokens, starts, UNKNOWN)
+        ends = np.cumsum(np.maximum(lengths, 1), dtype=np.int64) + self._written.tokens
+        new = "".join(
+            json.dumps(word) + "\n" for word in islice(self.vocabulary, before, None)
+        ).encode()
+        self._tokens.write(tokens.astype(np.int32).tobytes())
+        self._ends.write(ends.tobytes())
+        self._words.write(new)
+        self._written = TokensWritten(
+            self._written.documents + len(lengths),
+            self._written.tokens + len(tokens),
+            len(self.vocabulary) - RESERVED,
+            self._written.word_bytes + len(new),
+        )
+
+    def sync(self) -> TokensWritten:
+        """Write all to disk; a writer that is given what this returns goes on from here."""
+        for file in (self._tokens, self._ends, self._words):
+            file.flush()
+            os.fsync(file.fileno())
+        return self._written
 
     def finish(self) -> None:
         """Write everything to disk under the final names."""
-        self._file.close()
+        self.publish()
+        self.remove_partial_files()
+
+    def publish(self) -> None:
+        """Like `finish`, but what a writer would go on from is still there."""
+        self.sync()
+        self.close()
         with replacing(self._folder / "tokens.bin") as temporary:
-            self._tokens_path.replace(temporary)
+            temporary.unlink(missing_ok=True)
+            _link(Path(self._tokens.name), temporary)
+        ends = np.fromfile(self._ends.name, dtype=np.int64)
         with replacing(self._folder / "offsets.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, np.asarray(self._offsets, dtype=np.int64))
+            np.save(file, np.concatenate([np.zeros(1, dtype=np.int64), ends]))
         self.vocabulary.save(self._folder / "vocabulary.json")
 
-    def discard(self) -> None:
+    def remove_partial_files(self) -> None:
+        """Remove what is not needed once all is published."""
+        for file in (self._tokens, self._ends, self._words):
+            Path(file.name).unlink(missing_ok=True)
+
+    def close(self) -> None:
         """Close without finishing; the caller removes the folder."""
-        self._file.close()
+        self._files.close()
+
+    def _opened(self, name: str, size: int) -> BinaryIO:
+        path = self._folder / name
+        if not size:
+            return path.open("w+b")
+        try:
+            file = path.open("r+b")
+        except OSError as error:
+            raise CorruptFileError(f"{path}: cannot be read ({error.strerror})") from error
+        if file.seek(0, os.SEEK_END) < size:
+            file.close()
+            raise CorruptFileError(f"{path}: shorter than it was")
+        file.truncate(size)
+        file.seek(size)
+        return file
+
+    def _read_words(self) -> None:
+        self._words.seek(0)
+        try:
+            for line in self._words:
+                self.vocabulary.add(json.loads(line))
+        except ValueError as error:
+            raise CorruptFileError(f"{self._words.name}: not a list of words") from error
+        if len(self.vocabulary) - RESERVED != self._written.words:
+            raise CorruptFileError(f"{self._words.name}: not the words that it had")
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
 
 
 @dataclass(frozen=True, slots=True)

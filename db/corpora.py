@@ -68,16 +68,23 @@ def begin_corpus(
     taxonomy_source: str,
     max_words: int,
     importer: tuple[int, float],
+    request: str = "",
 ) -> int:
-    """Reserve a name for a corpus that `importer` (pid, start time) is importing; return its id."""
+    """Reserve a name for a corpus that `importer` (pid, start time) is importing; return its id.
+
+    An import that is asked for with the same `request` can go on with it.
+    """
     with store.write(durable=True):
         if store.row("SELECT 1 FROM corpora WHERE name = ?", (name,)):
             raise ConflictError(f"there is a corpus {name!r} already; choose another --name")
         cursor = store.execute(
             "INSERT INTO corpora (name, language, format, taxonomy, state, max_words, "
-            "importer_pid, importer_started, created_at) "
-            "VALUES (?, ?, ?, ?, 'importing', ?, ?, ?, ?)",
-            (name, language, format_name, taxonomy_source, max_words, *importer, time.time()),
+            "importer_pid, importer_started, request, created_at) "
+            "VALUES (?, ?, ?, ?, 'importing', ?, ?, ?, ?, ?)",
+            (
+                *(name, language, format_name, taxonomy_source, max_words),
+                *(*importer, request, time.time()),
+            ),
         )
         return int(cursor.lastrowid or 0)
 
@@ -130,25 +137,83 @@ def known_keys(store: Store, corpus_id: int, keys: Sequence[str]) -> set[str]:
     return {row["key"] for row in rows}
 
 
+def document_keys(store: Store, corpus_id: int, split: str, places: Sequence[int]) -> list[str]:
+    """Ids of the documents at these places among those of a split."""
+    sql = (
+        "SELECT key FROM documents WHERE corpus_id = ? AND split = ? "
+        "ORDER BY number LIMIT 1 OFFSET ?"
+    )
+    found = (store.row(sql, (corpus_id, split, place)) for place in places)
+    return [row["key"] for row in found if row is not None]
+
+
 def finish_corpus(store: Store, corpus_id: int, train: int, test: int, levels: int) -> None:
     """Make an imported corpus ready."""
     with store.write(durable=True):
         store.execute(
             "UPDATE corpora SET state = 'ready', documents = ?, train = ?, test = ?, levels = ?, "
-            "importer_pid = NULL, importer_started = NULL WHERE id = ?",
+            "importer_pid = NULL, importer_started = NULL, progress = NULL WHERE id = ?",
             (train + test, train, test, levels, corpus_id),
         )
 
 
-def unfinished_corpora(store: Store) -> list[tuple[int, str, int, float]]:
-    """(id, name, importer's pid, its start time) of corpora whose import has not ended."""
-    rows = store.rows("SELECT * FROM corpora WHERE state = 'importing'")
-    return [(r["id"], r["name"], r["importer_pid"], r["importer_started"]) for r in rows]
+@dataclass(frozen=True, slots=True)
+class UnfinishedCorpus:
+    """A corpus whose import has not ended; `progress` is what `record_progress` got last."""
+
+    id: int
+    name: str
+    importer: tuple[int, float]
+    request: str
+    progress: str | None
+
+
+def unfinished_corpora(store: Store) -> list[UnfinishedCorpus]:
+    """The corpora whose import has not ended: it runs, or its process was killed."""
+    rows = store.rows("SELECT * FROM corpora WHERE state = 'importing' ORDER BY name")
+    return [
+        UnfinishedCorpus(
+            row["id"],
+            row["name"],
+            (row["importer_pid"], row["importer_started"]),
+            row["request"] or "",
+            row["progress"],
+        )
+        for row in rows
+    ]
+
+
+def take_over_import(
+    store: Store, unfinished: UnfinishedCorpus, importer: tuple[int, float]
+) -> bool:
+    """Make an import one of this process; False if another has been faster."""
+    with store.write(durable=True):
+        cursor = store.execute(
+            "UPDATE corpora SET importer_pid = ?, importer_started = ? "
+            "WHERE id = ? AND importer_pid = ? AND importer_started = ? AND state = 'importing'",
+            (*importer, unfinished.id, *unfinished.importer),
+        )
+        return cursor.rowcount == 1
+
+
+def record_progress(store: Store, corpus_id: int, progress: str) -> None:
+    """Say how far an import is, inside the transaction that writes its documents."""
+    store.execute("UPDATE corpora SET progress = ? WHERE id = ?", (progress, corpus_id))
+
+
+def category_rows(store: Store, corpus_id: int) -> dict[str, int]:
+    """Row id by category id."""
+    rows = store.rows("SELECT id, key FROM categories WHERE corpus_id = ?", (corpus_id,))
+    return {row["key"]: row["id"] for row in rows}
 
 
 def delete_corpus(store: Store, corpus_id: int) -> None:
-    """Remove a corpus with all its rows."""
+    """Remove a corpus with all its rows; raise `ConflictError` if runs were trained on it."""
     with store.write(durable=True):
+        runs = store.rows("SELECT name FROM runs WHERE corpus_id = ? ORDER BY name", (corpus_id,))
+        if runs:
+            some = ", ".join(row["name"] for row in runs[:5])
+            raise ConflictError(f"runs were trained on it ({len(runs)}: {some}); delete them first")
         store.execute("UPDATE categories SET parent_id = NULL WHERE corpus_id = ?", (corpus_id,))
         store.execute("DELETE FROM corpora WHERE id = ?", (corpus_id,))
 
@@ -199,6 +264,37 @@ def texts(store: Store, corpus_id: int) -> Iterable[str]:
         "SELECT text FROM documents WHERE corpus_id = ? ORDER BY number", (corpus_id,)
     )
     return (row["text"] for row in cursor)
+
+
+def documents_between(
+    store: Store, corpus_id: int, start: int, end: int
+) -> list[tuple[int, str, str, str]]:
+    """Number, id, split and text of the documents from number `start` to before `end`."""
+    rows = store.rows(
+        "SELECT number, key, split, text FROM documents "
+        "WHERE corpus_id = ? AND number >= ? AND number < ? ORDER BY number",
+        (corpus_id, start, end),
+    )
+    return [(row["number"], row["key"], row["split"], row["text"]) for row in rows]
+
+
+def stated_labels_between(
+    store: Store, corpus_id: int, start: int, end: int
+) -> dict[int, list[str]]:
+    """The labels that the source states of documents from number `start` to before `end`.
+
+    Each document's are in the order of the taxonomy; one without any is not there.
+    """
+    rows = store.rows(
+        "SELECT l.number, c.key FROM categories c CROSS JOIN document_categories l "
+        "WHERE c.corpus_id = ? AND l.category_id = c.id AND l.number >= ? AND l.number < ? "
+        "AND l.stated ORDER BY c.position",
+        (corpus_id, start, end),
+    )
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["number"], []).append(row["key"])
+    return found
 
 
 def document_text(store: Store, corpus_id: int, number: int) -> tuple[str, str]:

@@ -424,3 +424,15 @@ def keep_thresholds_and_bounds(database: Database) -> None:
         ) STRICT
         """,
     )
+
+
+@MIGRATIONS()
+def let_imports_go_on(database: Database) -> None:
+    """What an import was asked for and how far it is, so that a killed one can go on."""
+    _run(
+        database,
+        """
+        ALTER TABLE corpora ADD COLUMN request TEXT;;
+        ALTER TABLE corpora ADD COLUMN progress TEXT
+        """,
+    )

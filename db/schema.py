@@ -16,6 +16,7 @@ MIGRATION_NAMES = (
     "number_changes_of_categories",
     "find_what_refers_to_a_trial",
     "keep_thresholds_and_bounds",
+    "let_imports_go_on",
 )
 """The steps of `db.migrations`, in their order."""
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from core.engine import scheduling
-from core.engine.corpora import ImportRequest, import_corpus
+from core.engine.corpora import import_corpus
+from core.engine.import_plan import ImportRequest
 from core.engine.run_data import RunData
 from core.engine.run_files import scores_path
 from core.engine.runs import RunRequest, start_run

@@ -124,8 +124,8 @@ def _lay_to_rest(copy: Store) -> None:
         remove_supervisor(copy)
     for row in copy.rows("SELECT id FROM workers WHERE state <> 'ended'"):
         end_worker(copy, row["id"], "the backup was taken", is_crash=False)
-    for corpus_id, *_ in unfinished_corpora(copy):
-        delete_corpus(copy, corpus_id)
+    for unfinished in unfinished_corpora(copy):
+        delete_corpus(copy, unfinished.id)
 
 
 def _of_unfinished_trials(copy: Store, early: dict[Path, Path]) -> dict[Path, Path]:

@@ -2,77 +2,78 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from core.documents import Document, held_out
+import numpy as np
+
+from core.documents import Document
+from core.duplicates import Duplicates, count_duplicates
 from core.engine.document_index import ensure_index
+from core.engine.import_plan import ImportPlan, ImportRequest
 from core.engine.processes import is_alive, own_identity
-from core.errors import HTransError, InputError
-from core.readers import format_named, guess_format
-from core.readers.format import CorpusFormat
-from core.taxonomy import Edge, Taxonomy
-from core.taxonomy_readers import PATHS, paths, read_taxonomy
-from core.tokens import Tokenize, TokenWriter, tokenizer_for
+from core.engine.taxonomy_choice import ChosenTaxonomy, choose_taxonomy
+from core.errors import (
+    ConflictError,
+    CorruptFileError,
+    HTransError,
+    InputError,
+    InterruptedWorkError,
+)
+from core.reading import Prepared
+from core.tokens import TokensWritten, TokenWriter
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.corpora import (
     Corpus,
+    UnfinishedCorpus,
     add_categories,
     add_documents,
     begin_corpus,
+    category_rows,
     corpus_named,
     delete_corpus,
+    document_keys,
     finish_corpus,
     known_keys,
+    record_progress,
+    take_over_import,
     unfinished_corpora,
 )
 
-UNKNOWN_LABELS = ("error", "drop", "top-level")
-_CHUNK = 500
-_TEST_FRACTION = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class ImportRequest:
-    """What to import. `sources` and `test_sources` are paths or names of embedded corpora.
-
-    `unknown_labels` says what becomes of a label that is not in the taxonomy: "error", "drop", or
-    "top-level", which makes it a category without a parent.
-    """
-
-    name: str
-    sources: tuple[str, ...]
-    test_sources: tuple[str, ...] = ()
-    format: str | None = None
-    taxonomy: Path | None = None
-    taxonomy_format: str | None = None
-    unknown_labels: str = "error"
-    language: str = "en"
-    max_words: int = 100
+_SHOWN = 5
 
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did; `notes` are sentences for the user."""
+    """What an import did; `notes` are sentences for the user.
+
+    `resumed` records had been read before this process went on. `sources` are how many documents
+    each source had.
+    """
 
     format: str
     taxonomy: str
     read: int = 0
+    resumed: int = 0
     unused: int = 0
     train: int = 0
     test: int = 0
+    drawn: int = 0
     without_labels: int = 0
+    sources: dict[str, int] = field(default_factory=dict)
     dropped_labels: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 Progress = Callable[[int], None]
-"""Called with the number of documents read so far."""
+"""Called with the number of records read so far."""
 
 
 def import_corpus(
@@ -83,200 +84,230 @@ def import_corpus(
 ) -> tuple[Corpus, ImportReport]:
     """Import a corpus whole, or leave nothing behind.
 
-    Raises `HTransError` naming file, line and remedy. What a killed import left is removed by the
-    next one.
+    Raises `HTransError` naming file, line and remedy. An import that was killed or interrupted goes
+    on when it is asked for again, with the same files; asked for with others, it begins anew.
     """
-    remove_abandoned_imports(store, workspace)
-    _check(request)
-    format_ = _format(request)
-    report = ImportReport(format_.name, "")
-    taxonomy = _taxonomy(request, format_, report)
-    corpus_id = begin_corpus(
-        store,
-        request.name,
-        request.language,
-        format_.name,
-        report.taxonomy,
-        request.max_words,
-        own_identity(),
-    )
+    plan = ImportPlan(request)
+    unfinished = _unfinished(store, workspace, plan)
+    chosen = choose_taxonomy(plan, progress)
+    if unfinished is not None:
+        if not take_over_import(store, unfinished, own_identity()):
+            raise ConflictError(f"{request.name}: another process goes on with its import")
+        try:
+            report = _import(store, workspace, plan, chosen, unfinished, progress)
+        except CorruptFileError:
+            pass  # what a power cut has left does not fit together, and has been removed
+        else:
+            return corpus_named(store, request.name), report
+    report = _import(store, workspace, plan, chosen, None, progress)
+    return corpus_named(store, request.name), report
+
+
+def _import(
+    store: Store,
+    workspace: Workspace,
+    plan: ImportPlan,
+    chosen: ChosenTaxonomy,
+    unfinished: UnfinishedCorpus | None,
+    progress: Progress,
+) -> ImportReport:
+    request = plan.request
+    if unfinished is not None:
+        corpus_id = unfinished.id
+    else:
+        corpus_id = begin_corpus(
+            store,
+            request.name,
+            request.language,
+            plan.format.name,
+            chosen.format,
+            request.max_words,
+            own_identity(),
+            plan.fingerprint,
+        )
     try:
-        tokenize = tokenizer_for(request.language)
-        importer = _Importer(store, workspace, request, format_, taxonomy, report, corpus_id)
-        importer.run(tokenize, progress)
+        state = None if unfinished is None else unfinished.progress
+        with closing(_Importer(store, workspace, plan, chosen, corpus_id, state)) as importer:
+            return importer.run(progress)
+    except (KeyboardInterrupt, InterruptedWorkError):
+        if _is_worth_keeping(store, corpus_id):
+            raise
+        remove_corpus_files(store, workspace, corpus_id)
+        raise
     except BaseException:
         # On a full disk even deleting rows may fail; the next import removes them then, and until
         # it does nobody sees them. What is raised is why the import failed.
         with suppress(StoreError):
-            _remove(store, workspace, corpus_id)
+            remove_corpus_files(store, workspace, corpus_id)
         raise
-    return corpus_named(store, request.name), report
+
+
+def _is_worth_keeping(store: Store, corpus_id: int) -> bool:
+    return any(u.id == corpus_id and u.progress is not None for u in unfinished_corpora(store))
 
 
 def remove_abandoned_imports(store: Store, workspace: Workspace) -> None:
     """Remove what imports left behind whose process was killed."""
-    for corpus_id, _, pid, started in unfinished_corpora(store):
-        if not is_alive(pid, started):
-            _remove(store, workspace, corpus_id)
+    for unfinished in unfinished_corpora(store):
+        if not is_alive(*unfinished.importer):
+            remove_corpus_files(store, workspace, unfinished.id)
 
 
-def _remove(store: Store, workspace: Workspace, corpus_id: int) -> None:
-    shutil.rmtree(workspace.corpus(corpus_id), ignore_errors=True)
+def delete_corpus_named(store: Store, workspace: Workspace, name: str) -> None:
+    """Delete a corpus, or what a killed import left of it.
+
+    Raises `ConflictError` if runs were trained on it or an import is at work, `NotFoundError`.
+    """
+    for unfinished in unfinished_corpora(store):
+        if unfinished.name == name:
+            if is_alive(*unfinished.importer):
+                raise ConflictError(f"{name}: the process {unfinished.importer[0]} imports it now")
+            remove_corpus_files(store, workspace, unfinished.id)
+            return
+    remove_corpus_files(store, workspace, corpus_named(store, name).id)
+
+
+def remove_corpus_files(store: Store, workspace: Workspace, corpus_id: int) -> None:
+    """Remove a corpus with its rows and files."""
     delete_corpus(store, corpus_id)
+    shutil.rmtree(workspace.corpus(corpus_id), ignore_errors=True)
 
 
-def _check(request: ImportRequest) -> None:
-    if not request.name.strip() or not request.name.isprintable():
-        raise HTransError("--name: give the corpus a name of printable characters")
-    if request.unknown_labels not in UNKNOWN_LABELS:
-        raise HTransError(f"--unknown-labels: use one of {', '.join(UNKNOWN_LABELS)}")
-    if not request.sources:
-        raise HTransError("name at least one source to import")
-
-
-def _format(request: ImportRequest) -> CorpusFormat:
-    if request.format is not None:
-        return format_named(request.format)
-    formats = {guess_format(source).name for source in (*request.sources, *request.test_sources)}
-    if len(formats) > 1:
-        raise HTransError(
-            f"the sources have different formats ({', '.join(sorted(formats))}); "
-            "import them as corpora of their own"
-        )
-    return format_named(formats.pop())
-
-
-def _taxonomy(request: ImportRequest, format_: CorpusFormat, report: ImportReport) -> Taxonomy:
-    if request.taxonomy is not None and request.taxonomy_format == PATHS:
-        raise HTransError("--taxonomy-format paths takes no file; leave --taxonomy out")
-    if request.taxonomy is not None:
-        report.taxonomy = request.taxonomy_format or "edges"
-        return read_taxonomy(request.taxonomy, request.taxonomy_format)
-    if format_.taxonomy is not None and request.taxonomy_format is None:
-        report.taxonomy = format_.name
-        return format_.taxonomy(request.sources[0])
-    if request.taxonomy_format not in (None, PATHS):
-        raise HTransError(f"--taxonomy-format {request.taxonomy_format} needs --taxonomy FILE")
-    report.taxonomy = PATHS
-    taxonomy = paths.infer(
-        label
-        for document in _documents(format_, (*request.sources, *request.test_sources))
-        if document.split != "unused"
-        for label in document.labels
-    )
-    report.notes.append(
-        f"no taxonomy file: the labels make their own, {len(taxonomy)} categories on "
-        f"{taxonomy.levels} level{'s' if taxonomy.levels != 1 else ''}"
-    )
-    return taxonomy
-
-
-def _documents(format_: CorpusFormat, sources: Sequence[str]) -> Iterator[Document]:
-    for source in sources:
-        yield from format_.read(source)
+def _unfinished(store: Store, workspace: Workspace, plan: ImportPlan) -> UnfinishedCorpus | None:
+    """What a killed import of the same request left; of another, it is removed."""
+    name = plan.request.name
+    there = next((u for u in unfinished_corpora(store) if u.name == name), None)
+    if there is None:
+        return None
+    if is_alive(*there.importer):
+        raise ConflictError(f"{name}: the process {there.importer[0]} imports it now")
+    if there.request == plan.fingerprint and there.progress is not None:
+        return there
+    remove_corpus_files(store, workspace, there.id)
+    return None
 
 
 class _Importer:
-    """Streams documents into the store, a chunk a transaction, so that other writers get in."""
+    """Streams documents into the store, a chunk a transaction, so that other writers get in.
+
+    With each chunk it says how far it is, after what it wrote to files is on the disk.
+    """
 
     def __init__(
         self,
         store: Store,
         workspace: Workspace,
-        request: ImportRequest,
-        format_: CorpusFormat,
-        taxonomy: Taxonomy,
-        report: ImportReport,
+        plan: ImportPlan,
+        chosen: ChosenTaxonomy,
         corpus_id: int,
+        state: str | None,
     ) -> None:
+        """Raise `CorruptFileError` if the files are not those of `state`, where it was stopped."""
+        request = plan.request
         self._store = store
         self._workspace = workspace
-        self._request = request
-        self._format = format_
-        self._taxonomy = taxonomy
-        self._report = report
+        self._plan = plan
         self._corpus_id = corpus_id
-        self._folder = workspace.corpus(corpus_id) / f"tokens-{request.max_words}"
+        self._taxonomy = chosen.taxonomy
+        self._rules = chosen.rules(drop_unknown=request.unknown_labels == "drop")
+        self._report = ImportReport(plan.format.name, chosen.format, notes=list(chosen.notes))
         self._rows: dict[str, int] = {}
-
-    def run(self, tokenize: Tokenize, progress: Progress) -> None:
-        if self._request.unknown_labels == "top-level":
-            self._taxonomy = self._with_unknown_labels()
-        if not len(self._taxonomy):
-            raise HTransError(
-                f"{self._request.sources[0]}: no document has a label, so there is no category"
+        written = None if state is None else self._restore(state)
+        folder = workspace.corpus(corpus_id)
+        with ExitStack() as opened:
+            self._writer = opened.enter_context(
+                closing(
+                    TokenWriter(folder / f"tokens-{request.max_words}", request.max_words, written)
+                )
             )
-        with self._store.write():
-            self._rows = add_categories(self._store, self._corpus_id, self._taxonomy)
-        writer = TokenWriter(self._folder, self._request.max_words)
+            self._hashes = {
+                split: opened.enter_context(
+                    closing(_HashFile(folder / f"hashes-{split}.partial", number))
+                )
+                for split, number in (("train", self._report.train), ("test", self._report.test))
+            }
+            self._files = opened.pop_all()
+
+    def run(self, progress: Progress) -> ImportReport:
+        """Read on to the end, and make the corpus ready."""
+        self._rows = category_rows(self._store, self._corpus_id)
+        if not self._rows:
+            with self._store.write():
+                self._rows = add_categories(self._store, self._corpus_id, self._taxonomy)
+        if self._report.resumed:
+            progress(self._report.read)
+        for prepared in self._plan.read(skip=self._report.read):
+            self._add(prepared)
+            progress(self._report.read)
+        self._finish()
+        return self._report
+
+    def close(self) -> None:
+        """Close the files."""
+        self._files.close()
+
+    def _restore(self, progress: str) -> TokensWritten:
         try:
-            documents = self._split_documents()
-            while chunk := list(islice(documents, _CHUNK)):
-                self._add(chunk, writer, tokenize)
-                progress(self._report.read)
-            self._finish(writer)
-        finally:
-            writer.discard()
+            state = json.loads(progress)
+            report = self._report
+            for name in ("read", "unused", "train", "test", "drawn", "without_labels", "sources"):
+                setattr(report, name, state["report"][name])
+            report.resumed = report.read
+            self._rules.unknown = Counter(state["unknown"])
+            return TokensWritten(**state["tokens"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptFileError("the import's progress cannot be read") from error
 
-    def _with_unknown_labels(self) -> Taxonomy:
-        unknown: dict[str, None] = {}
-        every = (*self._request.sources, *self._request.test_sources)
-        for document in _documents(self._format, every):
-            if document.split != "unused":
-                unknown |= dict.fromkeys(x for x in document.labels if x not in self._taxonomy)
-        if unknown:
-            self._report.notes.append(f"{len(unknown)} unknown labels became top-level categories")
-        known = [Edge(c.id, c.parent, c.name) for c in self._taxonomy]
-        return Taxonomy([*known, *(Edge(x, None, x) for x in unknown)], self._taxonomy.source)
+    def _state(self) -> str:
+        state: dict[str, Any] = {
+            "report": asdict(self._report),
+            "unknown": self._rules.unknown,
+            "tokens": asdict(self._writer.sync()),
+        }
+        return json.dumps(state)
 
-    def _split_documents(self) -> Iterator[tuple[Document, str]]:
-        """Documents that belong to a split, with that split."""
-        undecided = 0
-        for document in _documents(self._format, self._request.sources):
-            self._report.read += 1
-            if document.split == "unused":
-                self._report.unused += 1
-            elif document.split is not None:
-                yield document, document.split
-            elif self._request.test_sources:
-                yield document, "train"
-            else:
-                undecided += 1
-                yield document, "test" if held_out(document.id, _TEST_FRACTION) else "train"
-        for document in _documents(self._format, self._request.test_sources):
-            self._report.read += 1
-            if document.split == "unused":
-                self._report.unused += 1
-            else:
-                yield document, "test"
-        if undecided:
-            self._report.notes.append(
-                f"{undecided} documents state no split: a fifth of them, drawn by id, is for test"
-            )
-
-    def _add(
-        self, chunk: list[tuple[Document, str]], writer: TokenWriter, tokenize: Tokenize
-    ) -> None:
-        self._refuse_duplicates([document for document, _ in chunk])
-        first = self._report.train + self._report.test
+    def _add(self, prepared: Prepared) -> None:
+        report = self._report
+        for part, number in prepared.records.items():
+            source = self._plan.parts[part].source
+            report.sources[source] = report.sources.get(source, 0) + number
+            report.read += number
+        chosen = list(map(self._split, prepared.documents, prepared.parts))
+        self._refuse_duplicates(
+            [d for d, split in zip(prepared.documents, chosen, strict=True) if split != "unused"]
+        )
         documents: list[tuple[int, str, str, str]] = []
         labels: list[tuple[int, int, int]] = []
-        for number, (document, split) in enumerate(chunk, start=first):
-            stated = self._known_labels(document)
-            if not stated:
-                self._report.without_labels += 1
+        number = report.train + report.test
+        for place, (document, split) in enumerate(zip(prepared.documents, chosen, strict=True)):
+            if split == "unused":
+                report.unused += 1
+                continue
+            stated = self._rules.categories(document)
+            report.without_labels += not stated
             labels.extend(
                 (self._rows[category], number, int(category in stated))
                 for category in self._taxonomy.close(stated)
             )
             documents.append((number, document.id, split, document.text))
-            writer.add(tokenize(document.text, self._request.max_words))
+            self._hashes[split].add(prepared.hashes[place])
+            number += 1
             if split == "train":
-                self._report.train += 1
+                report.train += 1
             else:
-                self._report.test += 1
+                report.test += 1
+        self._writer.add_all(*prepared.tokens_of([split != "unused" for split in chosen]))
+        for file in self._hashes.values():
+            file.sync()
+        state = self._state()
         with self._store.write():
             add_documents(self._store, self._corpus_id, documents, labels)
+            record_progress(self._store, self._corpus_id, state)
+
+    def _split(self, document: Document, part: int) -> str:
+        split, drawn = self._plan.split(document, part)
+        self._report.drawn += drawn
+        return split
 
     def _refuse_duplicates(self, chunk: list[Document]) -> None:
         seen = known_keys(self._store, self._corpus_id, [document.id for document in chunk])
@@ -288,39 +319,103 @@ class _Importer:
                 )
             seen.add(document.id)
 
-    def _known_labels(self, document: Document) -> set[str]:
-        unknown = [label for label in document.labels if label not in self._taxonomy]
-        if unknown and self._request.unknown_labels == "error":
-            raise InputError(
-                f"the label {unknown[0]!r} is not in the taxonomy {self._taxonomy.source}; add it "
-                "there, or use --unknown-labels drop or top-level",
-                source=document.place,
-            )
-        for label in unknown:
-            self._report.dropped_labels[label] = self._report.dropped_labels.get(label, 0) + 1
-        return set(document.labels) - set(unknown)
-
-    def _finish(self, writer: TokenWriter) -> None:
+    def _finish(self) -> None:
         report = self._report
-        source = self._request.sources[0]
+        source = self._plan.request.sources[0]
         if not report.train:
             found = f"{report.read} documents, none for training" if report.read else "no document"
             raise HTransError(f"{source}: {found}; there is nothing to train on")
-        if report.dropped_labels:
-            some = ", ".join(sorted(report.dropped_labels)[:5])
-            times = sum(report.dropped_labels.values())
-            report.notes.append(
-                f"labels that are not in the taxonomy were dropped {times} times, of "
-                f"{len(report.dropped_labels)} kinds: {some}"
-            )
-        if report.without_labels:
-            report.notes.append(
-                f"documents without a label: {report.without_labels:,}, negatives of every category"
-            )
-        if not report.test:
-            report.notes.append("no test documents: test measures will be missing")
-        writer.finish()
+        duplicates = count_duplicates(
+            self._hashes["train"].all(report.train), self._hashes["test"].all(report.test)
+        )
+        report.dropped_labels = dict(self._rules.unknown)
+        report.notes += _notes(report)
+        report.notes += self._duplicates(duplicates)
+        self._writer.publish()
         ensure_index(self._store, self._workspace, self._corpus_id)
         finish_corpus(
             self._store, self._corpus_id, report.train, report.test, self._taxonomy.levels
         )
+        self._writer.remove_partial_files()
+        for file in self._hashes.values():
+            file.remove()
+
+    def _duplicates(self, found: Duplicates) -> list[str]:
+        notes = []
+        if found.without_text:
+            notes.append(f"documents without text: {found.without_text:,}")
+        if len(found.across):
+            keys = document_keys(
+                self._store, self._corpus_id, "test", found.across[:_SHOWN].tolist()
+            )
+            notes.append(
+                f"test documents with the text of a training document: {len(found.across):,}, "
+                f"such as {', '.join(keys)}; measures on them say little"
+            )
+        if found.within_train or found.within_test:
+            notes.append(
+                f"documents that repeat the text of another of their split: "
+                f"{found.within_train:,} training, {found.within_test:,} test"
+            )
+        return notes
+
+
+class _HashFile:
+    """Hashes of texts on disk, eight bytes each."""
+
+    def __init__(self, path: Path, written: int) -> None:
+        self._path = path
+        self._new: list[int] = []
+        if written and not (path.exists() and path.stat().st_size >= 8 * written):
+            raise CorruptFileError(f"{path}: shorter than it was")
+        self._file = path.open("r+b" if written else "w+b")
+        self._file.truncate(8 * written)
+        self._file.seek(8 * written)
+
+    def add(self, number: int) -> None:
+        """Append a hash; it is written by `sync`."""
+        self._new.append(number)
+
+    def sync(self) -> None:
+        """Write what was added."""
+        self._file.write(np.asarray(self._new, dtype=np.int64).tobytes())
+        self._file.flush()
+        self._new.clear()
+
+    def all(self, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The hashes, of which there are `number`."""
+        return np.fromfile(self._path, dtype=np.int64, count=number)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """Close and remove the file."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _notes(report: ImportReport) -> list[str]:
+    notes = []
+    if report.resumed:
+        notes.append(f"an import that had been stopped went on after {report.resumed:,} records")
+    if report.drawn:
+        notes.append(
+            f"documents that state no split: {report.drawn:,}; those for test were drawn by their "
+            "ids"
+        )
+    if report.dropped_labels:
+        some = ", ".join(sorted(report.dropped_labels)[:_SHOWN])
+        times = sum(report.dropped_labels.values())
+        notes.append(
+            f"labels that are not in the taxonomy were dropped {times:,} times, of "
+            f"{len(report.dropped_labels):,} kinds: {some}"
+        )
+    if report.without_labels:
+        notes.append(
+            f"documents without a label: {report.without_labels:,}, negatives of every category"
+        )
+    if not report.test:
+        notes.append("no test documents: test measures will be missing")
+    return notes

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from core.engine.findings import FIX, Finding
+from core.engine.findings import Finding
 from core.engine.launch import running_supervisor
 from core.engine.machine import disk_notes, sqlite_notes
 from core.engine.processes import is_alive
@@ -149,13 +149,14 @@ def check_imports(store: Store) -> list[Finding]:
     return [
         Finding(
             "import",
-            name,
-            f"the process that imported it (pid {pid}) is dead",
-            FIX,
+            unfinished.name,
+            f"the process that imported it (pid {unfinished.importer[0]}) is dead",
+            "import it again with the same command, which goes on; or remove it: htrans-tui "
+            "doctor --fix",
             fixable=True,
         )
-        for _, name, pid, started in unfinished_corpora(store)
-        if not is_alive(pid, started)
+        for unfinished in unfinished_corpora(store)
+        if not is_alive(*unfinished.importer)
     ]
 
 

@@ -15,8 +15,9 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from core.engine.corpora import ImportRequest, import_corpus
+from core.engine.corpora import import_corpus
 from core.engine.export import export_run
+from core.engine.import_plan import ImportRequest
 from core.engine.launch import stop_supervisor
 from core.engine.runs import RunRequest, start_run
 from core.engine.vectors import add_glove

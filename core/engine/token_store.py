@@ -98,5 +98,5 @@ def _write(
         if not target.exists():
             temporary.rename(target)
     finally:
-        writer.discard()
+        writer.close()
         shutil.rmtree(temporary, ignore_errors=True)

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from core.errors import HTransError
-from core.readers import icd10cm, jsonl, reuters21578
-from core.readers.format import CorpusFormat
+from core.readers import (
+    icd10cm,
+    jsonl,
+    lyrl2004,
+    neuralclassifier,
+    parquet,
+    rcv1_xml,
+    reuters21578,
+    table,
+)
+from core.readers.format import CorpusFormat, existing
 
 FORMATS: dict[str, CorpusFormat] = {
-    format_.name: format_ for format_ in (reuters21578.FORMAT, jsonl.FORMAT, icd10cm.FORMAT)
+    format_.name: format_
+    for format_ in (
+        reuters21578.FORMAT,
+        rcv1_xml.FORMAT,
+        lyrl2004.FORMAT,
+        neuralclassifier.FORMAT,
+        jsonl.FORMAT,
+        table.CSV,
+        table.TSV,
+        parquet.FORMAT,
+        icd10cm.FORMAT,
+    )
 }
 
 
@@ -26,6 +46,7 @@ def guess_format(source: str) -> CorpusFormat:
     for format_ in FORMATS.values():
         if format_.recognises(source):
             return format_
+    existing(source)
     raise HTransError(
         f"{source}: cannot tell the format of this corpus from its name and content; "
         f"name it with --format ({', '.join(FORMATS)})"

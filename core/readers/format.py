@@ -4,31 +4,155 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
-from core.documents import Document
-from core.errors import HTransError
+from core.documents import Document, Split
+from core.errors import HTransError, InputError
 from core.taxonomy import Taxonomy
+
+SPLITS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "validation": "train",
+    "valid": "train",
+    "val": "train",
+    "dev": "train",
+    "test": "test",
+}
+"""What a source may call its parts; each category draws its own validation documents later."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """Which fields of a record are what; formats without fields ignore them.
+
+    Several text fields are joined by a blank line, the labels of several fields are united.
+    `label_file` names labels by number (csv, tsv, jsonl, parquet) or is a qrels file (lyrl2004).
+    A table without a `header` has the fields 1, 2, 3 …
+    """
+
+    text_fields: tuple[str, ...] = ("text",)
+    label_fields: tuple[str, ...] = ("labels",)
+    id_field: str = "id"
+    split_field: str = "split"
+    date_field: str = "date"
+    label_separator: str | None = None
+    label_file: Path | None = None
+    header: bool = True
+    quotes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A document as it was cut from its source, before anything in it has been understood.
+
+    `content` can be sent to another process; `size` says about how many bytes it keeps there.
+    """
+
+    content: Any
+    size: int
+
+
+Parse = Callable[[Any], Document]
+"""The content of a record to a document; raises `InputError` naming file and line."""
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusFormat:
     """A reader: streams documents from a source, which is a path or an embedded corpus's name.
 
-    `recognises` looks at the source without reading it whole. `read` raises `InputError` naming
-    file and line. `taxonomy`, where there is one, gives the taxonomy that the source brings along.
+    `recognises` looks at the source without reading it whole. `records` cuts it into records, which
+    is cheap and in one process; `parser` makes what parses them, in as many as there are. `parts`
+    are the files of a source whose names may say which split they are. `taxonomy`, where there is
+    one, gives the taxonomy that the source brings along. All raise `InputError`.
     """
 
     name: str
     description: str
     recognises: Callable[[str], bool]
-    read: Callable[[str], Iterator[Document]]
+    records: Callable[[str, ReadingOptions], Iterator[Record]]
+    parser: Callable[[ReadingOptions], Parse]
+    parts: Callable[[str], list[str]] = lambda source: [source]
     taxonomy: Callable[[str], Taxonomy] | None = None
+
+    def read(self, source: str, options: ReadingOptions | None = None) -> Iterator[Document]:
+        """Yield the documents of a source."""
+        chosen = options or ReadingOptions()
+        parse = self.parser(chosen)
+        for part in self.parts(source):
+            for record in self.records(part, chosen):
+                yield parse(record.content)
 
 
 def existing(source: str) -> Path:
     """`source` as a path that exists; raise `HTransError` otherwise."""
     path = Path(source)
-    if not path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    if not there:
         raise HTransError(f"{source}: no such file or folder; check the path")
     return path
+
+
+def is_file(source: str) -> bool:
+    """Whether there is a file of that name; no name makes this fail."""
+    try:
+        return Path(source).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def files_in(source: str, is_one: Callable[[str], bool]) -> list[str]:
+    """The files of a folder that are of a format, in the order of their names; a file itself."""
+    path = existing(source)
+    if not path.is_dir():
+        return [source]
+    try:
+        found = sorted(str(child) for child in path.iterdir() if is_one(str(child)))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source=path) from error
+    if not found:
+        raise InputError("a folder without a file of this format", source=path)
+    return found
+
+
+def any_in(source: str, is_one: Callable[[str], bool]) -> bool:
+    """Whether `source` is a folder in which there is a file of a format."""
+    try:
+        path = Path(source)
+        return path.is_dir() and any(is_one(str(child)) for child in path.iterdir())
+    except (OSError, ValueError):
+        return False
+
+
+def split_of(value: object, place: str) -> Split | None:
+    """The split that a source states; None where it states none."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or value.strip().lower() not in SPLITS:
+        raise InputError(
+            f"the split {str(value)[:40]!r} is unknown; use one of {', '.join(SPLITS)}",
+            source=place,
+        )
+    return SPLITS[value.strip().lower()]
+
+
+def date_of(value: object, place: str) -> date | None:
+    """The day that a source states, in ISO 8601; None where it states none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return datetime.fromisoformat(str(value).strip()).date()
+    except ValueError as error:
+        raise InputError(
+            f"{str(value)[:40]!r} is no date; write YYYY-MM-DD, or name another --date-field",
+            source=place,
+        ) from error

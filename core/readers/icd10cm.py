@@ -13,7 +13,7 @@ from types import ModuleType
 
 from core.documents import Document, Split, held_out
 from core.errors import HTransError
-from core.readers.format import CorpusFormat
+from core.readers.format import CorpusFormat, ReadingOptions, Record
 from core.taxonomy import Edge, Taxonomy
 
 NAME = "icd10cm"
@@ -24,14 +24,15 @@ MINIMUM_DOCUMENTS = 80
 _RANGE = re.compile(r"\s*\([^()]*\)$")
 
 
-def read(source: str) -> Iterator[Document]:
+def records(source: str, _: ReadingOptions) -> Iterator[Record]:
     """Yield one document for each distinct description or inclusion term, split by its id."""
     kept = set(_kept_nodes(source))
     for code, number, text in _texts(source):
         labels = tuple(_category_id(node) for node in _path(code) if node in kept)
         document_id = f"{code}/{number}"
         split: Split = "test" if held_out(document_id, TEST_FRACTION) else "train"
-        yield Document(document_id, text, labels, split, f"{NAME}, code {code}")
+        place = f"{NAME}, code {code}"
+        yield Record(Document(document_id, text, labels, split, place), 300)
 
 
 def taxonomy(source: str) -> Taxonomy:
@@ -116,6 +117,7 @@ FORMAT = CorpusFormat(
     name=NAME,
     description="ICD-10-CM, embedded: `icd10cm`, or `icd10cm:4,9` for some of its chapters",
     recognises=recognises,
-    read=read,
+    records=records,
+    parser=lambda _: lambda document: document,
     taxonomy=taxonomy,
 )

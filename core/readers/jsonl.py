@@ -1,48 +1,67 @@
-"""JSON lines: one object a line with `text`, `labels`, and optionally `id` and `split`."""
+"""JSON lines: one object a line with `text`, `labels`, and optionally `id`, `split` and `date`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.documents import Document, Split
 from core.errors import InputError
-from core.line_files import lines_of
-from core.plain_text import without_surrogates
-from core.readers.format import CorpusFormat, existing
+from core.line_files import lines_of, without_compression
+from core.readers.fields import FieldReader
+from core.readers.format import (
+    CorpusFormat,
+    Parse,
+    ReadingOptions,
+    Record,
+    any_in,
+    existing,
+    files_in,
+)
+from core.readers.sniffing import first_record
 
-_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
-_SPLITS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "validation": "train",
-    "valid": "train",
-    "dev": "train",
-    "test": "test",
-}
+SUFFIXES = (".jsonl", ".ndjson", ".json")
 
 
-def read(source: str) -> Iterator[Document]:
-    """Yield the documents of a `.jsonl` file, plain or gzipped.
-
-    A document without `id` gets one from the file's name and its line. Documents of a validation
-    split count as training documents, since each category draws its own validation split.
-    """
+def records(source: str, _: ReadingOptions) -> Iterator[Record]:
+    """Cut a `.jsonl` file, plain, `.gz` or `.zst`, into its lines."""
     path = existing(source)
     for number, line in lines_of(path):
         if line.strip():
-            yield _document(path, number, line)
+            yield Record((source, number, line), len(line))
+
+
+def parser(options: ReadingOptions) -> Parse:
+    """A document without `id` gets one from the file's name and its line."""
+    fields = FieldReader(options)
+
+    def parse(content: tuple[str, int, bytes]) -> Any:
+        source, number, line = content
+        record = object_of(line, source, number)
+        place = f"{source}, line {number}"
+        return fields.document(record, place, f"{Path(source).name}:{number}")
+
+    return parse
 
 
 def recognises(source: str) -> bool:
-    """By the file's ending."""
-    return source.lower().endswith(_SUFFIXES)
+    """By the file's ending, and by its first line where that is `.json`."""
+    return _is_one(source) or any_in(source, _is_one)
 
 
-def record_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
-    """The object of a line that has a text; raise `InputError` naming what is wrong."""
+def _is_one(source: str) -> bool:
+    name = without_compression(source)
+    if not name.endswith(SUFFIXES):
+        return False
+    record = first_record(source)
+    if name.endswith(".json"):
+        return record is not None and "doc_token" not in record
+    return record is None or "doc_token" not in record
+
+
+def object_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
+    """The object of a line; raise `InputError` naming what is wrong."""
 
     def wrong(problem: str) -> InputError:
         return InputError(problem, source=source, line=number)
@@ -56,48 +75,25 @@ def record_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
     except (RecursionError, ValueError) as error:
         raise wrong("JSON nested too deeply or with too long a number; remove it") from error
     if not isinstance(record, dict):
-        raise wrong('not a JSON object; write {"text": …}')
-    if not isinstance(record.get("text"), str):
-        raise wrong('the field "text" is missing or is not a string')
+        raise wrong('not a JSON object; write {"text": …}, one a line')
     return record
 
 
-def _document(path: Path, number: int, line: bytes) -> Document:
-    def wrong(problem: str) -> InputError:
-        return InputError(problem, source=path, line=number)
-
-    record = record_of(line, path, number)
-    labels = record.get("labels")
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise wrong('the field "labels" is missing or is not a list of strings')
-    if any(not label.strip() for label in labels):
-        raise wrong('the field "labels" holds an empty label; remove it')
-    return Document(
-        id=_id(record, path, number),
-        text=without_surrogates(record["text"]),
-        labels=tuple(dict.fromkeys(without_surrogates(label) for label in labels)),
-        split=_split(record, wrong),
-        place=f"{path}, line {number}",
-    )
-
-
-def _id(record: dict[str, object], path: Path, number: int) -> str:
-    value = record.get("id")
-    return f"{path.name}:{number}" if value is None else without_surrogates(str(value))
-
-
-def _split(record: dict[str, object], wrong: Callable[[str], InputError]) -> Split | None:
-    value = record.get("split")
-    if value is None:
-        return None
-    if not isinstance(value, str) or value.lower() not in _SPLITS:
-        raise wrong(f"the split {value!r} is unknown; use one of {', '.join(_SPLITS)}")
-    return _SPLITS[value.lower()]
+def record_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
+    """The object of a line that has a text; raise `InputError` naming what is wrong."""
+    record = object_of(line, source, number)
+    if not isinstance(record.get("text"), str):
+        raise InputError(
+            'the field "text" is missing or is not a string', source=source, line=number
+        )
+    return record
 
 
 FORMAT = CorpusFormat(
     name="jsonl",
-    description='JSON lines with "text", "labels" and optionally "id" and "split", plain or .gz',
+    description="JSON lines with text, labels and optionally id, split and date; .gz, .zst",
     recognises=recognises,
-    read=read,
+    records=records,
+    parser=parser,
+    parts=lambda source: files_in(source, _is_one),
 )

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from core.documents import Document, Split
+from core.documents import Document, Split, document_of
 from core.errors import InputError
-from core.readers.format import CorpusFormat, existing
+from core.readers.format import CorpusFormat, Parse, ReadingOptions, Record, existing
 
 _FILE = re.compile(r"^reut2-\d{3}\.sgm$")
 _RECORD = re.compile(r"<REUTERS(?P<attributes>[^>]*)>(?P<content>.*?)</REUTERS>", re.DOTALL)
@@ -34,12 +34,10 @@ _END_OF_TAR = bytes(1024)
 _LARGEST_FILE = 64 * 1024 * 1024  # bytes; the real ones have about 1.3 MB
 
 
-def read(source: str) -> Iterator[Document]:
-    """Yield all records of the collection, title and body as the text.
+def records(source: str, _: ReadingOptions) -> Iterator[Record]:
+    """Cut the files of the collection into records.
 
-    The split is ModApte: records with TOPICS="YES" and LEWISSPLIT "TRAIN" or "TEST"; all others
-    are "unused". Raises `InputError` for a file without records or with a record that does not
-    end.
+    Raises `InputError` for a file without records or with a record that does not end.
     """
     found = False
     for name, content in _files(existing(source)):
@@ -47,6 +45,14 @@ def read(source: str) -> Iterator[Document]:
         yield from _records(name, content.decode("latin-1"))
     if not found:
         raise InputError("holds no file reut2-0NN.sgm; is it Reuters-21578?", source=source)
+
+
+def parser(_: ReadingOptions) -> Parse:
+    """Title and body as the text; the split is ModApte.
+
+    Records with TOPICS="YES" and LEWISSPLIT "TRAIN" or "TEST" are in it, others are "unused".
+    """
+    return lambda content: _document(*content)
 
 
 def recognises(source: str) -> bool:
@@ -124,14 +130,14 @@ def _members(path: Path, archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]
             yield f"{path}, {name}", content.read()
 
 
-def _records(name: str, content: str) -> Iterator[Document]:
+def _records(name: str, content: str) -> Iterator[Record]:
     line, counted, ended = 1, 0, 0
     for match in _RECORD.finditer(content):
         line += content.count("\n", counted, match.start())
         counted = match.start()
         if _START.search(match["content"]):
             raise InputError("the record does not end with </REUTERS>", source=name, line=line)
-        yield _document(name, line, match["attributes"], match["content"])
+        yield Record((name, line, match["attributes"], match["content"]), len(match[0]))
         ended = match.end()
     if unended := _START.search(content, ended):
         line = content.count("\n", 0, unended.start()) + 1
@@ -149,13 +155,9 @@ def _document(name: str, line: int, attributes: str, content: str) -> Document:
         split = _MODAPTE.get(values.get("LEWISSPLIT", ""), "unused")
     topics = _TOPICS.search(content)
     labels = _TOPIC.findall(topics[1]) if topics else []
-    return Document(
-        id=values["NEWID"],
-        text=_text(content),
-        labels=tuple(dict.fromkeys(_plain(label) for label in labels)),
-        split=split,
-        place=f"{name}, line {line}",
-    )
+    place = f"{name}, line {line}"
+    plain = [label for topic in labels if (label := _plain(topic))]
+    return document_of(place, values["NEWID"], _text(content), plain, split)
 
 
 def _text(content: str) -> str:
@@ -175,5 +177,6 @@ FORMAT = CorpusFormat(
     name="reuters21578",
     description="Reuters-21578: reuters21578.tar.gz or a folder of reut2-0NN.sgm, ModApte split",
     recognises=recognises,
-    read=read,
+    records=records,
+    parser=parser,
 )

@@ -68,7 +68,8 @@ def demo(
 
 
 def _import(store: Store, place: Workspace) -> None:
-    from core.engine.corpora import ImportRequest, import_corpus
+    from core.engine.corpora import import_corpus
+    from core.engine.import_plan import ImportRequest
 
     if any(corpus.name == CORPUS for corpus in list_corpora(store)):
         return

@@ -159,7 +159,7 @@ def test_finished_folder_holds_no_temporary_file(folder: Path) -> None:
 def test_unfinished_folder_cannot_be_opened(tmp_path: Path) -> None:
     writer = TokenWriter(tmp_path / "tokens-5", max_words=5)
     writer.add(["the", "tide"])
-    writer.discard()
+    writer.close()
     with pytest.raises(CorruptFileError, match="tokens-5"):
         TokenArrays.open(tmp_path / "tokens-5")
 

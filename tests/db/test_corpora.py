@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 
 from core.errors import ConflictError, NotFoundError
 from db.connection import Store
 from db.corpora import (
+    UnfinishedCorpus,
     add_documents,
     begin_corpus,
     corpus_named,
@@ -55,7 +54,7 @@ def test_corpus_that_is_being_imported_is_not_there_yet(store: Store) -> None:
     assert list_corpora(store) == []
     with pytest.raises(NotFoundError):
         corpus_named(store, "pets")
-    assert unfinished_corpora(store) == [(corpus_id, "pets", 77, 1.5)]
+    assert unfinished_corpora(store) == [UnfinishedCorpus(corpus_id, "pets", (77, 1.5), "", None)]
     finish_corpus(store, corpus_id, train=3, test=1, levels=2)
     assert corpus_named(store, "pets").documents == 4
     assert unfinished_corpora(store) == []
@@ -94,7 +93,7 @@ def test_corpus_of_a_run_cannot_be_deleted(store: Store) -> None:
     corpus = record_corpus(store)
     record_run(store, corpus)
     before = contents(store)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(ConflictError, match=r"\(1: pets-htrans\); delete them first"):
         delete_corpus(store, corpus.id)
     assert contents(store) == before
 

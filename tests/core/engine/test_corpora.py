@@ -15,7 +15,12 @@ import psutil
 import pytest
 
 from core.documents import held_out
-from core.engine.corpora import ImportRequest, import_corpus, remove_abandoned_imports
+from core.engine.corpora import (
+    delete_corpus_named,
+    import_corpus,
+    remove_abandoned_imports,
+)
+from core.engine.import_plan import ImportRequest
 from core.engine.processes import own_identity
 from core.errors import ConflictError, HTransError, InputError
 from core.tokens import TokenArrays, Vocabulary
@@ -205,10 +210,11 @@ def test_numbers_of_documents_go_on_from_chunk_to_chunk(
     assert list(texts(store, corpus.id)) == [f"purr {i}" for i in range(600)]
 
 
-def test_interrupted_import_leaves_nothing_and_can_be_repeated(
+def test_import_interrupted_before_anything_is_written_leaves_nothing(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:
-    request = request_for(tmp_path, [document("a", "purr", "cats")])
+    records = [document("a", "purr", "pets/cats")]
+    request = request_for(tmp_path, records, taxonomy=None)
 
     def interrupt(read: int) -> None:
         raise KeyboardInterrupt
@@ -314,7 +320,7 @@ def test_id_that_a_test_source_repeats_is_an_error(
         ([document("a", "purr", "cats")], {"language": "zz"}, "no tokenizer for .*'zz'"),
         ([document("a", "purr", "cats")], {"format": "excel"}, "no corpus format 'excel'"),
         ([document("a", "purr", "cats")], {"sources": ()}, "name at least one source"),
-        ([document("a", "purr", "cats")], {"sources": ("x.doc",)}, "x.doc: cannot tell the format"),
+        ([document("a", "purr", "cats")], {"sources": ("x.doc",)}, "x.doc: no such file"),
         ([document("a", "purr", "cats")], {"sources": ("no.jsonl",)}, "no.jsonl: no such file"),
         ([document("a", "purr", "cats")], {"name": " "}, "--name: give the corpus a name"),
         ([document("a", "purr", "cats")], {"name": "a\x1b[2J"}, "printable characters"),
@@ -336,18 +342,21 @@ def test_what_cannot_be_imported_is_refused_and_leaves_nothing(
     assert nothing_is_left(store, workspace)
 
 
-def test_killed_import_is_swept_by_the_next_one_even_of_the_same_name(
+def test_killed_import_is_swept_by_the_next_one_of_its_name_and_no_other(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:
-    folders = [begin(store, workspace, name, dead_process()) for name in ("pets", "abandoned")]
+    pets, kept = (begin(store, workspace, name, dead_process()) for name in ("pets", "other"))
     corpus, _ = import_corpus(
         store, workspace, request_for(tmp_path, [document("a", "purr", "cats")])
     )
     assert list_corpora(store) == [corpus]
+    assert [unfinished.name for unfinished in unfinished_corpora(store)] == ["other"]
+    assert splits_of(store) == {"a": "train", "d0": "train"}
+    assert kept.exists()
+    assert not pets.exists()
+    delete_corpus_named(store, workspace, "other")
     assert unfinished_corpora(store) == []
-    assert splits_of(store) == {"a": "train"}
-    assert not any(folder.exists() for folder in folders)
-    assert workspace.corpus(corpus.id) not in folders
+    assert not kept.exists()
 
 
 def test_import_of_a_pid_that_another_process_has_by_now_is_swept(
@@ -364,8 +373,10 @@ def test_import_that_is_under_way_is_not_swept_and_keeps_its_name(
 ) -> None:
     folder = begin(store, workspace, "pets", own_identity())
     before = contents(store)
-    with pytest.raises(ConflictError, match=r"a corpus 'pets' already; choose another --name"):
+    with pytest.raises(ConflictError, match=rf"pets: the process {own_identity()[0]} imports"):
         import_corpus(store, workspace, request_for(tmp_path, [document("a", "purr", "cats")]))
+    with pytest.raises(ConflictError, match="imports it now"):
+        delete_corpus_named(store, workspace, "pets")
     assert contents(store) == before
     assert (folder / "tokens-100" / "tokens.bin.partial").exists()
 
@@ -396,7 +407,11 @@ def test_documents_of_test_sources_are_for_test_and_the_others_for_training(
     splits = splits_of(store)
     assert {key for key, split in splits.items() if split == "test"} == {"x", "t0", "t1"}
     assert (corpus.train, corpus.test, report.read) == (20, 3, 23)
-    assert report.notes == []
+    assert report.notes == [
+        "test documents with the text of a training document: 1, such as x; measures on them "
+        "say little",
+        "documents that repeat the text of another of their split: 19 training, 1 test",
+    ]
 
 
 def test_a_fifth_is_held_out_by_id_where_no_split_is_stated(
@@ -407,9 +422,9 @@ def test_a_fifth_is_held_out_by_id_where_no_split_is_stated(
     expected = {f"d{i}": "test" if held_out(f"d{i}", 0.2) else "train" for i in range(200)}
     assert splits_of(store) == expected
     assert 20 <= corpus.test <= 60
-    assert report.notes == [
-        "200 documents state no split: a fifth of them, drawn by id, is for test"
-    ]
+    assert report.notes[0] == (
+        "documents that state no split: 200; those for test were drawn by their ids"
+    )
 
 
 def test_labels_that_are_paths_make_their_own_taxonomy(

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from core.engine.corpora import ImportRequest, import_corpus
+from core.engine.corpora import import_corpus
+from core.engine.import_plan import ImportRequest
 from core.engine.processes import own_identity
 from core.engine.runs import RunRequest, start_run
 from core.engine.token_store import token_folder

@@ -44,6 +44,7 @@ def test_folder_with_reuters_files_is_reuters(tmp_path: Path) -> None:
 )
 def test_unrecognised_source_is_named_with_the_formats_there_are(tmp_path: Path, name: str) -> None:
     source = str(tmp_path / name)
+    Path(source).write_bytes(b"neither fish nor fowl")
     with pytest.raises(HTransError, match="cannot tell the format") as caught:
         guess_format(source)
     assert str(caught.value).startswith(source)

@@ -8,7 +8,7 @@ import pytest
 
 from core.documents import Document
 from core.errors import HTransError
-from core.readers.icd10cm import MINIMUM_DOCUMENTS, read, recognises, taxonomy
+from core.readers.icd10cm import FORMAT, MINIMUM_DOCUMENTS, recognises, taxonomy
 from core.taxonomy import Taxonomy
 
 SOURCE = "icd10cm:3,10"
@@ -16,7 +16,7 @@ SOURCE = "icd10cm:3,10"
 
 @pytest.fixture(scope="module")
 def documents() -> list[Document]:
-    return list(read(SOURCE))
+    return list(FORMAT.read(SOURCE))
 
 
 @pytest.fixture(scope="module")
@@ -63,33 +63,33 @@ def test_split_is_a_fifth_and_the_same_every_time(documents: list[Document]) -> 
     splits = [document.split for document in documents]
     assert set(splits) == {"train", "test"}
     assert 0.17 < splits.count("test") / len(splits) < 0.23
-    assert [document.split for document in read(SOURCE)] == splits
+    assert [document.split for document in FORMAT.read(SOURCE)] == splits
 
 
 def test_split_of_a_document_does_not_depend_on_the_chapters_read(
     documents: list[Document],
 ) -> None:
     of_both = {document.id: document.split for document in documents}
-    alone = {document.id: document.split for document in read("icd10cm:3")}
+    alone = {document.id: document.split for document in FORMAT.read("icd10cm:3")}
     assert alone
     assert alone.items() <= of_both.items()
 
 
 def test_chapter_with_few_documents_has_no_category() -> None:
-    found = list(read("icd10cm:22"))
+    found = list(FORMAT.read("icd10cm:22"))
     assert 0 < len(found) < MINIMUM_DOCUMENTS
     assert {document.labels for document in found} == {()}
     assert len(taxonomy("icd10cm:22")) == 0
 
 
 def test_chapter_named_twice_counts_once() -> None:
-    assert len(list(read("icd10cm:3,3"))) == len(list(read("icd10cm:3")))
+    assert len(list(FORMAT.read("icd10cm:3,3"))) == len(list(FORMAT.read("icd10cm:3")))
 
 
 @pytest.mark.parametrize("source", ["icd10cm:99", "icd10cm:3,99", "icd10cm:3,,99", "icd10cm:J45"])
 def test_unknown_chapter_is_named_with_those_there_are(source: str) -> None:
     unknown = source.rsplit(",", maxsplit=1)[-1].removeprefix("icd10cm:")
-    for attempt in (taxonomy, lambda named: list(read(named))):
+    for attempt in (taxonomy, lambda named: list(FORMAT.read(named))):
         with pytest.raises(HTransError, match=rf"no chapter .*{unknown}; it has 1, 2, .*, 22"):
             attempt(source)
 

@@ -11,7 +11,7 @@ import pytest
 
 from core.documents import Document
 from core.errors import HTransError, InputError
-from core.readers.reuters21578 import read
+from core.readers.reuters21578 import FORMAT
 
 HEADER = '<!DOCTYPE lewis SYSTEM "lewis.dtd">\n'
 
@@ -49,7 +49,7 @@ def sgml(folder: Path, *records: str, name: str = "reut2-000.sgm") -> str:
 
 
 def text_of(folder: Path, inside: str) -> str:
-    [document] = read(sgml(folder, record(1, text=inside)))
+    [document] = FORMAT.read(sgml(folder, record(1, text=inside)))
     return document.text
 
 
@@ -65,7 +65,7 @@ def archive(mode: str, *contents: str) -> bytes:
 
 
 def ids(source: str | Path) -> list[str]:
-    return [document.id for document in read(str(source))]
+    return [document.id for document in FORMAT.read(str(source))]
 
 
 def test_record_becomes_a_document(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_record_becomes_a_document(tmp_path: Path) -> None:
         "    Prices fell.\n Reuter\n&#3;</BODY></TEXT>"
     )
     source = sgml(tmp_path, record(1), record(14, topics=("fishmeal", "ship"), text=text))
-    assert list(read(source))[1] == Document(
+    assert list(FORMAT.read(source))[1] == Document(
         id="14",
         text="COD LANDINGS RISE\n\nTrawlers landed more cod.\n    Prices fell.\n Reuter",
         labels=("fishmeal", "ship"),
@@ -96,13 +96,13 @@ def test_record_becomes_a_document(tmp_path: Path) -> None:
     ],
 )
 def test_split_is_modapte(tmp_path: Path, stated: str, split: str, meant: str) -> None:
-    [document] = read(sgml(tmp_path, record(1, stated=stated, split=split)))
+    [document] = FORMAT.read(sgml(tmp_path, record(1, stated=stated, split=split)))
     assert document.split == meant
 
 
 def test_places_are_no_topics_and_topics_count_once(tmp_path: Path) -> None:
     source = sgml(tmp_path, record(1), record(2, topics=("ship", "grain", "ship")))
-    assert [document.labels for document in read(source)] == [(), ("ship", "grain")]
+    assert [document.labels for document in FORMAT.read(source)] == [(), ("ship", "grain")]
 
 
 def test_entities_are_decoded_once(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_single_file_may_have_any_name(tmp_path: Path) -> None:
 def test_archive_is_read_like_its_files(tmp_path: Path, mode: str, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(archive(mode, HEADER + record(1), HEADER + record(2) + record(3)))
-    found = list(read(str(path)))
+    found = list(FORMAT.read(str(path)))
     assert [document.id for document in found] == ["1", "2", "3"]
     assert found[2].place == f"{path}, reut2-001.sgm, line 14"
 
@@ -262,7 +262,7 @@ def test_whole_collection_has_its_published_sizes(real_data: Path) -> None:
     splits: Counter[str | None] = Counter()
     seen: set[str] = set()
     topics: set[str] = set()
-    for document in read(str(source)):
+    for document in FORMAT.read(str(source)):
         splits[document.split] += 1
         seen.add(document.id)
         if document.split == "train":

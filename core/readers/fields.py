@@ -1,0 +1,137 @@
+"""Documents from records with named fields: an object of JSON, a row of a table, a row of Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.documents import Document, document_of
+from core.errors import InputError
+from core.line_files import lines_of
+from core.readers.format import ReadingOptions, date_of, split_of
+
+_MOST_NAMES = 1_000_000
+
+
+class FieldReader:
+    """Finds text, labels, id, split and date in a record by the names of its fields."""
+
+    def __init__(self, options: ReadingOptions) -> None:
+        """Raise `InputError` for a label file that cannot be read."""
+        self._options = options
+        self._names = None if options.label_file is None else label_names(options.label_file)
+
+    def document(
+        self,
+        record: Mapping[str, Any],
+        place: str,
+        key: str,
+        *,
+        separator: str | None = None,
+        names: Mapping[str, Sequence[str]] | None = None,
+    ) -> Document:
+        """The document of a record; `key` is its id where it states none.
+
+        `separator` stands between labels in one string; None: such a string is one label. `names`
+        are those of numbered labels, by field. Raises `InputError` naming field and remedy.
+        """
+        options = self._options
+        text = self._text(record, place)
+        labels = []
+        for field in options.label_fields:
+            own = (names or {}).get(field) if self._names is None else self._names
+            labels += self._labels(record, field, place, options.label_separator or separator, own)
+        stated = record.get(options.id_field)
+        if isinstance(stated, dict | list):
+            raise InputError(
+                f'the field "{options.id_field}" is not a string; name another --id-field',
+                source=place,
+            )
+        return document_of(
+            place,
+            key if stated is None or stated == "" else str(stated),
+            text,
+            labels,
+            split_of(record.get(options.split_field), place),
+            date_of(record.get(options.date_field), place),
+        )
+
+    def _text(self, record: Mapping[str, Any], place: str) -> str:
+        parts = []
+        wanted = self._options.text_fields
+        for field in wanted:
+            if field not in record:
+                raise _missing(record, field, "--text-field", place)
+            value = record[field]
+            if not isinstance(value, str) and not (value is None and len(wanted) > 1):
+                raise InputError(f'the field "{field}" is not a string', source=place)
+            parts.append(value or "")
+        return parts[0] if len(parts) == 1 else "\n\n".join(part for part in parts if part)
+
+    def _labels(
+        self,
+        record: Mapping[str, Any],
+        field: str,
+        place: str,
+        separator: str | None,
+        names: Sequence[str] | None,
+    ) -> list[str]:
+        if field not in record:
+            raise _missing(record, field, "--label-field", place)
+        value = record[field]
+        if isinstance(value, str):
+            cells = value.split(separator) if separator else [value]
+            value = [cell.strip() for cell in cells]
+            value = [cell for cell in value if cell]
+        elif isinstance(value, int) and not isinstance(value, bool):
+            value = [value]
+        elif value is None and len(self._options.label_fields) > 1:
+            value = []
+        if not isinstance(value, list) or not all(
+            isinstance(label, str | int) and not isinstance(label, bool) for label in value
+        ):
+            raise InputError(f'the field "{field}" is not a list of strings', source=place)
+        return [_named(label, names, place) for label in value] if names else [*map(str, value)]
+
+
+def label_names(path: Path) -> list[str]:
+    """The names in a label file, one a line; the first is that of label 0."""
+    names = []
+    for number, line in lines_of(path, 2**16):
+        try:
+            name = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise InputError("not UTF-8; convert the file", source=path, line=number) from error
+        if not name:
+            raise InputError("an empty line; it has one name a line", source=path, line=number)
+        if number > _MOST_NAMES:
+            raise InputError("more than a million names of labels", source=path, line=number)
+        names.append(name)
+    if not names:
+        raise InputError("is empty; it has one name a line", source=path)
+    return names
+
+
+def _named(label: str | int, names: Sequence[str], place: str) -> str:
+    try:
+        number = int(label)
+    except ValueError:
+        if label in names:
+            return str(label)
+        raise InputError(
+            f"the label {str(label)[:40]!r} is neither a number nor in the label file", source=place
+        ) from None
+    if not 0 <= number < len(names):
+        raise InputError(
+            f"the label {number} has no name; the label file has {len(names)} names, from 0 on",
+            source=place,
+        )
+    return names[number]
+
+
+def _missing(record: Mapping[str, Any], field: str, option: str, place: str) -> InputError:
+    some = ", ".join(str(name)[:30] for name in list(record)[:8]) or "none"
+    return InputError(
+        f'the field "{field}" is missing; there are {some}: name one with {option}', source=place
+    )

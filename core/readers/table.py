@@ -1,0 +1,81 @@
+"""CSV and TSV: a header row, then a document a row; `;` between the labels of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.line_files import lines_of, without_compression
+from core.readers.fields import FieldReader
+from core.readers.format import (
+    CorpusFormat,
+    Parse,
+    ReadingOptions,
+    Record,
+    any_in,
+    existing,
+    files_in,
+)
+from core.tables import rows_of
+
+_SEPARATOR = ";"
+_BYTES_OF_A_ROW = 200
+
+
+def _records(source: str, options: ReadingOptions, delimiter: str) -> Iterator[Record]:
+    rows = rows_of(lines_of(existing(source)), source, delimiter, quotes=options.quotes)
+    names: tuple[str, ...] = ()
+    for line, row in rows:
+        if not names:
+            if options.header:
+                names = _header(source, line, row)
+                continue
+            names = tuple(str(number) for number in range(1, len(row) + 1))
+        size = _BYTES_OF_A_ROW + sum(map(len, row))
+        yield Record((source, line, names, row), size)
+
+
+def _header(source: str, line: int, row: list[str]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in row)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(
+            f"the column {twice!r} appears twice in the header", source=source, line=line
+        )
+    return names
+
+
+def parser(options: ReadingOptions) -> Parse:
+    """A row without `id` gets one from the file's name and its line."""
+    fields = FieldReader(options)
+
+    def parse(content: tuple[str, int, tuple[str, ...], list[str]]) -> Any:
+        source, line, names, row = content
+        place = f"{source}, line {line}"
+        if len(row) != len(names):
+            what = "the header has" if options.header else "the first row has"
+            raise InputError(f"{len(row)} columns, but {what} {len(names)}", source=place)
+        record = dict(zip(names, row, strict=True))
+        return fields.document(record, place, f"{Path(source).name}:{line}", separator=_SEPARATOR)
+
+    return parse
+
+
+def _format(name: str, delimiter: str) -> CorpusFormat:
+    def is_one(source: str) -> bool:
+        return without_compression(source).endswith(f".{name}")
+
+    return CorpusFormat(
+        name=name,
+        description=f"{name.upper()} with a header row; text, labels, optionally id, split, date",
+        recognises=lambda source: is_one(source) or any_in(source, is_one),
+        records=lambda source, options: _records(source, options, delimiter),
+        parser=parser,
+        parts=lambda source: files_in(source, is_one),
+    )
+
+
+CSV = _format("csv", ",")
+TSV = _format("tsv", "\t")

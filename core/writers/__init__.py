@@ -1,0 +1,1 @@
+"""Corpora and taxonomies as files that other programs read, one module per format."""
