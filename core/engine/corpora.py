@@ -150,8 +150,9 @@ def _taxonomy(request: ImportRequest, format_: CorpusFormat, report: ImportRepor
     if request.taxonomy is not None and request.taxonomy_format == PATHS:
         raise HTransError("--taxonomy-format paths takes no file; leave --taxonomy out")
     if request.taxonomy is not None:
-        report.taxonomy = request.taxonomy_format or "edges"
-        return read_taxonomy(request.taxonomy, request.taxonomy_format)
+        read = read_taxonomy(request.taxonomy, request.taxonomy_format)
+        report.taxonomy = read.format
+        return read.taxonomy
     if format_.taxonomy is not None and request.taxonomy_format is None:
         report.taxonomy = format_.name
         return format_.taxonomy(request.sources[0])
