@@ -237,7 +237,7 @@ def test_compressed_file_that_is_not_whole_is_refused(
 
 def test_readers_do_not_import_rdflib_until_a_vocabulary_is_read() -> None:
     code = (
-        "import sys, core.taxonomy_readers; "
+        "import sys, core.taxonomy_readers, core.writers.skos; "
         "sys.exit('rdflib' in sys.modules or 'torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
