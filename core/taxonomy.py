@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.errors import NotFoundError, TaxonomyError
+from core.plain_text import printable
+
+MOST_CATEGORIES = 1_000_000
+MOST_LEVELS = 1_000
+LONGEST_ID = 1_000
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +38,46 @@ class Edge:
 class Taxonomy:
     """A forest of categories, in training order: every parent comes before its children.
 
-    Siblings keep the order of the file. Nothing here recurses, so depth is no limit.
+    Siblings keep the order of the file. `second_parents` are the (category, parent) pairs that were
+    left out.
     """
 
-    def __init__(self, edges: Iterable[Edge], source: str = "taxonomy") -> None:
-        """Raise `TaxonomyError` for a duplicate id, a missing parent or a cycle."""
+    def __init__(
+        self, edges: Iterable[Edge], source: str = "taxonomy", *, first_parents: bool = False
+    ) -> None:
+        """Raise `TaxonomyError` for a duplicate id, a second or missing parent or a cycle.
+
+        With `first_parents`, only the parent that is stated first counts. More categories, levels
+        or characters in an id than `MOST_CATEGORIES`, `MOST_LEVELS` and `LONGEST_ID` are refused.
+        """
         self.source = source
         by_id: dict[str, Edge] = {}
+        left_out: dict[tuple[str, str | None], None] = {}
         for edge in edges:
-            _check_new(edge, by_id, source)
-            by_id[edge.id] = edge
+            _check_ids(edge, source)
+            first = by_id.setdefault(edge.id, edge)
+            if first is not edge:
+                if not first_parents or first.parent == edge.parent:
+                    raise TaxonomyError(_describe_second(edge, first, source))
+                left_out[edge.id, edge.parent] = None
+            if len(by_id) > MOST_CATEGORIES:
+                raise TaxonomyError(
+                    f"{_place(source, edge)}: more than {MOST_CATEGORIES:,} categories; "
+                    "leave some out, or split the taxonomy"
+                )
+        self.second_parents = tuple(left_out)
         children: dict[str | None, list[str]] = {}
         for edge in by_id.values():
             if edge.parent is not None and edge.parent not in by_id:
                 raise TaxonomyError(
                     f"{_place(source, edge)}: category {edge.id!r} names the parent "
-                    f"{edge.parent!r}, which the taxonomy does not contain; add a line for it"
+                    f"{edge.parent!r}, which the taxonomy does not contain; add it"
                 )
             children.setdefault(edge.parent, []).append(edge.id)
         self._children = {parent: tuple(ids) for parent, ids in children.items()}
-        self._categories = {category.id: category for category in _walk(by_id, self._children)}
+        self._categories = {
+            category.id: category for category in _walk(by_id, self._children, source)
+        }
         if len(self._categories) < len(by_id):
             raise TaxonomyError(f"{source}: {_describe_cycle(by_id, self._categories)}")
 
@@ -109,13 +135,27 @@ class Taxonomy:
         """`labels` with all their ancestors: the upward closure."""
         closed: set[str] = set()
         for label in labels:
-            closed |= self._closure(label)
+            current: str | None = self[label].id
+            while current is not None and current not in closed:
+                closed.add(current)
+                current = self._categories[current].parent
         return frozenset(closed)
 
     def with_ancestors(self, category_ids: Iterable[str]) -> Taxonomy:
         """The part of this taxonomy that holds the given categories and their ancestors."""
         wanted = self.close(category_ids)
         kept = (Edge(c.id, c.parent, c.name) for c in self if c.id in wanted)
+        return Taxonomy(kept, self.source)
+
+    def without(self, category_ids: Iterable[str]) -> Taxonomy:
+        """The taxonomy that remains without the given categories and all below them."""
+        dropped = {self[category_id].id for category_id in category_ids}
+        kept: list[Edge] = []
+        for category in self:
+            if category.id in dropped or category.parent in dropped:
+                dropped.add(category.id)
+            else:
+                kept.append(Edge(category.id, category.parent, category.name))
         return Taxonomy(kept, self.source)
 
     @cached_property
@@ -127,59 +167,65 @@ class Taxonomy:
                 heights[category.parent] = max(heights[category.parent], heights[category.id] + 1)
         return heights
 
-    def _closure(self, label: str) -> frozenset[str]:
-        cached = self._closures.get(label)
-        if cached is None:
-            cached = frozenset((self[label].id, *self.ancestors(label)))
-            self._closures[label] = cached
-        return cached
-
-    @cached_property
-    def _closures(self) -> dict[str, frozenset[str]]:
-        return {}
-
 
 def _place(source: str, edge: Edge) -> str:
     return source if edge.line is None else f"{source}, line {edge.line}"
 
 
-def _check_new(edge: Edge, known: dict[str, Edge], source: str) -> None:
+def _check_ids(edge: Edge, source: str) -> None:
     if not edge.id:
         raise TaxonomyError(f"{_place(source, edge)}: a category without an id")
-    first = known.get(edge.id)
-    if first is None:
-        return
+    for category_id in (edge.id, edge.parent or ""):
+        if len(category_id) > LONGEST_ID:
+            raise TaxonomyError(
+                f"{_place(source, edge)}: the id that begins with {category_id[:40]!r} is longer "
+                f"than {LONGEST_ID:,} characters; shorten it"
+            )
+
+
+def _describe_second(edge: Edge, first: Edge, source: str) -> str:
     where = "" if first.line is None else f" (first in line {first.line})"
-    if first.parent != edge.parent:
-        raise TaxonomyError(
-            f"{_place(source, edge)}: category {edge.id!r} has a second parent {edge.parent!r} "
-            f"besides {first.parent!r}{where}; a category has one parent: remove one of the lines"
+    if first.parent == edge.parent:
+        return (
+            f"{_place(source, edge)}: category {edge.id!r} appears twice{where}; remove one of them"
         )
-    raise TaxonomyError(
-        f"{_place(source, edge)}: category {edge.id!r} appears twice{where}; remove one line"
+    second, besides = (
+        "the top level" if parent is None else repr(parent)
+        for parent in (edge.parent, first.parent)
+    )
+    return (
+        f"{_place(source, edge)}: category {edge.id!r} has a second parent {second} besides "
+        f"{besides}{where}; a category has one parent: remove one of them, or use "
+        "--multiple-parents first"
     )
 
 
 def _walk(
-    by_id: dict[str, Edge], children: dict[str | None, tuple[str, ...]]
+    by_id: dict[str, Edge], children: dict[str | None, tuple[str, ...]], source: str
 ) -> Iterator[Category]:
     stack = [(root, 1) for root in reversed(children.get(None, ()))]
     while stack:
         category_id, level = stack.pop()
         edge = by_id[category_id]
+        if level > MOST_LEVELS:
+            raise TaxonomyError(
+                f"{_place(source, edge)}: category {edge.id!r} is on level {level:,}, and "
+                f"{MOST_LEVELS:,} are the most; give it a parent further up"
+            )
         yield Category(edge.id, edge.name, edge.parent, level)
         stack.extend((child, level + 1) for child in reversed(children.get(category_id, ())))
 
 
 def _describe_cycle(by_id: dict[str, Edge], reached: dict[str, Category]) -> str:
     current: str | None = next(category_id for category_id in by_id if category_id not in reached)
-    path: list[str] = []
+    path: dict[str, None] = {}
     while current is not None and current not in path:
-        path.append(current)
+        path[current] = None
         current = by_id[current].parent
-    cycle = path[path.index(current) :] if current is not None else path
+    ids = list(path)
+    cycle = ids[ids.index(current) :] if current is not None else ids
     shown = " > ".join([*cycle[:5], "…"] if len(cycle) > 5 else [*cycle, cycle[0]])
     return (
-        f"the categories form a cycle: {shown} (each has the next as its parent); "
-        "give one of them an empty parent"
+        f"the categories form a cycle: {printable(shown)} (each has the next as its parent); "
+        "give one of them no parent"
     )

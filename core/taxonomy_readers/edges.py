@@ -4,63 +4,101 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from core.errors import InputError, TaxonomyError
-from core.taxonomy import Edge, Taxonomy
+from core.taxonomy import Edge
+from core.taxonomy_readers.format import Sample, TaxonomyFormat
+from core.taxonomy_readers.text_lines import text_lines
+
+_Rows = Iterator[tuple[int, list[str]]]
 
 
-def read(path: Path) -> Taxonomy:
-    """The taxonomy of a file of edges; the parent is empty at the top.
+def edges(path: Path, _language: str | None = None) -> Iterator[Edge]:
+    """The edges of a file; the parent is empty at the top.
 
-    In a headerless file of two columns, a parent that is nobody's child is a top-level category.
-    Raises `InputError` with the line, or `TaxonomyError` for a duplicate id, a second or missing
-    parent and cycles.
+    In a headerless file of two columns, a parent that is nobody's child is a top-level category,
+    after those that are stated with an empty parent.
     """
-    rows = list(_rows(path))
-    if not rows:
+    rows = _rows(path)
+    first = next(rows, None)
+    if first is None:
         raise InputError("is empty; a taxonomy has one category a line", source=path)
-    header = [cell.strip().lower() for cell in rows[0][1]]
-    if "id" in header and "parent" in header:
-        edges = list(_with_header(path, rows, header))
+    header = [cell.lower() for cell in first[1]]
+    if _is_header(header):
+        yield from _with_header(path, rows, header)
     else:
-        edges = list(_pairs(path, rows))
-    if not edges:
-        raise InputError("has a header but no category", source=path)
-    return Taxonomy(edges, str(path))
+        yield from _pairs(path, chain([first], rows))
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def is_pairs(sample: Sample) -> bool:
+    """Whether each line has exactly two columns, and no JSON or XML in them."""
+    if not sample.lines or sample.text.lstrip().startswith(("{", "[", "<")):
+        return False
+    delimiter = _delimiter(sample.lines[0])
+    return all(len(_cells(line, delimiter)) == 2 for line in sample.lines)
+
+
+def has_header(sample: Sample) -> bool:
+    """Whether the first line names the columns parent and id."""
+    first = sample.lines[0] if sample.lines else ""
+    return _is_header([cell.lower() for cell in _cells(first, _delimiter(first))])
+
+
+def _recognises(sample: Sample) -> bool:
+    return sample.name.endswith((".tsv", ".csv")) or has_header(sample) or is_pairs(sample)
+
+
+def _is_header(cells: list[str]) -> bool:
+    return "id" in cells and "parent" in cells
+
+
+def _delimiter(line: str) -> str:
+    return "\t" if "\t" in line else "," if "," in line else " "
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    if delimiter == " " and not line.startswith(" "):
+        return line.split()
+    return [cell.strip() for cell in line.split(delimiter)]
+
+
+def _rows(path: Path) -> _Rows:
+    """Rows that are not blank, with the number of their last line; cells without outer blanks."""
+    lines = text_lines(path)
+    first = next(((number, line) for number, line in lines if line.strip()), None)
+    if first is None:
+        return
+    delimiter = _delimiter(first[1])
+    if delimiter == ",":
+        yield from _quoted_rows(path, first[0], (line for _, line in chain([first], lines)))
+        return
+    for number, line in chain([first], lines):
+        if line.strip():
+            yield number, _cells(line, delimiter)
+
+
+def _quoted_rows(path: Path, first: int, lines: Iterator[str]) -> _Rows:
+    reader = csv.reader(line + "\n" for line in lines)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = next((line for line in file if line.strip()), "")
-            file.seek(0)
-            delimiter = "\t" if "\t" in first else "," if "," in first else " "
-            reader = (
-                csv.reader(file)
-                if delimiter == ","
-                else csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-            )
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    yield reader.line_num, row
-    except UnicodeDecodeError as error:
-        raise InputError("is not UTF-8 text; convert it to UTF-8", source=path) from error
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield first - 1 + reader.line_num, [cell.strip() for cell in row]
     except csv.Error as error:
-        raise InputError(f"cannot be read as a table: {error}", source=path) from error
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=path) from error
+        raise InputError(
+            f"cannot be read as a table: {error}", source=path, line=first - 1 + reader.line_num
+        ) from error
 
 
-def _with_header(
-    path: Path, rows: list[tuple[int, list[str]]], header: list[str]
-) -> Iterator[Edge]:
-    for line, row in rows[1:]:
+def _with_header(path: Path, rows: _Rows, header: list[str]) -> Iterator[Edge]:
+    category_id = ""
+    for line, row in rows:
         if len(row) > len(header):
             raise InputError(
                 f"{len(row)} columns, but the header has {len(header)}", source=path, line=line
             )
-        record = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        record = dict(zip(header, row, strict=False))
         category_id = record.get("id", "")
         if not category_id:
             raise InputError("the column id is empty", source=path, line=line)
@@ -70,26 +108,37 @@ def _with_header(
             name=record.get("name") or category_id,
             line=line,
         )
+    if not category_id:
+        raise InputError("has a header but no category", source=path)
 
 
-def _pairs(path: Path, rows: list[tuple[int, list[str]]]) -> Iterator[Edge]:
-    parsed: list[tuple[int, str, str]] = []
-    for line, row in rows:
-        cells = [cell.strip() for cell in row]
+def _pairs(path: Path, rows: _Rows) -> Iterator[Edge]:
+    children: set[str] = set()
+    parents: dict[str, int] = {}
+    for line, cells in rows:
         if len(cells) != 2 or not cells[1]:
             raise InputError(
                 "neither a header with parent and id, nor two columns: parent and child",
                 source=path,
                 line=line,
             )
-        parsed.append((line, cells[0], cells[1]))
-    children = {child for _, _, child in parsed}
-    stated: set[str] = set()
-    for line, parent, _ in parsed:
-        if parent and parent not in children and parent not in stated:
-            stated.add(parent)
-            yield Edge(parent, None, parent, line)
-    for line, parent, child in parsed:
+        parent, child = cells
         if parent == child:
-            raise TaxonomyError(f"{path}, line {line}: {child!r} is its own parent")
+            raise TaxonomyError(
+                f"{path}, line {line}: {child!r} is its own parent; remove the line"
+            )
         yield Edge(child, parent or None, child, line)
+        children.add(child)
+        if parent:
+            parents.setdefault(parent, line)
+    for parent, line in parents.items():
+        if parent not in children:
+            yield Edge(parent, None, parent, line)
+
+
+FORMAT = TaxonomyFormat(
+    "edges",
+    "TSV or CSV with the header parent, id, name; or headerless pairs of parent and child",
+    _recognises,
+    edges,
+)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import taxonomy as limits
 from core.errors import NotFoundError, TaxonomyError
 from core.taxonomy import Category, Edge, Taxonomy
 
-DEPTH = 5_000
+DEPTH = 1_000
 
 
 def forest(*pairs: tuple[str, str | None]) -> Taxonomy:
@@ -104,6 +107,18 @@ def test_part_with_ancestors_keeps_order_names_and_parents() -> None:
     assert part.source == "kinds.tsv"
 
 
+def test_part_without_categories_is_without_all_below_them() -> None:
+    taxonomy = forest(*ANIMALS)
+    part = taxonomy.without(["dogs", "puppies", "bread"])
+    assert [category.id for category in part] == ["animals", "cats", "food"]
+    assert part["cats"] == taxonomy["cats"]
+    assert part.source == "kinds.tsv"
+    assert [category.id for category in taxonomy.without([])] == [c.id for c in taxonomy]
+    assert len(taxonomy.without(taxonomy.roots)) == 0
+    with pytest.raises(NotFoundError, match="'Dogs'"):
+        taxonomy.without(["Dogs"])
+
+
 def test_empty_taxonomy_has_no_levels() -> None:
     taxonomy = Taxonomy([])
     assert len(taxonomy) == 0
@@ -138,6 +153,25 @@ def test_second_parent_names_both_parents_and_lines() -> None:
     assert "'c' has a second parent 'b' besides 'a' (first in line 3)" in message
 
 
+def test_second_parent_names_its_remedy_and_may_be_the_top_level() -> None:
+    with pytest.raises(TaxonomyError, match=r"remove one of them, or use --multiple-parents first"):
+        forest(("a", None), ("b", None), ("c", "a"), ("c", "b"))
+    with pytest.raises(TaxonomyError, match=r"second parent the top level besides 'a'"):
+        forest(("a", None), ("c", "a"), ("c", None))
+
+
+def test_first_stated_parents_count_where_that_is_asked_for() -> None:
+    pairs = (("a", None), ("b", None), ("c", "a"), ("c", "b"), ("a", "c"), ("c", "b"), ("c", "z"))
+    taxonomy = Taxonomy((Edge(id_, parent, "") for id_, parent in pairs), first_parents=True)
+    assert [(c.id, c.parent) for c in taxonomy] == [("a", None), ("c", "a"), ("b", None)]
+    assert taxonomy.second_parents == (("c", "b"), ("a", "c"), ("c", "z"))
+    with pytest.raises(TaxonomyError, match="'c' appears twice"):
+        Taxonomy(
+            (Edge(id_, parent, "") for id_, parent in (*pairs, ("c", "a"))), first_parents=True
+        )
+    assert forest(*ANIMALS).second_parents == ()
+
+
 def test_missing_parent_is_named_with_line() -> None:
     with pytest.raises(TaxonomyError, match=r"line 2: category 'b' names the parent 'nowhere'"):
         forest(("a", None), ("b", "nowhere"))
@@ -153,6 +187,44 @@ def test_category_without_id_is_refused() -> None:
         forest(("a", None), ("", "a"))
 
 
+def test_id_of_more_than_a_thousand_characters_is_refused() -> None:
+    assert len(forest(("x" * 1000, None))) == 1
+    for pair in (("x" * 1001, None), ("a", "x" * 1001)):
+        with pytest.raises(TaxonomyError, match=r"line 1: the id that begins with 'x+' is longer"):
+            forest(pair)
+
+
+def test_more_than_a_thousand_levels_are_refused() -> None:
+    with pytest.raises(TaxonomyError, match=r"line 1001: category 'c1000' is on level 1,001, and"):
+        forest(*((f"c{i}", f"c{i - 1}" if i else None) for i in range(1001)))
+
+
+def test_too_many_categories_are_refused_before_all_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert limits.MOST_CATEGORIES == 1_000_000
+    monkeypatch.setattr(limits, "MOST_CATEGORIES", 100)
+    assert len(forest(*((f"c{i}", None) for i in range(100)))) == 100
+    with pytest.raises(TaxonomyError, match=r"line 101: more than 100 categories"):
+        forest(*((f"c{i}", None) for i in range(101)))
+    endless = (Edge("c", f"p{i}", "C", i) for i in itertools.count(1))
+    with pytest.raises(TaxonomyError, match=r"line 102: more than 100 categories"):
+        Taxonomy(endless, first_parents=True)
+
+
+def test_closures_of_a_deep_taxonomy_cost_little() -> None:
+    taxonomy = forest(*((f"c{i}", f"c{i - 1}" if i else None) for i in range(DEPTH)))
+    tracemalloc.start()
+    try:
+        for i in range(DEPTH):
+            taxonomy.close([f"c{i}"])
+        every = taxonomy.close(f"c{i}" for i in reversed(range(DEPTH)))
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+    assert len(every) == DEPTH
+
+
 def test_deep_chain_does_not_recurse() -> None:
     leaf = f"c{DEPTH - 1}"
     pairs = [(f"c{i}", f"c{i - 1}" if i else None) for i in range(DEPTH)]
@@ -166,9 +238,10 @@ def test_deep_chain_does_not_recurse() -> None:
     assert taxonomy.with_ancestors([leaf]).levels == DEPTH
 
 
-def test_deep_cycle_does_not_recurse() -> None:
+def test_deep_cycle_does_not_recurse_and_is_found_in_time() -> None:
+    size = 30_000
     with pytest.raises(TaxonomyError, match=r"cycle: c0 > .*…"):
-        forest(*((f"c{i}", f"c{(i - 1) % DEPTH}") for i in range(DEPTH)))
+        forest(*((f"c{i}", f"c{(i - 1) % size}") for i in range(size)))
 
 
 @settings(max_examples=50, deadline=None)

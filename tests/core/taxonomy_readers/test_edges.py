@@ -6,24 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import HTransError, InputError, TaxonomyError
+from core.errors import InputError, TaxonomyError
 from core.taxonomy import Taxonomy
-from core.taxonomy_readers import edges, read_taxonomy
+from core.taxonomy_readers import read_taxonomy
+from tests.core.taxonomy_readers.files import shape, written
 from tests.small_corpus import TAXONOMY
 
 
-def written(folder: Path, content: str | bytes, name: str = "taxonomy.tsv") -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def shape(taxonomy: Taxonomy) -> list[tuple[str, str | None, str]]:
-    return [(category.id, category.parent, category.name) for category in taxonomy]
+def read(path: Path) -> Taxonomy:
+    return read_taxonomy(path, "edges").taxonomy
 
 
 def test_tsv_with_header_gives_ids_parents_and_names(tmp_path: Path) -> None:
-    taxonomy = edges.read(written(tmp_path, TAXONOMY))
+    taxonomy = read(written(tmp_path, TAXONOMY))
     assert shape(taxonomy) == [
         ("animals", None, "Animals"),
         ("cats", "animals", "Cats"),
@@ -37,7 +32,7 @@ def test_tsv_with_header_gives_ids_parents_and_names(tmp_path: Path) -> None:
 
 def test_csv_may_quote_names_with_commas(tmp_path: Path) -> None:
     text = 'parent,id,name\r\n,sea,"Sea, lake and ""river"""\r\nsea,fish,Fish\r\n'
-    assert shape(edges.read(written(tmp_path, text, "kinds.csv"))) == [
+    assert shape(read(written(tmp_path, text, "kinds.csv"))) == [
         ("sea", None, 'Sea, lake and "river"'),
         ("fish", "sea", "Fish"),
     ]
@@ -45,7 +40,7 @@ def test_csv_may_quote_names_with_commas(tmp_path: Path) -> None:
 
 def test_quotes_in_a_tsv_are_part_of_the_name(tmp_path: Path) -> None:
     text = 'parent\tid\tname\n\tsea\t"Deep" sea\n\tsky\t"Sky\n'
-    assert shape(edges.read(written(tmp_path, text))) == [
+    assert shape(read(written(tmp_path, text))) == [
         ("sea", None, '"Deep" sea'),
         ("sky", None, '"Sky'),
     ]
@@ -53,7 +48,7 @@ def test_quotes_in_a_tsv_are_part_of_the_name(tmp_path: Path) -> None:
 
 def test_columns_may_come_in_any_order_and_case(tmp_path: Path) -> None:
     text = "Name\tID\tnote\tParent\nFish\tfish\tx\tsea\nSea\tsea\ty\t\n"
-    assert shape(edges.read(written(tmp_path, text))) == [
+    assert shape(read(written(tmp_path, text))) == [
         ("sea", None, "Sea"),
         ("fish", "sea", "Fish"),
     ]
@@ -61,7 +56,7 @@ def test_columns_may_come_in_any_order_and_case(tmp_path: Path) -> None:
 
 def test_name_defaults_to_the_id(tmp_path: Path) -> None:
     text = "parent\tid\tname\n\tsea\t\nsea\tfish\n"
-    assert shape(edges.read(written(tmp_path, text))) == [
+    assert shape(read(written(tmp_path, text))) == [
         ("sea", None, "sea"),
         ("fish", "sea", "fish"),
     ]
@@ -69,14 +64,14 @@ def test_name_defaults_to_the_id(tmp_path: Path) -> None:
 
 def test_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
     path = written(tmp_path, b"\xef\xbb\xbfparent\tid\tname\n\tsea\tSea\n")
-    assert shape(edges.read(path)) == [("sea", None, "Sea")]
+    assert shape(read(path)) == [("sea", None, "Sea")]
 
 
 @pytest.mark.parametrize("between", ["\t", ",", " "])
 def test_pairs_without_header_state_their_own_top_level(tmp_path: Path, between: str) -> None:
     pairs = [("sea", "fish"), ("fish", "cod"), ("sky", "birds"), ("sea", "crabs")]
     text = "".join(f"{parent}{between}{child}\n" for parent, child in pairs)
-    assert shape(edges.read(written(tmp_path, text))) == [
+    assert shape(read(written(tmp_path, text))) == [
         ("sea", None, "sea"),
         ("fish", "sea", "fish"),
         ("cod", "fish", "cod"),
@@ -87,15 +82,24 @@ def test_pairs_without_header_state_their_own_top_level(tmp_path: Path, between:
 
 
 def test_pair_with_a_category_called_id_is_no_header(tmp_path: Path) -> None:
-    assert shape(edges.read(written(tmp_path, "papers\tid\nid\tpassport\n"))) == [
+    assert shape(read(written(tmp_path, "papers\tid\nid\tpassport\n"))) == [
         ("papers", None, "papers"),
         ("id", "papers", "id"),
         ("passport", "id", "passport"),
     ]
 
 
+def test_pairs_may_be_aligned_with_blanks(tmp_path: Path) -> None:
+    assert shape(read(written(tmp_path, "sea   fish\nsky   birds  \n"))) == [
+        ("sea", None, "sea"),
+        ("fish", "sea", "fish"),
+        ("sky", None, "sky"),
+        ("birds", "sky", "birds"),
+    ]
+
+
 def test_pair_with_empty_parent_is_a_top_level_category(tmp_path: Path) -> None:
-    assert shape(edges.read(written(tmp_path, "\tsea\nsea\tfish\n"))) == [
+    assert shape(read(written(tmp_path, "\tsea\nsea\tfish\n"))) == [
         ("sea", None, "sea"),
         ("fish", "sea", "fish"),
     ]
@@ -110,7 +114,7 @@ def test_pair_with_empty_parent_is_a_top_level_category(tmp_path: Path) -> None:
     ids=["in between", "at the start"],
 )
 def test_blank_lines_count_for_nothing(tmp_path: Path, text: str) -> None:
-    taxonomy = edges.read(written(tmp_path, text))
+    taxonomy = read(written(tmp_path, text))
     assert [category.id for category in taxonomy] == ["sea", "fish"]
 
 
@@ -122,6 +126,7 @@ def test_blank_lines_count_for_nothing(tmp_path: Path, text: str) -> None:
         ("parent\tid\tname\n", "a header but no category"),
         ("parent\tid\tname\n\tsea\tSea\tblue\n", "line 2: 4 columns, but the header has 3"),
         ("parent\tid\tname\n\tsea\tSea\nsea\t\tFish\n", "line 3: the column id is empty"),
+        ("\n\nparent,id,name\n\n,,Sea\n", "line 5: the column id is empty"),
         ("sea\tfish\nsea\tfish\tFish\n", "line 2: neither a header"),
         ("sea\tfish\nsea\t\n", "line 2: neither a header"),
         ("just one column\nsea\n", "line 1: neither a header"),
@@ -133,7 +138,7 @@ def test_file_that_is_no_table_of_edges_is_named(
 ) -> None:
     path = written(tmp_path, text)
     with pytest.raises(InputError) as caught:
-        edges.read(path)
+        read(path)
     assert str(caught.value).startswith(str(path))
     assert problem in str(caught.value)
 
@@ -158,22 +163,41 @@ def test_edges_that_make_no_forest_name_file_and_line(
 ) -> None:
     path = written(tmp_path, text)
     with pytest.raises(TaxonomyError, match=problem) as caught:
-        edges.read(path)
+        read(path)
     assert str(caught.value).startswith(str(path))
 
 
 def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.tsv: cannot be read: No such file"):
-        edges.read(tmp_path / "nothing.tsv")
+        read(tmp_path / "nothing.tsv")
 
 
 def test_folder_is_no_taxonomy_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
-        edges.read(tmp_path)
+        read(tmp_path)
 
 
-def test_edges_are_read_unless_another_format_is_named(tmp_path: Path) -> None:
-    path = written(tmp_path, TAXONOMY)
-    assert shape(read_taxonomy(path)) == shape(edges.read(path))
-    with pytest.raises(HTransError, match=r"no taxonomy format 'dot'.*edges"):
-        read_taxonomy(path, "dot")
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("between", ["\t", ","])
+def test_every_kind_of_line_end_ends_lines(tmp_path: Path, end: str, between: str) -> None:
+    rows = (("parent", "id", "name"), ("", "sea", "Sea"), (), ("sea", "fish", "Fish"))
+    path = written(tmp_path, end.join(between.join(row) for row in rows))
+    assert shape(read(path)) == [("sea", None, "Sea"), ("fish", "sea", "Fish")]
+
+
+def test_quoted_cell_may_span_lines_and_errors_still_name_the_line(tmp_path: Path) -> None:
+    text = 'parent,id,name\n,sea,"Sea\nand lake"\nsea,fish,Fish\n'
+    assert read(written(tmp_path, text))["sea"].name == "Sea\nand lake"
+    with pytest.raises(InputError, match="line 5: the column id is empty"):
+        read(written(tmp_path, text + "sea,,Crabs\n"))
+
+
+def test_cell_too_long_for_a_table_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "parent,id\n,sea\nsea," + "x" * 200_000 + "\n")
+    with pytest.raises(InputError, match=r"line 3: cannot be read as a table: .*larger"):
+        read(path)
+
+
+def test_parents_that_are_nobodys_child_come_after_stated_top_levels(tmp_path: Path) -> None:
+    path = written(tmp_path, "sky\tbirds\n\tsea\nsea\tfish\n")
+    assert read(path).roots == ("sea", "sky")

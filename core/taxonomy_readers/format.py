@@ -1,0 +1,60 @@
+"""What every taxonomy format offers, and what it sees of a file to recognise it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from core.errors import InputError
+from core.line_files import opened, without_compression
+from core.taxonomy import Edge
+
+_SAMPLE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The name and the first kilobytes of a file.
+
+    `name` is in lower case and without `.gz` or `.zst`; `text` is decoded leniently.
+    """
+
+    name: str
+    text: str
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines that are not blank, with their indentation."""
+        return [line for line in self.text.splitlines() if line.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class TaxonomyFormat:
+    """A reader: the edges of a file, in its order.
+
+    `recognises` decides by a sample. `edges` takes the path and the language in which names are
+    wanted, which only some formats can choose; it raises `InputError` naming file and line, and may
+    state a category several times, with different parents.
+    """
+
+    name: str
+    description: str
+    recognises: Callable[[Sample], bool]
+    edges: Callable[[Path, str | None], Iterable[Edge]]
+
+
+def sample_of(path: Path) -> Sample:
+    """The sample of a file, plain, `.gz` or `.zst`; raise `InputError` where there is none."""
+    try:
+        if not path.is_file():
+            reason = "it is no file" if path.exists() else "No such file or directory"
+            raise InputError(f"cannot be read: {reason}", source=path)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source=path) from error
+    with opened(path) as file:
+        start = file.read(_SAMPLE_BYTES + 1)
+    if len(start) > _SAMPLE_BYTES:
+        start = start[: start.rfind(b"\n") + 1] or start
+    return Sample(without_compression(path.name), start.decode("utf-8-sig", errors="replace"))

@@ -1,0 +1,120 @@
+"""SKOS vocabularies in RDF/XML, Turtle, N-Triples or JSON-LD.
+
+Source: SKOS Simple Knowledge Organization System Reference, W3C Recommendation 18 August 2009.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from core.errors import InputError
+from core.plain_text import without_surrogates
+from core.taxonomy import Edge
+from core.taxonomy_readers.format import Sample, TaxonomyFormat, sample_of
+from core.taxonomy_readers.skos_vocabulary import PREDICATES, Vocabulary
+
+_SYNTAX_OF_ENDING = {
+    ".rdf": "RDF/XML",
+    ".owl": "RDF/XML",
+    ".ttl": "Turtle",
+    ".nt": "N-Triples",
+    ".jsonld": "JSON-LD",
+}
+_JSON_LD = re.compile(r'"@(context|graph|id)"\s*:')
+_DIRECTIVE = re.compile(r"@?(prefix\s+\S*:\s*<|base\s+<)", re.IGNORECASE)
+_TRIPLE = re.compile(r"(<[^<>\s]+>|_:\S+)\s+<[^<>\s]+>\s+(<|_:|\").*\.")
+
+
+def edges(path: Path, language: str | None = None) -> Iterator[Edge]:
+    """The edges of a vocabulary: one for each concept at the top and for each `skos:broader`.
+
+    Names are `skos:prefLabel` in `language`, or else without a language, in English, or the one
+    stated first. The id of a concept is its only `skos:notation`, if no other concept has the same;
+    else the last part of its URI, if no other concept has the same; else its URI.
+    """
+    from core.taxonomy_readers.rdf import read_statements
+
+    syntax = _syntax(sample_of(path))
+    if syntax is None:
+        raise InputError(
+            "cannot tell RDF/XML, Turtle, N-Triples and JSON-LD apart here; end the name with "
+            f"{', '.join(_SYNTAX_OF_ENDING)}",
+            source=path,
+        )
+    vocabulary = Vocabulary(language)
+    read_statements(path, syntax, PREDICATES, vocabulary.add)
+    concepts = vocabulary.concepts()
+    if vocabulary.problem is not None:
+        raise InputError(vocabulary.problem, source=path)
+    if not concepts:
+        raise InputError("holds no skos:Concept; is it a SKOS vocabulary?", source=path)
+    ids = _ids(concepts, vocabulary.notations, path)
+    for concept in concepts:
+        category_id = ids[concept]
+        name = without_surrogates(vocabulary.name(concept) or category_id)
+        if "\0" in category_id + name:
+            raise InputError(
+                f"the concept {concept!r} has a NUL character in its name or notation; remove it",
+                source=path,
+            )
+        for parent in vocabulary.parents.get(concept, (None,)):
+            yield Edge(category_id, None if parent is None else ids[parent], name)
+
+
+def _ids(
+    concepts: Iterable[str], notations: dict[str, dict[str, None]], path: Path
+) -> dict[str, str]:
+    """Ids by URI."""
+    ids = {
+        concept: next(iter(notations[concept]))
+        for concept in concepts
+        if len(notations.get(concept, ())) == 1
+    }
+    if len(set(ids.values())) < len(ids):
+        ids = {}
+    others = [concept for concept in concepts if concept not in ids]
+    taken = Counter([*ids.values(), *(_last_part(concept) for concept in others)])
+    for concept in others:
+        if concept.startswith("_:"):
+            raise InputError(
+                "a concept has neither a URI nor a skos:notation of its own; give it one",
+                source=path,
+            )
+        last = _last_part(concept)
+        ids[concept] = last if last and taken[last] == 1 else concept
+    return {concept: without_surrogates(category_id) for concept, category_id in ids.items()}
+
+
+def _last_part(uri: str) -> str:
+    return uri[max(uri.rfind("#"), uri.rfind("/")) + 1 :]
+
+
+def _syntax(sample: Sample) -> str | None:
+    """The syntax by the ending of the name, or else by the content; None if it is not RDF."""
+    for ending, syntax in _SYNTAX_OF_ENDING.items():
+        if sample.name.endswith(ending):
+            return syntax
+    start = sample.text.lstrip()
+    if start.startswith(("<?", "<!", "<rdf:RDF")):
+        return "RDF/XML" if "<rdf:RDF" in start else None
+    if start.startswith(("{", "[")):
+        return "JSON-LD" if _JSON_LD.search(start) else None
+    statements = [line.strip() for line in sample.lines if not line.lstrip().startswith("#")]
+    if statements and all(_TRIPLE.fullmatch(line) for line in statements):
+        return "N-Triples"
+    return "Turtle" if statements and _DIRECTIVE.match(statements[0]) else None
+
+
+def _recognises(sample: Sample) -> bool:
+    return _syntax(sample) is not None
+
+
+FORMAT = TaxonomyFormat(
+    "skos",
+    "a SKOS vocabulary in RDF/XML, Turtle, N-Triples or JSON-LD",
+    _recognises,
+    edges,
+)
