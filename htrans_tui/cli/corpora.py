@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +10,11 @@ import typer
 from htrans_tui.cli.options import JsonOption, WorkspaceOption, open_store, workspace_at
 from htrans_tui.cli.output import print_json, print_table, progress, say
 
-vectors_app = typer.Typer(help="Word vectors that embeddings start from.", no_args_is_help=True)
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("import")(import_)
     app.command("corpora")(corpora)
-    app.add_typer(vectors_app, name="vectors")
 
 
 def import_(
@@ -85,32 +81,3 @@ def corpora(workspace: WorkspaceOption = None, json: JsonOption = False) -> None
         [c.name, c.language, *(f"{getattr(c, field):,}" for field in fields[2:])] for c in every
     ]
     print_table(fields, rows, "llrrrrr")
-
-
-@vectors_app.command("add")
-def add(
-    file: Annotated[Path, typer.Argument(help="GloVe text file, plain or .gz")],
-    name: Annotated[str, typer.Option(help="Name for the vectors.")],
-    workspace: WorkspaceOption = None,
-) -> None:
-    """Add word vectors to the workspace."""
-    from core.engine.vectors import add_glove
-
-    place = workspace_at(workspace)
-    store = open_store(place, create=True)
-    with progress(f"reading {file.name}", "words") as step:
-        vectors = add_glove(store, place, file, name, step)
-    print(f"{vectors.name}: {vectors.words:,} words, {vectors.dimensions} dimensions")
-
-
-@vectors_app.command("list")
-def list_(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
-    """List the word vectors."""
-    from db.vectors import list_vectors
-
-    every = list_vectors(open_store(workspace_at(workspace)))
-    if json:
-        print_json([dataclasses.asdict(vectors) for vectors in every])
-        return
-    rows = [[v.name, v.source, f"{v.words:,}", str(v.dimensions)] for v in every]
-    print_table(["name", "source", "words", "dimensions"], rows, "llrr")
