@@ -34,7 +34,7 @@ from core.engine.launch import running_supervisor
 from core.engine.retraining import RetrainRequest, retrain
 from core.engine.run_data import RunData
 from core.engine.runs import RunRequest, start_run
-from core.engine.vectors import add_glove
+from core.engine.vectors import add_vectors_file
 from core.examples import validation_split
 from core.initialisation import from_scratch, parameter_groups
 from core.passes import PackedPass
@@ -64,7 +64,7 @@ def prepare(data: Path, folder: Path, category: str) -> tuple[Workspace, Store]:
     import_corpus(store, workspace, request)
     print(f"importing Reuters-21578, tokenising with it: {time.perf_counter() - started:.1f} s")
     (glove,) = data.glob("glove*.gz")
-    add_glove(store, workspace, glove, "glove")
+    add_vectors_file(store, workspace, str(glove), "glove")
     run, _ = start_run(
         store,
         workspace,

@@ -20,7 +20,7 @@ from core.engine.export import export_run
 from core.engine.import_plan import ImportRequest
 from core.engine.launch import stop_supervisor
 from core.engine.runs import RunRequest, start_run
-from core.engine.vectors import add_glove
+from core.engine.vectors import add_vectors_file
 from core.engine.waiting import wait_for
 from core.errors import ConflictError, HTransError
 from core.exported import Hierarchy, Model, read_hierarchy, write_hierarchy
@@ -60,8 +60,8 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         """`settings` are those of `htrans-tui train`, such as {"epochs": 5, "max_words": 50}.
 
-        `vectors` is a file of word vectors in GloVe's format. `classes` names the columns of `y`
-        where that is a matrix.
+        `vectors` is a file of word vectors, in any format that `vectors add` reads. `classes` names
+        the columns of `y` where that is a matrix.
         """
         self.system = system
         self.taxonomy = taxonomy
@@ -159,7 +159,7 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
             import_corpus(store, workspace, request)
             if self.vectors is not None:
-                add_glove(store, workspace, Path(self.vectors), "vectors")
+                add_vectors_file(store, workspace, str(self.vectors), "vectors")
             run, _ = start_run(
                 store,
                 workspace,

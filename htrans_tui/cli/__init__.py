@@ -26,7 +26,8 @@ from htrans_tui.cli.output import say
 
 COMMANDS = {
     "demo": ("demo",),
-    "corpora": ("import", "corpora", "vectors"),
+    "corpora": ("import", "corpora"),
+    "vectors": ("vectors",),
     "runs": ("train", "runs", "status"),
     "steering": ("pause", "resume", "cancel", "retrain", "restore", "delete"),
     "engine": ("engine",),

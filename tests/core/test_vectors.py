@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from core import vectors as module
 from core.errors import CorruptFileError, HTransError, InputError
 from core.tokens import PADDING, UNKNOWN, Vocabulary
+from core.vector_readers.format import Pairs
+from core.vector_readers.glove import read
 from core.vectors import (
     RANDOM_SCALE,
     Coverage,
+    StoredVectors,
     WordVectors,
     embedding_matrix,
-    read_glove,
     store_vectors,
     vector_coverage,
 )
@@ -24,127 +26,67 @@ from core.vectors import (
 GLOVE = "tide 1 2.5 -3\ngull 4e-1 5 6\n, 7 8 9\n"
 
 
-def written(folder: Path, content: str | bytes, name: str = "glove.txt") -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def pairs(path: Path) -> list[tuple[str, list[float]]]:
-    return [(word, [round(float(x), 4) for x in vector]) for word, vector in read_glove(path)]
+def read_glove(folder: Path, content: str) -> Pairs:
+    path = folder / "glove.txt"
+    path.write_text(content)
+    return read(str(path))
 
 
 def stored(folder: Path, *words: str) -> WordVectors:
     """Vectors of three numbers; the n-th word has n, n and n."""
     lines = "".join(f"{word} {n} {n} {n}\n" for n, word in enumerate(words, start=1))
     target = folder / f"vectors-{'-'.join(words)}"
-    store_vectors(read_glove(written(folder, lines)), target)
+    store_vectors(read_glove(folder, lines), target)
     return WordVectors(target, 3)
-
-
-def test_each_line_is_a_word_and_its_numbers(tmp_path: Path) -> None:
-    path = written(tmp_path, GLOVE)
-    assert pairs(path) == [
-        ("tide", [1.0, 2.5, -3.0]),
-        ("gull", [0.4, 5.0, 6.0]),
-        (",", [7.0, 8.0, 9.0]),
-    ]
-    assert {vector.dtype for _, vector in read_glove(path)} == {np.dtype(np.float32)}
-
-
-def test_gzipped_file_reads_like_a_plain_one(tmp_path: Path) -> None:
-    packed = written(tmp_path, gzip.compress(GLOVE.encode()), "glove.txt.gz")
-    assert pairs(packed) == pairs(written(tmp_path, GLOVE))
-
-
-def test_line_may_end_as_on_windows_or_not_at_all(tmp_path: Path) -> None:
-    path = written(tmp_path, GLOVE.replace("\n", "\r\n").rstrip())
-    assert pairs(path) == pairs(written(tmp_path, GLOVE, "plain.txt"))
-
-
-def test_word_may_hold_spaces(tmp_path: Path) -> None:
-    path = written(tmp_path, "tide 1 2 3\n. . . 4 5 6\nat name@domain.com 7 8 9\n")
-    assert [word for word, _ in pairs(path)] == ["tide", ". . .", "at name@domain.com"]
-
-
-def test_word_may_be_any_other_white_space(tmp_path: Path) -> None:
-    path = written(tmp_path, "tide 1 2\n\u00a0 3 4\n\u2028 5 6\n\x85 7 8\n")
-    assert [word for word, _ in pairs(path)] == ["tide", "\u00a0", "\u2028", "\x85"]
-
-
-@pytest.mark.parametrize(
-    ("content", "line", "problem"),
-    [
-        (GLOVE + "whale 1 2\n", 4, "2 numbers, but line 1 has 3"),
-        (GLOVE + "\n", 4, "0 numbers, but line 1 has 3"),
-        (GLOVE + " 1 2 3\n", 4, ""),
-        (GLOVE + "whale 1 two 3\n", 4, "not a number"),
-        (GLOVE + "whale 1 2 \n", 4, "not a number"),
-        (GLOVE + "whale 1 nan 3\n", 4, "not finite"),
-        (GLOVE + "whale 1 -inf 3\n", 4, "not finite"),
-        ("400000 100\n" + GLOVE, 1, "not a GloVe text file"),
-        ("tide\n", 1, "not a GloVe text file"),
-        ("\n" + GLOVE, 1, "not a GloVe text file"),
-        (b"tide 1 2 3\ngull 1 2 3\nwh\xe4le 1 2 3\n", 3, "not UTF-8"),
-    ],
-)
-def test_bad_line_is_named_with_its_number(
-    tmp_path: Path, content: str | bytes, line: int, problem: str
-) -> None:
-    path = written(tmp_path, content)
-    with pytest.raises(InputError) as caught:
-        pairs(path)
-    assert str(caught.value).startswith(f"{path}, line {line}: ")
-    assert problem in str(caught.value)
-
-
-@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
-def test_number_too_large_for_its_type_is_not_finite(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"line 1: a number in it is not finite"):
-        pairs(written(tmp_path, "tide 1 1e50\n"))
-
-
-def test_truncated_gzip_file_is_named(tmp_path: Path) -> None:
-    lines = "".join(f"w{i} {i / 7} {i / 11}\n" for i in range(2_000))
-    whole = gzip.compress(lines.encode())
-    path = written(tmp_path, whole[: len(whole) // 2], "glove.txt.gz")
-    with pytest.raises(InputError, match="not a whole gzip file"):
-        pairs(path)
-
-
-def test_plain_file_with_a_gzip_name_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"line 1: not a whole gzip file"):
-        pairs(written(tmp_path, GLOVE, "glove.txt.gz"))
-
-
-def test_missing_file_and_folder_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(HTransError, match=r"nothing\.txt: no such file"):
-        pairs(tmp_path / "nothing.txt")
-    with pytest.raises(InputError, match="cannot be read"):
-        pairs(tmp_path)
 
 
 def test_empty_file_is_refused_and_nothing_is_stored(tmp_path: Path) -> None:
     target = tmp_path / "vectors"
     with pytest.raises(HTransError, match="empty"):
-        store_vectors(read_glove(written(tmp_path, "")), target)
+        store_vectors(read_glove(tmp_path, ""), target)
     assert list(target.iterdir()) == []
 
 
 def test_bad_line_stores_nothing(tmp_path: Path) -> None:
     target = tmp_path / "vectors"
     with pytest.raises(InputError):
-        store_vectors(read_glove(written(tmp_path, GLOVE + "whale 1\n")), target)
+        store_vectors(read_glove(tmp_path, GLOVE + "whale 1\n"), target)
     assert list(target.iterdir()) == []
 
 
 def test_first_vector_of_a_word_counts(tmp_path: Path) -> None:
-    path = written(tmp_path, GLOVE + "tide 0 0 0\n")
     target = tmp_path / "vectors"
-    assert store_vectors(read_glove(path), target) == (3, 3)
+    pairs = read_glove(tmp_path, GLOVE + "tide 0 0 0\n")
+    assert store_vectors(pairs, target) == StoredVectors(words=3, dimensions=3, cased=0)
     matrix = np.zeros((3, 3), dtype=np.float32)
     WordVectors(target, 3).fill(matrix, Vocabulary(["tide"]))
     assert matrix[2].tolist() == [1.0, 2.5, -3.0]
+
+
+def test_words_with_capitals_are_counted_once_each(tmp_path: Path) -> None:
+    pairs = read_glove(tmp_path, "tide 1 2\nTide 1 2\nTIDE 1 2\n1,0 1 2\nTide 1 2\nÉté 1 2\n")
+    assert store_vectors(pairs, tmp_path / "vectors") == StoredVectors(5, 2, 3)
+
+
+def test_word_of_any_signs_is_stored_and_found(tmp_path: Path) -> None:
+    words = ['a"b', "a\\b", "\x00", "\x1b[31m", "\x85", "\u2028", " . ", "\ud7ff\U0001f426"]
+    target = tmp_path / "vectors"
+    lines = "".join(f"{word} {n} {n}\n" for n, word in enumerate(words))
+    store_vectors(read_glove(tmp_path, lines), target)
+    matrix = np.full((len(words) + 2, 2), -1, dtype=np.float32)
+    assert WordVectors(target, 2).fill(matrix, Vocabulary(words)).covered == len(words)
+    assert matrix[2:, 0].tolist() == list(range(len(words)))
+
+
+def test_words_take_only_so_much_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_MEMORY", 2**20)
+    row = np.ones(2, dtype=np.float32)
+    target = tmp_path / "vectors"
+    # Words that are there already take no more.
+    store_vectors(((str(i % 100), row) for i in range(50_000)), target)
+    with pytest.raises(HTransError, match=r"the words alone, 6,\d+ so far, take 1 MiB of memory"):
+        store_vectors(((str(i), row) for i in range(50_000)), tmp_path / "more")
+    assert list((tmp_path / "more").iterdir()) == []
 
 
 def test_words_with_a_vector_get_it_and_the_others_stay_small(tmp_path: Path) -> None:
@@ -192,7 +134,7 @@ def test_random_rows_are_small_and_depend_on_the_seed() -> None:
 
 def test_coverage_is_known_without_the_numbers(tmp_path: Path) -> None:
     target = tmp_path / "vectors"
-    store_vectors(read_glove(written(tmp_path, GLOVE)), target)
+    store_vectors(read_glove(tmp_path, GLOVE), target)
     vocabulary = Vocabulary(["gull", "cod", ",", "crab"])
     assert vector_coverage(vocabulary, target) == Coverage(words=4, covered=2)
     assert vector_coverage(Vocabulary(), target).share == 0.0
@@ -211,7 +153,7 @@ def test_stored_vectors_that_are_broken_are_named(
     tmp_path: Path, name: str, content: bytes | None
 ) -> None:
     target = tmp_path / "vectors"
-    store_vectors(read_glove(written(tmp_path, GLOVE)), target)
+    store_vectors(read_glove(tmp_path, GLOVE), target)
     if content is None:
         (target / name).unlink()
     else:
@@ -222,7 +164,7 @@ def test_stored_vectors_that_are_broken_are_named(
 
 def test_stored_vectors_of_another_width_are_named(tmp_path: Path) -> None:
     target = tmp_path / "vectors"
-    store_vectors(read_glove(written(tmp_path, GLOVE)), target)
+    store_vectors(read_glove(tmp_path, GLOVE), target)
     with pytest.raises(CorruptFileError, match=str(target)):
         WordVectors(target, 4)
 
@@ -230,5 +172,5 @@ def test_stored_vectors_of_another_width_are_named(tmp_path: Path) -> None:
 def test_progress_tells_the_words_so_far(tmp_path: Path) -> None:
     lines = "".join(f"w{i} 1 2\n" for i in range(20_001))
     told: list[int] = []
-    store_vectors(read_glove(written(tmp_path, lines)), tmp_path / "vectors", told.append)
+    store_vectors(read_glove(tmp_path, lines), tmp_path / "vectors", told.append)
     assert told == [10_000, 20_000]

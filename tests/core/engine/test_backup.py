@@ -19,7 +19,7 @@ from core.engine.processes import own_identity
 from core.engine.referred_files import embedding_tables
 from core.engine.run_files import checkpoints_of
 from core.engine.scheduling import has_work
-from core.engine.vectors import add_glove
+from core.engine.vectors import add_vectors_file
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
@@ -84,7 +84,7 @@ def test_every_file_that_a_row_refers_to_is_in_the_backup(
 ) -> None:
     glove = tmp_path / "glove.txt"
     glove.write_text("fur 1 2 3\npaw 4 5 6\n")
-    add_glove(store, own_copy, glove, "tiny")
+    add_vectors_file(store, own_copy, str(glove), "tiny")
     before = files(own_copy)
     copied = back_up(own_copy, tmp_path / name)
     unpacked = unpack(tmp_path / name, tmp_path)

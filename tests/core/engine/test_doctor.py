@@ -19,7 +19,7 @@ from core.engine.findings import Finding
 from core.engine.machine import disk_notes, sqlite_notes
 from core.engine.processes import own_identity
 from core.engine.run_files import checkpoints_of
-from core.engine.vectors import add_glove
+from core.engine.vectors import add_vectors_file
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
@@ -191,7 +191,7 @@ def test_damaged_word_vectors_are_found(
     glove = tmp_path / "glove.txt"
     glove.write_text("fur 1 2 3\npaw 4 5 6\n")
     store = Store(own_copy.database)
-    record = add_glove(store, own_copy, glove, "tiny")
+    record = add_vectors_file(store, own_copy, str(glove), "tiny").vectors
     store.close()
     assert problems(own_copy) == set()
     damage(own_copy.vectors(record.id))

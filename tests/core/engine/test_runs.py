@@ -14,7 +14,7 @@ from core.engine.import_plan import ImportRequest
 from core.engine.processes import own_identity
 from core.engine.runs import RunRequest, start_run
 from core.engine.token_store import token_folder
-from core.engine.vectors import add_glove
+from core.engine.vectors import add_vectors_file
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings, settings_for
 from core.systems import system_named
@@ -56,7 +56,7 @@ def corpus(store: Store, workspace: Workspace, tmp_path: Path) -> Corpus:
 def add_tiny_vectors(store: Store, workspace: Workspace, folder: Path) -> None:
     path = folder / "tiny.txt"
     path.write_text("the 1 0\ntoday 0 1\nxylophone 1 1\n", encoding="utf-8")
-    add_glove(store, workspace, path, "tiny")
+    add_vectors_file(store, workspace, str(path), "tiny")
 
 
 def test_run_is_recorded_as_asked_and_the_engine_woken(
