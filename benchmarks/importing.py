@@ -24,6 +24,7 @@ import time
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,7 @@ def _topics() -> list[tuple[str, str]]:
     return pairs
 
 
+@cache
 def _vocabulary() -> np.ndarray:
     draw = np.random.default_rng(1)
     syllables = np.array([c + v for c in "bcdfghjklmnprstvwz" for v in "aeiou"])
@@ -78,7 +80,8 @@ def _vocabulary() -> np.ndarray:
     return words
 
 
-def _archive(folder: str, day: int, numbers: np.ndarray, vocabulary: np.ndarray) -> None:
+def _archive(folder: str, day: int, numbers: np.ndarray) -> None:
+    vocabulary = _vocabulary()
     draw = np.random.default_rng(day)
     weights = 1 / np.arange(10, _WORDS + 10)
     steps = np.cumsum(weights / weights.sum())
@@ -125,11 +128,10 @@ def make(folder: str, newsitems: int = NEWSITEMS) -> None:
             ),
         ]
     )
-    vocabulary = _vocabulary()
     began = time.monotonic()
     with ProcessPoolExecutor() as pool:
         parts = [part for part in np.array_split(numbers, _DAYS) if len(part)]
-        made = [pool.submit(_archive, folder, d, n, vocabulary) for d, n in enumerate(parts)]
+        made = [pool.submit(_archive, folder, d, n) for d, n in enumerate(parts)]
         for one in made:
             one.result()
     size = sum(path.stat().st_size for path in Path(folder).iterdir())

@@ -111,21 +111,34 @@ Chunk = list[tuple[int, Record]]
 
 
 def _chunks(reading: Reading, parts: Sequence[str], skip: int) -> Iterator[Chunk]:
-    format_ = format_named(reading.format)
+    """Records in handy numbers; what comes before one that cannot be read is yielded first."""
     chunk: Chunk = []
     size = 0
-    for number, part in enumerate(parts):
-        for record in format_.records(part, reading.options):
-            if skip:
-                skip -= 1
-                continue
-            chunk.append((number, record))
-            size += record.size
-            if len(chunk) == CHUNK or size > _CHUNK_BYTES:
-                yield chunk
-                chunk, size = [], 0
+    unreadable: HTransError | None = None
+    records = islice(_records(reading, parts), skip, None)
+    while unreadable is None:
+        try:
+            numbered = next(records, None)
+        except HTransError as error:
+            unreadable, numbered = error, None
+        if numbered is None:
+            break
+        chunk.append(numbered)
+        size += numbered[1].size
+        if len(chunk) == CHUNK or size > _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
     if chunk:
         yield chunk
+    if unreadable is not None:
+        raise unreadable
+
+
+def _records(reading: Reading, parts: Sequence[str]) -> Iterator[tuple[int, Record]]:
+    format_ = format_named(reading.format)
+    for number, part in enumerate(parts):
+        for record in format_.records(part, reading.options):
+            yield number, record
 
 
 def _in_processes(reading: Reading, chunks: Iterable[Chunk], processes: int) -> Iterator[Prepared]:
@@ -133,14 +146,24 @@ def _in_processes(reading: Reading, chunks: Iterable[Chunk], processes: int) -> 
     context.set_forkserver_preload(["core.reading", "spacy"])
     pool = ProcessPoolExecutor(processes, context, _begin, (reading,))
     under_way: deque[Future[Prepared]] = deque()
+    unreadable: HTransError | None = None
+    rest = iter(chunks)
     try:
-        for chunk in chunks:
+        while unreadable is None:
+            try:
+                chunk = next(rest, None)
+            except HTransError as error:
+                unreadable, chunk = error, None
+            if chunk is None:
+                break
             under_way.append(pool.submit(_prepare, chunk))
             # One more for each process, so that none waits for the next.
             while under_way and (under_way[0].done() or len(under_way) > 2 * processes):
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
+        if unreadable is not None:
+            raise unreadable
     except BrokenProcessPool as error:
         raise InterruptedWorkError(
             "a reading process was killed, perhaps for want of memory; the same command goes on "
