@@ -53,8 +53,14 @@ def blank_language(language: str) -> Any:
     try:
         return spacy.blank(language)
     except ImportError as error:
+        reason = " ".join(str(error).split())
+        if "[E048]" in reason:
+            raise HTransError(
+                f"spaCy has no tokenizer for the language {language!r}; use an ISO 639 code such "
+                "as en"
+            ) from error
         raise HTransError(
-            f"spaCy has no tokenizer for the language {language!r}; use an ISO 639 code such as en"
+            f"spaCy's tokenizer for the language {language!r} needs another package: {reason}"
         ) from error
 
 

@@ -156,6 +156,7 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 taxonomy=_taxonomy_file(folder, taxonomy, labels, self.classes),
                 language=self.language,
                 max_words=settings.max_words or 1000,
+                processes=1,  # others would run the script that calls this again
             )
             import_corpus(store, workspace, request)
             if self.vectors is not None:
