@@ -1,15 +1,15 @@
 """Importing at the size of RCV1: a made-up corpus in its real zip structure.
 
     python benchmarks/importing.py make FOLDER [NEWSITEMS]
-    python benchmarks/importing.py run FOLDER [PROCESSES]
+    python benchmarks/importing.py run FOLDER [PROCESSES …]
     python benchmarks/importing.py kill FOLDER [SECONDS]
 
 make    365 zip archives of `<id>newsML.xml`, and the taxonomy as `rcv1.topics.hier.orig`; words are
         made up and drawn by Zipf's law, 103 topics on levels of 4, 55, 43 and 1
-run     imports it into a fresh workspace with 1, 2 … PROCESSES: documents a second, the highest
-        memory of each process and of all together (proportional set size)
-kill    imports it whole, imports it again, kills that process SECONDS after its start, lets it go
-        on, and compares every row and every file
+run     imports it into a fresh workspace with each number of processes: documents a second, the
+        highest memory of each process and of all together (proportional set size)
+kill    imports it again, kills that process SECONDS after its start, lets it go on, and compares
+        every row and every file with what `run` has left
 """
 
 from __future__ import annotations
@@ -157,9 +157,9 @@ def _memory(process: psutil.Process) -> dict[int, int]:
     return found
 
 
-def run(folder: str, most: int = 2) -> None:
+def run(folder: str, *numbers: int) -> None:
     """Import with each number of processes."""
-    for processes in range(1, most + 1):
+    for processes in numbers or (1, 2):
         workspace = Path(f"{folder}-workspace")
         shutil.rmtree(workspace, ignore_errors=True)
         began = time.monotonic()
@@ -217,11 +217,9 @@ def _content(workspace: Path) -> dict[str, str]:
 
 
 def kill(folder: str, seconds: float = 60) -> None:
-    """Import whole; import, kill, go on; compare."""
-    whole, killed = Path(f"{folder}-whole"), Path(f"{folder}-killed")
-    for workspace in (whole, killed):
-        shutil.rmtree(workspace, ignore_errors=True)
-    subprocess.run(_command(folder, whole, 2), check=True)
+    """Import, kill, go on; compare with what was imported whole."""
+    whole, killed = Path(f"{folder}-workspace"), Path(f"{folder}-killed")
+    shutil.rmtree(killed, ignore_errors=True)
     child = psutil.Popen(_command(folder, killed, 2))
     time.sleep(seconds)
     helpers = child.children(recursive=True)

@@ -23,8 +23,8 @@ class Step(Protocol):
 
 
 def say(message: str) -> None:
-    """Print a line to stderr."""
-    print(message, file=sys.stderr, flush=True)
+    """Print a line to stderr; what would steer a terminal is shown as signs."""
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
