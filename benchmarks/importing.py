@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
 from functools import cache
@@ -238,5 +239,5 @@ def kill(folder: str, seconds: float = 60) -> None:
 
 if __name__ == "__main__":
     what, folder, *rest = sys.argv[1:]
-    numbers = [int(number) for number in rest]
-    {"make": make, "run": run, "kill": kill}[what](folder, *numbers)
+    steps: dict[str, Callable[..., None]] = {"make": make, "run": run, "kill": kill}
+    steps[what](folder, *map(int, rest))
