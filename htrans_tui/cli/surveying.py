@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SHOWN = 10
 _MOST_SOURCES = 30
 _RARE = 10
+_DEEPEST = 20
 
 
 def survey(
@@ -111,7 +112,7 @@ def _print_sources(found: Survey) -> None:
 def _print_categories(found: Survey) -> None:
     rows = [
         [
-            "  " * (c.level - 1) + c.id,
+            "  " * min(c.level - 1, _DEEPEST) + c.id,
             c.name if c.name != c.id else "",
             f"{c.train:,}",
             f"{c.test:,}",

@@ -29,6 +29,8 @@ from htrans_tui.widgets.line_list import LineList
 STALE = "~"
 ALERT = "!"
 _INDENT = 2
+_LEAST_NAME = 25
+"""Cells that levels leave to a category's fold, signs and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +266,7 @@ class CategoryTable(LineList):
         if number >= len(self._rows):
             return
         self._move(number)
-        mark = self._rows[number].depth * _INDENT
+        mark = len(self._indent(self._rows[number].depth))
         if mark <= event.x <= mark + 1 or event.chain == 2:
             self.action_toggle_fold()
 
@@ -294,7 +296,7 @@ class CategoryTable(LineList):
         mark = ALERT if category.id in self._alerts else STALE if category.stale else " "
         losses = self._losses.get(category.id, ())
         cells = [(column, column.text(category, losses)) for column in self._columns()]
-        indent = " " * (row.depth * _INDENT)
+        indent = self._indent(row.depth)
         width = self._width - len(indent) - sum(column.width for column, _ in cells) - 5
         right = "".join(text.rjust(column.width) for column, text in cells)
         return [
@@ -302,6 +304,14 @@ class CategoryTable(LineList):
             Segment(STATE_SIGNS[state], style if at_cursor else colour),
             Segment(f"{mark} {_name_in(category, max(width, 0))}{right}", style),
         ]
+
+    def _indent(self, depth: int) -> str:
+        """What stands before a row; where levels leave no room for the name, the level's number."""
+        taken = sum(column.width for column in self._columns())
+        most = max((self._width - taken - _LEAST_NAME) // _INDENT, 2) * _INDENT
+        if depth * _INDENT <= most:
+            return " " * (depth * _INDENT)
+        return f"{depth + 1} ".rjust(most)
 
     @property
     def _width(self) -> int:

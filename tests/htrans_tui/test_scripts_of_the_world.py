@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.cells import cell_len
 
 from htrans_tui.app import HTransApp
+from htrans_tui.widgets.category_table import CategoryTable
 from tests.htrans_tui.still_life import still_life
 from tests.htrans_tui.test_app import open_monitor, tree_rows, until
 
@@ -42,3 +43,21 @@ async def test_names_of_every_script_are_shown_and_leave_the_columns_in_their_pl
             for row, number in zip(rows, numbers, strict=True)
         }
         assert len(ends) == 1, rows
+
+
+async def test_names_are_seen_however_deep_the_taxonomy_is(tmp_path: Path) -> None:
+    keys = list(NAMES)
+    chain = "parent\tid\tname\n" + "".join(
+        f"{above}\t{key}\tName of {key}\n" for above, key in zip(["", *keys], keys, strict=False)
+    )
+    app = HTransApp(still_life(tmp_path, chain))
+    async with app.run_test(size=(60, 24)) as pilot:
+        await open_monitor(app, pilot)
+        await until(pilot, lambda: len(tree_rows(app)) == 7)
+        rows = tree_rows(app)
+        assert all(key in row for row, key in zip(rows, keys, strict=True)), rows
+        assert rows[1].startswith("  ▾")
+        assert rows[6].split()[0] == "7", rows
+        table = app.screen.query_one(CategoryTable)
+        await pilot.click(table, offset=(rows[5].index("▾"), 5))
+        await until(pilot, lambda: len(tree_rows(app)) == 6)
