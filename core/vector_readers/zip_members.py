@@ -100,11 +100,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[b
 
 def _texts(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The text files in it that can be read."""
-    texts = [
-        member
-        for member in archive.infolist()
-        if member.filename.lower().endswith(_TEXTS) and not member.filename.startswith("__MACOSX/")
-    ]
+    texts = [member for member in archive.infolist() if member.filename.lower().endswith(_TEXTS)]
     if len(texts) > _MOST_TEXTS:
         raise InputError(
             f"holds {len(texts):,} text files; unpack the one with the vectors", source=path

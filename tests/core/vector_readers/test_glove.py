@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -75,11 +75,13 @@ def test_word_may_be_white_space_or_hold_control_characters(tmp_path: Path) -> N
         (GLOVE + "whale 1 1e50 3\n", 4, "not finite"),
         (GLOVE + f"{'w' * 1001} 1 2 3\n", 4, "a word of 1,001 characters; at most 1,000"),
         (GLOVE + f"whale {'1' * 2_000} 2 x\n", 4, "not a number"),
-        (GLOVE + "x" * (LONGEST_LINE + 1), 4, "longer than 1,048,576 bytes"),
+        pytest.param(GLOVE + "x" * (LONGEST_LINE + 1), 4, "longer than 1,048,576 bytes", id="long"),
         ("400000 100\n" + GLOVE, 1, "not a GloVe text file: this is word2vec's first line"),
         ("tide\n", 1, "not a GloVe text file"),
         ("\n" + GLOVE, 1, "not a GloVe text file"),
-        ("tide" + " 1" * 10_001, 1, "vectors of 10,001 dimensions; 1 to 10,000 are read"),
+        pytest.param(
+            "tide" + " 1" * 10_001, 1, "vectors of 10,001 dimensions; 1 to 10,000", id="wide"
+        ),
         (b"tide 1 2 3\ngull 1 2 3\nwh\xe4le 1 2 3\n", 3, "not UTF-8 text at byte 2"),
         (b"tide 1 2 3\n\xed\xa0\x80 1 2 3\n", 2, "not UTF-8"),
     ],
@@ -229,16 +231,31 @@ class TestZip:
             pairs(path)
 
     def test_table_of_contents_is_read_only_so_far(self, tmp_path: Path) -> None:
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("glove.txt", GLOVE)
-        data = buffer.getvalue()
-        start = data.index(b"PK\1\2")
-        entry, end = data[start:-22], bytearray(data[-22:])
-        copies = 2**20 // len(entry) + 1
-        struct.pack_into("<HHL", end, 8, 1, 1, len(entry) * copies)
-        path = written(tmp_path, data[:start] + entry * copies + bytes(end), "many.zip")
+        path = zipped(tmp_path, {"glove.txt": GLOVE})
+        data = path.read_bytes()
+        end = bytearray(data[-22:])
+        struct.pack_into("<L", end, 12, len(data) - data.index(b"PK\1\2") - 22 + 2**26)
+        with path.open("r+b") as file:
+            file.truncate(len(data) - 22)
+            file.seek(2**26, os.SEEK_END)
+            file.write(end)
         with little_memory(), pytest.raises(InputError, match="table of contents is too long"):
+            pairs(path)
+
+    def test_packing_that_is_broken_is_named(self, tmp_path: Path) -> None:
+        path = zipped(tmp_path, {"glove.txt": GLOVE})
+        data = bytearray(path.read_bytes())
+        data[30 + len("glove.txt")] |= 0b110
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=r"not a whole zip archive \(Error -3"):
+            pairs(path)
+
+    def test_packing_that_nobody_reads_is_named(self, tmp_path: Path) -> None:
+        path = zipped(tmp_path, {"glove.txt": GLOVE})
+        data = bytearray(path.read_bytes())
+        data[data.index(b"PK\1\2") + 8] |= 0x20
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=r"not a whole zip archive \(compressed patched data"):
             pairs(path)
 
     def test_many_text_files_are_refused(self, tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ NINE = [9, 9, 9, 9]
         ({"size": 4.0}, 'no "size"'),
         ({"words": ["tide"]}, "lists 1 words that are not those of its 4 vectors"),
         ({"words": [*list(WORDS)[1:], "whale"]}, "lists 4 words that are not those"),
+        ({"words": [*WORDS, ""]}, "lists 5 words that are not those"),  # hash("") is 0
         ({"words": [1, 2]}, '"words" is not a list of words'),
         ({"words": [["tide"]]}, '"words" is not a list of words'),
         ({"vectors": None}, "0 vectors, but its size is 4"),
@@ -215,8 +216,9 @@ def test_dimensions_that_it_does_not_have_are_refused(tmp_path: Path) -> None:
         '"size": ' + "1" * 2**26,
         " " * 2**26,
         '"a": ' + "[" * 2**18,
+        ",".join(f'"key {i}": 1' for i in range(300_000)),
     ],
-    ids=["text", "number", "space", "depth"],
+    ids=["text", "number", "space", "depth", "keys"],
 )
 def test_value_of_any_length_is_refused_in_little_memory(tmp_path: Path, filling: str) -> None:
     path = json_file(tmp_path, "{" + filling)
@@ -304,6 +306,14 @@ class TestArchive:
         data[-8] ^= 1
         path.write_bytes(data)
         with pytest.raises(InputError, match=r"not a whole \.tgz archive \(CRC check failed"):
+            pairs(path)
+
+    @pytest.mark.parametrize("inside", [b'"vectors"', b"free"])
+    def test_archive_that_ends_inside_a_file_is_named(self, tmp_path: Path, inside: bytes) -> None:
+        path = archive(tmp_path, package())
+        whole = gzip.decompress(path.read_bytes())
+        path.write_bytes(gzip.compress(whole[: whole.index(inside)]))
+        with pytest.raises(InputError, match=r"\.tgz archive \(the archive ends inside a file\)"):
             pairs(path)
 
     @pytest.mark.parametrize("share", [0.3, 0.7])

@@ -102,6 +102,12 @@ def test_binary_file_is_refused_with_a_way_to_convert_it(
     assert "save_word2vec_format('vectors.txt', binary=False)" in str(caught.value)
 
 
+def test_binary_file_may_look_like_text_up_to_its_first_line_end(tmp_path: Path) -> None:
+    path = written(tmp_path, b"2 2\ntide AAAAAA\nA\ngull \0\0\x80?\0\0\x80?\n", "vectors.bin")
+    with pytest.raises(InputError, match="binary format"):
+        pairs(path)
+
+
 def test_binary_file_without_any_line_end_is_refused_in_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "vectors.bin"
     with path.open("wb") as file:
