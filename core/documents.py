@@ -68,7 +68,7 @@ def document_of(
             )
     if len(key) > LONGEST_NAME:
         raise InputError(f"an id of {len(key):,} characters; is it the right field?", source=place)
-    return Document(storable(key), storable(text), tuple(cleaned), split, place, day)
+    return Document(storable(key), storable(text), tuple(cleaned), split, storable(place), day)
 
 
 def held_out(document_id: str, fraction: float, seed: int = 0) -> bool:

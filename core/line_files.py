@@ -57,6 +57,10 @@ def opened(path: Path, line: Callable[[], int | None] = lambda: None) -> Iterato
         raise InputError(f"cannot be read: {error.strerror or error}", source=path) from error
 
 
+def _size(count: int) -> str:
+    return f"{count // 2**20} MiB" if count >= 2**20 else f"{count:,} bytes"
+
+
 def lines_of(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes]]:
     """The lines of a file, plain, `.gz` or `.zst`, with their numbers from 1.
 
@@ -68,7 +72,7 @@ def lines_of(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, byt
             number += 1
             if len(line) > longest:
                 raise InputError(
-                    f"longer than {longest // 2**20} MiB; one document a line, please",
+                    f"longer than {_size(longest)}; is it the right file, and has it line ends?",
                     source=path,
                     line=number,
                 )

@@ -9,6 +9,10 @@ from typing import Literal
 
 from core.errors import InputError
 from core.line_files import LONGEST_LINE
+from core.plain_text import printable
+
+_MOST_LINES = 100_000
+_QUOTES = "mend the quotes, or use --no-quotes if they are part of the text"
 
 
 def decoded(line: bytes, source: str | Path, number: int) -> str:
@@ -29,20 +33,35 @@ def rows_of(
     """Each row with the number of the line that it begins in; blank lines are none.
 
     The csv module asks for one line after the other, so that a stream stays one. Raises
-    `InputError` for what is no table.
+    `InputError` for what is no table, and for a row of more than `LONGEST_LINE` bytes or
+    100,000 lines, which a quote that nothing closes makes.
     """
     csv.field_size_limit(LONGEST_LINE)
-    text = (decoded(line, source, number) for number, line in lines)
+    began, size = 1, 0
+
+    def text() -> Iterator[str]:
+        nonlocal size
+        for number, line in lines:
+            size += len(line)
+            if size > LONGEST_LINE or number - began >= _MOST_LINES:
+                raise InputError(
+                    f"a row of more than {LONGEST_LINE // 2**20} MiB or {_MOST_LINES:,} lines; "
+                    + _QUOTES,
+                    source=source,
+                    line=began,
+                )
+            yield decoded(line, source, number)
+
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    reader = csv.reader(text, delimiter=delimiter, quoting=quoting, strict=quotes)
-    began = 1
+    reader = csv.reader(text(), delimiter=delimiter, quoting=quoting, strict=quotes)
     try:
         for row in reader:
             if row:
                 yield began, row
-            began = reader.line_num + 1
+            began, size = reader.line_num + 1, 0
     except csv.Error as error:
-        remedy = "mend the quotes, or use --no-quotes if they are part of the text"
         raise InputError(
-            f"no readable table from here on ({error}); {remedy}", source=source, line=began
+            f"no readable table from here on ({printable(str(error))}); {_QUOTES}",
+            source=source,
+            line=began,
         ) from error

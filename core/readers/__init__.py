@@ -21,11 +21,11 @@ FORMATS: dict[str, CorpusFormat] = {
         reuters21578.FORMAT,
         rcv1_xml.FORMAT,
         lyrl2004.FORMAT,
+        parquet.FORMAT,  # a saved dataset has files of JSON beside
         neuralclassifier.FORMAT,
         jsonl.FORMAT,
         table.CSV,
         table.TSV,
-        parquet.FORMAT,
         icd10cm.FORMAT,
     )
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from core.documents import Document, document_of
+from core.documents import LONGEST_NAME, Document, document_of
 from core.errors import InputError
 from core.line_files import lines_of
-from core.readers.format import ReadingOptions, date_of, split_of
+from core.plain_text import printable
+from core.readers.format import ReadingOptions, date_of, is_blank, split_of
 
 _MOST_NAMES = 1_000_000
 
@@ -21,6 +24,7 @@ class FieldReader:
         """Raise `InputError` for a label file that cannot be read."""
         self._options = options
         self._names = None if options.label_file is None else label_names(options.label_file)
+        self._known = frozenset(self._names or ())
 
     def document(
         self,
@@ -50,7 +54,7 @@ class FieldReader:
             )
         return document_of(
             place,
-            key if stated is None or stated == "" else str(stated),
+            key if is_blank(stated) else str(stated),
             text,
             labels,
             split_of(record.get(options.split_field), place),
@@ -62,7 +66,7 @@ class FieldReader:
         wanted = self._options.text_fields
         for field in wanted:
             if field not in record:
-                raise _missing(record, field, "--text-field", place)
+                raise missing(record, field, "--text-field", place)
             value = record[field]
             if not isinstance(value, str) and not (value is None and len(wanted) > 1):
                 raise InputError(f'the field "{field}" is not a string', source=place)
@@ -78,7 +82,7 @@ class FieldReader:
         names: Sequence[str] | None,
     ) -> list[str]:
         if field not in record:
-            raise _missing(record, field, "--label-field", place)
+            raise missing(record, field, "--label-field", place)
         value = record[field]
         if isinstance(value, str):
             cells = value.split(separator) if separator else [value]
@@ -92,13 +96,16 @@ class FieldReader:
             isinstance(label, str | int) and not isinstance(label, bool) for label in value
         ):
             raise InputError(f'the field "{field}" is not a list of strings', source=place)
-        return [_named(label, names, place) for label in value] if names else [*map(str, value)]
+        if not names:
+            return [*map(str, value)]
+        known = self._known or frozenset(names)
+        return [_named(label, names, known, place) for label in value]
 
 
 def label_names(path: Path) -> list[str]:
     """The names in a label file, one a line; the first is that of label 0."""
     names = []
-    for number, line in lines_of(path, 2**16):
+    for number, line in lines_of(path, 4 * LONGEST_NAME):
         try:
             name = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError as error:
@@ -113,25 +120,28 @@ def label_names(path: Path) -> list[str]:
     return names
 
 
-def _named(label: str | int, names: Sequence[str], place: str) -> str:
-    try:
-        number = int(label)
-    except ValueError:
-        if label in names:
-            return str(label)
+def _named(label: str | int, names: Sequence[str], known: frozenset[str], place: str) -> str:
+    if label in known:
+        return str(label)
+    if isinstance(label, str) and not re.fullmatch("[0-9]{1,18}", label):
         raise InputError(
-            f"the label {str(label)[:40]!r} is neither a number nor in the label file", source=place
-        ) from None
+            f"the label {label[:40]!r} is neither a number nor a name of a label; mend it, or name "
+            "another --label-file",
+            source=place,
+        )
+    number = int(label)
     if not 0 <= number < len(names):
         raise InputError(
-            f"the label {number} has no name; the label file has {len(names)} names, from 0 on",
+            f"the label {number} has no name; there are {len(names)} names, from 0 on: name "
+            "another --label-file",
             source=place,
         )
     return names[number]
 
 
-def _missing(record: Mapping[str, Any], field: str, option: str, place: str) -> InputError:
-    some = ", ".join(str(name)[:30] for name in list(record)[:8]) or "none"
+def missing(record: Iterable[str], field: str, option: str, place: str) -> InputError:
+    """The error that names the fields there are, and the option to name one of them."""
+    some = ", ".join(printable(name[:30]) for name in islice(record, 8)) or "none"
     return InputError(
         f'the field "{field}" is missing; there are {some}: name one with {option}', source=place
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -111,31 +112,69 @@ def files_in(source: str, is_one: Callable[[str], bool]) -> list[str]:
     path = existing(source)
     if not path.is_dir():
         return [source]
-    try:
-        found = sorted(str(child) for child in path.iterdir() if is_one(str(child)))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=path) from error
+    found = [name for name in names_in(path) if is_file(name) and is_one(name)]
     if not found:
         raise InputError("a folder without a file of this format", source=path)
     return found
+
+
+def names_in(folder: Path) -> list[str]:
+    """The paths of what is in a folder and not hidden, in the order of their names."""
+    try:
+        return sorted(str(child) for child in folder.iterdir() if child.name[0] != ".")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source=folder) from error
+
+
+def folders_of(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it, each with its files; nothing hidden, in the order of names.
+
+    Links to folders are followed, but no folder is entered twice. Raises `InputError` for a folder
+    that cannot be read, so that nothing is left out unnoticed.
+    """
+    waiting = [str(path)]
+    seen: set[tuple[int, int]] = set()
+    while waiting:
+        folder = waiting.pop()
+        files: list[str] = []
+        folders: list[str] = []
+        try:
+            identity = Path(folder).stat()
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name[0] != ".":
+                        (folders if entry.is_dir() else files).append(entry.path)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source=folder) from error
+        if (identity.st_dev, identity.st_ino) not in seen:
+            seen.add((identity.st_dev, identity.st_ino))
+            yield folder, sorted(files)
+            waiting += sorted(folders, reverse=True)
 
 
 def any_in(source: str, is_one: Callable[[str], bool]) -> bool:
     """Whether `source` is a folder in which there is a file of a format."""
     try:
         path = Path(source)
-        return path.is_dir() and any(is_one(str(child)) for child in path.iterdir())
+        return path.is_dir() and any(
+            is_one(str(child)) for child in path.iterdir() if child.name[0] != "."
+        )
     except (OSError, ValueError):
         return False
 
 
+def is_blank(value: object) -> bool:
+    """Whether a field says nothing."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def split_of(value: object, place: str) -> Split | None:
     """The split that a source states; None where it states none."""
-    if value is None or value == "":
+    if is_blank(value):
         return None
     if not isinstance(value, str) or value.strip().lower() not in SPLITS:
         raise InputError(
-            f"the split {str(value)[:40]!r} is unknown; use one of {', '.join(SPLITS)}",
+            f"the split {_short(value)} is unknown; use one of {', '.join(SPLITS)}",
             source=place,
         )
     return SPLITS[value.strip().lower()]
@@ -143,16 +182,22 @@ def split_of(value: object, place: str) -> Split | None:
 
 def date_of(value: object, place: str) -> date | None:
     """The day that a source states, in ISO 8601; None where it states none."""
-    if value is None or value == "":
+    if is_blank(value):
         return None
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, date):
         return value
     try:
-        return datetime.fromisoformat(str(value).strip()).date()
-    except ValueError as error:
-        raise InputError(
-            f"{str(value)[:40]!r} is no date; write YYYY-MM-DD, or name another --date-field",
-            source=place,
-        ) from error
+        if isinstance(value, str | int):
+            return datetime.fromisoformat(str(value).strip()).date()
+    except ValueError:
+        pass
+    raise InputError(
+        f"{_short(value)} is no date; write YYYY-MM-DD, or name another --date-field", source=place
+    )
+
+
+def _short(value: object) -> str:
+    """A value in an error; of one with others in it, which may be large and deep, only the type."""
+    return repr(str(value)[:40]) if isinstance(value, str | int | float) else type(value).__name__

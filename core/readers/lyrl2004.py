@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.documents import Split, document_of
+from core.documents import LONGEST_NAME, Split, document_of
 from core.errors import InputError
 from core.line_files import lines_of, without_compression
 from core.readers.format import (
@@ -26,16 +26,21 @@ from core.readers.format import (
     any_in,
     existing,
     files_in,
+    names_in,
 )
 from core.readers.sniffing import first_line
 
 LAST_FOR_TRAINING = 26150
 """The largest id of a training document in the LYRL2004 split."""
 _ID = re.compile(rb"\.I\s+(\d{1,18})\s*$")
-_FIRST_LINE = re.compile(r"\.I \d+\s*$")
+_NUMBER = re.compile(rb"\d{1,18}")
+_FIRST_LINE = re.compile(r"\.I\s+\d+\s*$")
 _QREL = re.compile(r"\S+ \d+ 1\s*$")
 _LARGEST_DOCUMENT = 64 * 2**20
 _MOST_TOPICS = 2**16
+_MOST_PAIRS = 20_000_000
+"""Of document and topic; RCV1-v2 has 2.6 million."""
+_BOM = b"\xef\xbb\xbf"
 
 
 def lyrl_split(number: int) -> Split:
@@ -50,19 +55,24 @@ class Topics:
         """Read `CATEGORY DOCID 1` lines; raise `InputError` for anything else."""
         codes: dict[str, int] = {}
         ids, places = array("q"), array("H")
-        for number, line in lines_of(path, 2**16):
-            fields = line.split()
+        for number, line in lines_of(path, 4 * LONGEST_NAME):
+            fields = (line.removeprefix(_BOM) if number == 1 else line).split()
             if not fields:
                 continue
-            if len(fields) != 3 or not fields[1].isdigit() or len(fields[1]) > 18:
+            if len(fields) != 3 or not _NUMBER.fullmatch(fields[1]) or fields[2] != b"1":
                 raise InputError(
-                    "not a line of a qrels file: CATEGORY DOCID 1", source=path, line=number
+                    "not a line of a qrels file, CATEGORY DOCID 1; mend it, or name another "
+                    "--label-file",
+                    source=path,
+                    line=number,
                 )
             code = fields[0].decode("utf-8", "replace")
             ids.append(int(fields[1]))
             places.append(codes.setdefault(code, len(codes)))
             if len(codes) == _MOST_TOPICS:
                 raise InputError("more than 65,535 topics", source=path, line=number)
+            if len(ids) > _MOST_PAIRS:
+                raise InputError(f"more than {_MOST_PAIRS:,} lines", source=path, line=number)
         self._codes = list(codes)
         unordered = np.array(ids, dtype=np.int64)
         order = np.argsort(unordered, kind="stable")
@@ -72,38 +82,42 @@ class Topics:
     def of(self, document: int) -> tuple[str, ...]:
         """The topics of a document, none of one that the file does not name."""
         start, end = np.searchsorted(self._ids, [document, document + 1])
-        return tuple(self._codes[place] for place in self._places[start:end])
+        places = dict.fromkeys(self._places[start:end].tolist())
+        return tuple(self._codes[place] for place in places)
 
 
 def records(source: str, options: ReadingOptions) -> Iterator[Record]:
     """Cut a token file into documents, each with its topics from the qrels file."""
     if _is_qrels(source):
         return
-    topics = Topics(options.label_file or _qrels_beside(source))
-    began = identity = size = 0
-    words: list[bytes] = []
+    path = existing(source)
+    topics = Topics(options.label_file or _qrels_beside(path))
+    began = identity = 0
+    words = bytearray()
 
     def record() -> Record:
-        return Record((source, began, identity, b" ".join(words), topics.of(identity)), size)
+        codes = topics.of(identity)
+        content = (source, began, identity, bytes(words).strip(), codes)
+        return Record(content, 200 + len(words) + 8 * len(codes))
 
     inside = False
-    for number, line in lines_of(existing(source)):
+    for number, line in lines_of(path):
+        line = line.removeprefix(_BOM) if number == 1 else line
         if line.startswith(b".I"):
             if began:
                 yield record()
             match = _ID.match(line)
             if match is None:
                 raise InputError("not a line `.I <number>`", source=source, line=number)
-            began, identity, size, inside = number, int(match[1]), 200, False
-            words = []
-        elif line.startswith(b".W"):
+            began, identity, inside = number, int(match[1]), False
+            words = bytearray()
+        elif line.strip() == b".W":
             inside = True
         elif line.strip():
             if not began or not inside:
                 raise InputError("words before `.I <number>` and `.W`", source=source, line=number)
-            words.append(line.strip())
-            size += len(line)
-            if size > _LARGEST_DOCUMENT:
+            words += b" " + line.strip()
+            if len(words) > _LARGEST_DOCUMENT:
                 raise InputError("a document of more than 64 MiB", source=source, line=began)
     if began:
         yield record()
@@ -121,9 +135,9 @@ def parser(_: ReadingOptions) -> Parse:
     return parse
 
 
-def _qrels_beside(source: str) -> Path:
-    folder = Path(source).parent
-    found = [str(child) for child in sorted(folder.iterdir()) if _is_qrels(str(child))]
+def _qrels_beside(tokens: Path) -> Path:
+    folder = tokens.parent
+    found = [name for name in names_in(folder) if _is_qrels(name)]
     topics = [name for name in found if "topics" in Path(name).name.lower()] or found
     if len(topics) == 1:
         return Path(topics[0])

@@ -8,13 +8,16 @@ labels (`ClassLabel`) come from there, or from the metadata that the hub's Parqu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from core.documents import MOST_LABELS
 from core.errors import InputError
-from core.readers.fields import FieldReader
+from core.line_files import LONGEST_LINE
+from core.plain_text import printable
+from core.readers.fields import FieldReader, missing
 from core.readers.format import (
     SPLITS,
     CorpusFormat,
@@ -23,6 +26,8 @@ from core.readers.format import (
     Record,
     any_in,
     existing,
+    folders_of,
+    is_file,
 )
 from core.readers.sniffing import beginning
 
@@ -30,6 +35,7 @@ _ROWS = 256
 """Rows that are unpacked together."""
 _LARGEST_GROUP = 4 * 2**30
 """Bytes, unpacked, of the columns that are read of a row group."""
+_LARGEST_BATCH = 512 * 2**20
 _LARGEST_JSON = 16 * 2**20
 _STATE, _INFO, _DICT = "state.json", "dataset_info.json", "dataset_dict.json"
 
@@ -43,13 +49,13 @@ def parts(source: str) -> list[str]:
     if not path.is_dir() or (path / _STATE).is_file():
         return [source]
     if (path / _DICT).is_file():
-        splits = _json(path / _DICT).get("splits")
-        if not isinstance(splits, list) or not all(
-            isinstance(name, str) and Path(name).name == name for name in splits
-        ):
-            raise InputError("names no splits", source=path / _DICT)
-        return [str(path / name) for name in splits]
-    found = sorted(str(child) for child in path.rglob("*.parquet") if child.is_file())
+        return _named_in(path / _DICT, _json(path / _DICT).get("splits"))
+    found = [
+        name
+        for _, files in folders_of(path)
+        for name in files
+        if name.lower().endswith(".parquet") and is_file(name)
+    ]
     if not found:
         raise InputError("a folder without a Parquet file or a saved dataset", source=path)
     return found
@@ -62,11 +68,22 @@ def records(source: str, options: ReadingOptions) -> Iterator[Record]:
     with _named(path):
         number = 0
         for batch, names in _batches(path, options):
-            for row in batch.to_pylist():
+            columns = [*zip(batch.schema.names, batch.columns, strict=True)]
+            for place in range(len(batch)):
                 number += 1
+                row = {name: _value(column[place]) for name, column in columns}
                 if stated is not None:
                     row.setdefault(options.split_field, stated)
-                yield Record((source, number, row, names), batch.nbytes // len(batch) + 200)
+                size = 200 + sum(
+                    50 * len(value) if isinstance(value, list) else len(value)
+                    for value in row.values()
+                    if isinstance(value, list | str)
+                )
+                if size > LONGEST_LINE:
+                    raise InputError(
+                        "longer than 64 MiB; is it the right field?", source=f"{path}, row {number}"
+                    )
+                yield Record((source, number, row, names), size)
 
 
 def parser(options: ReadingOptions) -> Parse:
@@ -81,6 +98,16 @@ def parser(options: ReadingOptions) -> Parse:
     return parse
 
 
+def _value(scalar: Any) -> Any:
+    """A cell as Python has it; of a list only as many elements as it takes to refuse it."""
+    import pyarrow
+
+    if isinstance(scalar, pyarrow.ListScalar) and scalar.is_valid:
+        # Elements may be the same string, written once, however often they occur.
+        return scalar.values.slice(0, MOST_LABELS + 1).to_pylist()
+    return scalar.as_py()
+
+
 def _batches(path: Path, options: ReadingOptions) -> Iterator[tuple[Any, Names]]:
     if path.is_dir():
         yield from _saved(path, options)
@@ -89,51 +116,98 @@ def _batches(path: Path, options: ReadingOptions) -> Iterator[tuple[Any, Names]]
 
     with parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
-        columns = _columns(schema.names, options)
-        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-        for group in groups:
+        columns = _columns(schema, options, path)
+        names = _names_in((schema.metadata or {}).get(b"huggingface"))
+        for number in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(number)
             size = sum(
-                group.column(i).total_uncompressed_size
+                max(0, group.column(i).total_uncompressed_size)
                 for i in range(group.num_columns)
-                if group.column(i).path_in_schema.split(".")[0] in columns
+                if group.column(i).path_in_schema.startswith(tuple(columns))
             )
             if size > _LARGEST_GROUP:
                 raise InputError(
                     f"a row group of {size:,} bytes; write it with smaller ones", source=path
                 )
-        names = _names_in((schema.metadata or {}).get(b"huggingface"))
-        for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
-            yield batch, names
+            # Every row may be the same large text, written once: so few that all fit in memory.
+            rows = max(1, min(_ROWS, _LARGEST_BATCH // max(1, size)))
+            for batch in file.iter_batches(rows, [number], columns):
+                yield batch, names
 
 
 def _saved(path: Path, options: ReadingOptions) -> Iterator[tuple[Any, Names]]:
     import pyarrow
 
-    files = _json(path / _STATE).get("_data_files")
-    if not isinstance(files, list):
-        raise InputError("names no files", source=path / _STATE)
+    entries = _json(path / _STATE).get("_data_files")
+    files = _named_in(
+        path / _STATE,
+        [entry.get("filename") if isinstance(entry, dict) else None for entry in entries]
+        if isinstance(entries, list)
+        else None,
+    )
     info = path / _INFO
     names = _class_names(_json(info).get("features")) if info.is_file() else {}
-    for entry in files:
-        name = entry.get("filename") if isinstance(entry, dict) else None
-        if not isinstance(name, str) or Path(name).name != name:
-            raise InputError(f"names a file outside the folder: {name!r}", source=path / _STATE)
-        with pyarrow.memory_map(str(path / name)) as mapped:
+    for file in files:
+        with _named(existing(file)), pyarrow.memory_map(file) as mapped:
             reader = pyarrow.ipc.open_stream(mapped)
-            columns = _columns(reader.schema.names, options)
+            columns = _columns(reader.schema, options, Path(file))
             for batch in reader:
-                for start in range(0, len(batch), _ROWS):
-                    yield batch.select(columns).slice(start, _ROWS), names
+                wanted = batch.select(columns)
+                wanted.validate(full=True)  # what pyarrow trusts, it reads beyond its end
+                yield wanted, names
 
 
-def _columns(there: Iterable[str], options: ReadingOptions) -> list[str]:
-    """The fields to read, or all of few where one is missing, so that the error can name them."""
-    known = list(there)
-    needed = (*options.text_fields, *options.label_fields)
-    if not set(needed) <= set(known):
-        return known[:8]
-    wanted = (*needed, options.id_field, options.split_field, options.date_field)
-    return list(dict.fromkeys(name for name in wanted if name in known))
+def _named_in(index: Path, names: object) -> list[str]:
+    """The paths of what an index beside them names; raise `InputError` for one elsewhere."""
+    if not isinstance(names, list):
+        raise InputError("not the index of a saved dataset; save it again", source=index)
+    for name in names:
+        if (
+            not isinstance(name, str)
+            or not name.isprintable()
+            or name in ("", ".", "..")
+            or Path(name).name != name
+        ):
+            what = repr(name[:40]) if isinstance(name, str) else type(name).__name__
+            raise InputError(f"names a file outside the folder, {what}; mend it", source=index)
+    return [str(index.parent / name) for name in dict.fromkeys(names)]
+
+
+def _columns(schema: Any, options: ReadingOptions, path: Path) -> list[str]:
+    """The fields to read; raise `InputError` for one that is missing or can hold no text."""
+    known = set(schema.names)
+    for wanted, option in (
+        (options.text_fields, "--text-field"),
+        (options.label_fields, "--label-field"),
+    ):
+        for field in wanted:
+            if field not in known:
+                raise missing(schema.names, field, option, str(path))
+    others = (options.id_field, options.split_field, options.date_field)
+    columns = dict.fromkeys(
+        (*options.text_fields, *options.label_fields, *(name for name in others if name in known))
+    )
+    for name in columns:
+        if schema.names.count(name) > 1:
+            raise InputError(f'the field "{name}" appears twice; rename one', source=path)
+        if not _is_readable(schema.field(name).type):
+            what = printable(str(schema.field(name).type))[:60]
+            raise InputError(
+                f'the field "{name}" holds {what}, neither a value nor a list of values; name '
+                "another field",
+                source=path,
+            )
+    return list(columns)
+
+
+def _is_readable(type_: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_list(type_) or types.is_large_list(type_) or types.is_fixed_size_list(type_):
+        type_ = type_.value_type
+    if types.is_dictionary(type_):
+        type_ = type_.value_type
+    return not types.is_nested(type_)
 
 
 def _names_in(metadata: bytes | None) -> Names:
@@ -178,8 +252,17 @@ def _named(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (pyarrow.ArrowException, OSError, ValueError, NotImplementedError) as error:
-        what = " ".join(str(error).split())[:200]
+    except (
+        pyarrow.ArrowException,
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        ArithmeticError,
+        NotImplementedError,
+        MemoryError,
+    ) as error:
+        what = printable(" ".join(str(error).split()))[:200]
         raise InputError(f"cannot be read as Parquet or Arrow: {what}", source=path) from error
 
 
@@ -189,12 +272,11 @@ def _is_one(source: str) -> bool:
 
 def recognises(source: str) -> bool:
     """By the first bytes of a file, by the files that describe a saved dataset."""
-    path = Path(source)
     return (
         _is_one(source)
         or any_in(source, lambda name: Path(name).name in (_STATE, _DICT))
         or any_in(source, _is_one)
-        or (any_in(source, lambda name: any_in(name, _is_one)) and path.is_dir())
+        or any_in(source, lambda name: any_in(name, _is_one))
     )
 
 

@@ -7,6 +7,7 @@ the split by id. Only codes of the class `bip:topics:1.0` are topics.
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from xml.parsers import expat
 
 from core.documents import document_of
 from core.errors import InputError
+from core.plain_text import printable
 from core.readers.format import (
     CorpusFormat,
     Parse,
@@ -24,18 +26,35 @@ from core.readers.format import (
     any_in,
     date_of,
     existing,
+    folders_of,
     is_file,
+    names_in,
 )
 from core.readers.lyrl2004 import lyrl_split
 from core.readers.sniffing import beginning
 
 TOPICS = "bip:topics:1.0"
-_NAME = re.compile(r"\d+newsML\.xml$", re.IGNORECASE)
+_NAME = re.compile(r"(?:.*[/\\])?[0-9]+newsML\.xml", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile("[0-9]{1,18}")
 _LARGEST = 16 * 2**20
 """Bytes of a newsitem; the real ones have a few thousand."""
 _MOST_MEMBERS = 2_000_000
 _DEEPEST = 100
+_MOST_ELEMENTS = 100_000
+"""Of a newsitem; the real ones have a hundred."""
 _LONGEST_NUMBER = 18
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    OverflowError,
+    ValueError,
+    KeyError,
+)
+"""What `zipfile` raises for an archive that is damaged, encrypted or made to harm."""
 
 
 def parts(source: str) -> list[str]:
@@ -44,12 +63,10 @@ def parts(source: str) -> list[str]:
     if not path.is_dir():
         return [source]
     found = []
-    if any_in(source, _is_newsitem):
-        found.append(source)
-    for child in sorted(path.rglob("*")):
-        name = str(child)
-        if (child.is_dir() and any_in(name, _is_newsitem)) or _is_archive(name):
-            found.append(name)
+    for folder, files in folders_of(path):
+        if any(map(_is_newsitem, files)):
+            found.append(folder)
+        found += [name for name in files if _may_hold_newsitems(name)]
     if not found:
         raise InputError("no archive or file of newsitems in this folder", source=path)
     return found
@@ -59,25 +76,25 @@ def records(source: str, _: ReadingOptions) -> Iterator[Record]:
     """Name the newsitems of an archive, of a folder itself, or a single one; none is read yet."""
     path = existing(source)
     if path.is_dir():
-        for child in sorted(path.iterdir(), key=_place):
-            if _is_newsitem(str(child)):
-                yield Record((None, str(child)), child.stat().st_size)
-    elif not _is_archive(source):
-        yield Record((None, source), path.stat().st_size)
+        for name in sorted(filter(_is_newsitem, names_in(path)), key=_place):
+            yield Record((None, name), _size(name))
+    elif not _is_zip(source):
+        yield Record((None, source), _size(source))
     else:
-        with _opened(path) as archive:
-            members = [m for m in archive.infolist() if _NAME.search(m.filename)]
-            if len(members) > _MOST_MEMBERS:
-                raise InputError(f"{len(members):,} newsitems in one archive", source=path)
-            for member in sorted(members, key=lambda m: _place(m.filename)):
-                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise InputError(
-                        f"packed by method {member.compress_type}; pack it with zip's usual one",
-                        source=path,
-                        record=member.filename,
-                    )
-                # What the archive says of the size may be wrong; it is checked when it is read.
-                yield Record((source, member.filename), min(member.file_size, _LARGEST))
+        members = _members(source)
+        if not members:
+            raise InputError("no <id>newsML.xml in this archive; is it RCV1?", source=path)
+        if len(members) > _MOST_MEMBERS:
+            raise InputError(f"{len(members):,} newsitems in one archive", source=path)
+        for member in sorted(members, key=lambda m: _place(m.filename)):
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise InputError(
+                    f"packed by method {member.compress_type}; pack it with zip's usual one",
+                    source=path,
+                    record=printable(member.filename),
+                )
+            # What the archive says of the size may be wrong; it is checked when it is read.
+            yield Record((source, member.filename), min(member.file_size, _LARGEST))
 
 
 def parser(_: ReadingOptions) -> Parse:
@@ -92,8 +109,9 @@ def parser(_: ReadingOptions) -> Parse:
             for archive in archives.values():
                 archive.close()
             archives.clear()
-            archives[container] = _opened(Path(container))
-        return _document(_read_member(archives[container], name), f"{container}, {name}")
+            archives[container] = _opened(container)
+        place = f"{container}, {printable(name)}"
+        return _document(_read_member(archives[container], name, place), place)
 
     return parse
 
@@ -110,13 +128,13 @@ class _Newsitem:
         self.text: list[str] = []
         self._part: list[str] | None = None
         self._in_text = self._in_topics = False
-        self._depth = 0
+        self._depth = self._elements = 0
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
-        parser.EntityDeclHandler = self._entity
+        parser.StartDoctypeDeclHandler = self._doctype
         self._parser = parser
 
     def parse(self, content: bytes) -> None:
@@ -125,8 +143,11 @@ class _Newsitem:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
+        self._elements += 1
         if self._depth > _DEEPEST:
             raise ValueError(f"elements nested more than {_DEEPEST} deep")
+        if self._elements > _MOST_ELEMENTS:
+            raise ValueError(f"more than {_MOST_ELEMENTS:,} elements")
         if name == "newsitem":
             self.number = attributes.get("itemid", "")
             self.day = attributes.get("date", "")
@@ -157,8 +178,10 @@ class _Newsitem:
         if self._part is not None:
             self._part.append(data)
 
-    def _entity(self, name: str, *_: object) -> None:
-        raise ValueError(f"it declares the entity {name[:40]!r}; newsitems declare none")
+    def _doctype(self, _name: str, _system: object, _public: object, inside: int) -> None:
+        # Entities and default attributes can make gigabytes of a few bytes.
+        if inside:
+            raise ValueError("its DOCTYPE has declarations in it; newsitems have none")
 
 
 def _document(content: bytes, place: str) -> Any:
@@ -171,8 +194,9 @@ def _document(content: bytes, place: str) -> Any:
             f"no readable XML ({what}); fetch the file again", source=place, line=error.lineno
         ) from error
     except (ValueError, LookupError) as error:
-        raise InputError(f"no readable newsitem: {error}", source=place) from error
-    if not item.number.isdigit() or len(item.number) > _LONGEST_NUMBER:
+        what = printable(str(error))[:200]
+        raise InputError(f"no readable newsitem: {what}", source=place) from error
+    if not _NUMBER.fullmatch(item.number):
         raise InputError("no element <newsitem> with a number as itemid", source=place)
     head = "".join(item.headline).strip() or "".join(item.title).strip()
     lines = "".join(item.text).split("\n")
@@ -187,35 +211,29 @@ def _document(content: bytes, place: str) -> Any:
     )
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
+def _opened(source: str) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+        return zipfile.ZipFile(source)
+    except _BROKEN as error:
+        what = printable(str(error))[:200]
         raise InputError(
-            f"not a whole zip archive ({error}); fetch it again", source=path
+            f"not a whole zip archive ({what}); fetch it again", source=source
         ) from error
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", source=path) from error
 
 
-def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    place = f"{archive.filename}, {name}"
+def _members(source: str) -> list[zipfile.ZipInfo]:
+    with _opened(source) as archive:
+        return [member for member in archive.infolist() if _NAME.fullmatch(member.filename)]
+
+
+def _read_member(archive: zipfile.ZipFile, name: str, place: str) -> bytes:
     try:
         with archive.open(name) as member:
             content = member.read(_LARGEST + 1)
             while len(content) <= _LARGEST and (more := member.read(_LARGEST)):
                 content += more
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        RuntimeError,
-        NotImplementedError,
-        ValueError,
-        KeyError,
-    ) as error:
-        what = str(error)[:200]
+    except _BROKEN as error:
+        what = printable(str(error))[:200]
         raise InputError(f"cannot be unpacked ({what}); fetch it again", source=place) from error
     return _small(content, place)
 
@@ -228,32 +246,47 @@ def _read_file(name: str) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", source=name) from error
 
 
+def _size(name: str) -> int:
+    try:
+        return min(Path(name).stat().st_size, _LARGEST)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source=name) from error
+
+
 def _small(content: bytes, place: str) -> bytes:
     if len(content) > _LARGEST:
         raise InputError(f"more than {_LARGEST // 2**20} MiB are no newsitem", source=place)
     return content
 
 
-def _place(name: str | Path) -> tuple[int, str]:
+def _place(name: str) -> tuple[int, str]:
     """Newsitems in the order of their numbers."""
-    base = Path(name).name
+    base = re.split(r"[/\\]", name)[-1]
     digits = base[: len(base) - len(base.lstrip("0123456789"))]
-    return int(digits[:_LONGEST_NUMBER] or 0), str(name)
+    return int(digits[:_LONGEST_NUMBER] or 0), name
 
 
 def _is_newsitem(source: str) -> bool:
-    name = Path(source).name
-    return bool(_NAME.search(name)) and is_file(source)
+    return bool(_NAME.fullmatch(source)) and is_file(source)
+
+
+def _is_zip(source: str) -> bool:
+    return source.lower().endswith(".zip")
 
 
 def _is_archive(source: str) -> bool:
-    if not source.lower().endswith(".zip") or not is_file(source):
-        return False
     try:
-        with zipfile.ZipFile(source) as archive:
-            return any(_NAME.search(name) for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+        return _is_zip(source) and is_file(source) and bool(_members(source))
+    except InputError:
         return False
+
+
+def _may_hold_newsitems(source: str) -> bool:
+    """An archive that cannot be read is not passed over: the error comes when it is its turn."""
+    try:
+        return _is_zip(source) and bool(_members(source))
+    except InputError:
+        return True
 
 
 def recognises(source: str) -> bool:

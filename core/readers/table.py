@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from core.tables import rows_of
 
 _SEPARATOR = ";"
 _BYTES_OF_A_ROW = 200
+_MOST_COLUMNS = 10_000
 
 
 def _records(source: str, options: ReadingOptions, delimiter: str) -> Iterator[Record]:
@@ -29,6 +31,12 @@ def _records(source: str, options: ReadingOptions, delimiter: str) -> Iterator[R
     names: tuple[str, ...] = ()
     for line, row in rows:
         if not names:
+            if len(row) > _MOST_COLUMNS:
+                raise InputError(
+                    f"{len(row):,} columns, more than {_MOST_COLUMNS:,}; is it the right file?",
+                    source=source,
+                    line=line,
+                )
             if options.header:
                 names = _header(source, line, row)
                 continue
@@ -39,10 +47,12 @@ def _records(source: str, options: ReadingOptions, delimiter: str) -> Iterator[R
 
 def _header(source: str, line: int, row: list[str]) -> tuple[str, ...]:
     names = tuple(name.strip() for name in row)
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    twice = [name for name, count in Counter(names).items() if name and count > 1]
+    if twice:
         raise InputError(
-            f"the column {twice!r} appears twice in the header", source=source, line=line
+            f"the column {twice[0][:40]!r} appears twice in the header; rename one",
+            source=source,
+            line=line,
         )
     return names
 
