@@ -60,7 +60,7 @@ class Taxonomy:
                 if not first_parents or first.parent == edge.parent:
                     raise TaxonomyError(_describe_second(edge, first, source))
                 left_out[edge.id, edge.parent] = None
-            if len(by_id) > MOST_CATEGORIES:
+            if max(len(by_id), len(left_out)) > MOST_CATEGORIES:
                 raise TaxonomyError(
                     f"{_place(source, edge)}: more than {MOST_CATEGORIES:,} categories; "
                     "leave some out, or split the taxonomy"

@@ -23,7 +23,6 @@ _LONGEST = 2**20
 """Bytes of a tag, and characters of a text."""
 _LONGEST_ENTITY = 1_000
 """Characters."""
-_XML = "http://www.w3.org/XML/1998/namespace"
 
 
 class XMLError(Exception):
@@ -103,7 +102,6 @@ class _Handler(RDFXMLHandler):
         super().__init__(graph)
         self._depth = 0
         self._text = 0
-        self.startPrefixMapping("xml", _XML)
 
     def startPrefixMapping(self, prefix: str | None, namespace: str) -> None:  # noqa: N802
         if len(self._ns_contexts) > _MOST_PREFIXES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 import tracemalloc
 
 import pytest
@@ -240,8 +241,13 @@ def test_deep_chain_does_not_recurse() -> None:
 
 def test_deep_cycle_does_not_recurse_and_is_found_in_time() -> None:
     size = 30_000
+    started = time.perf_counter()
+    forest(*((f"c{i}", None) for i in range(size)))
+    for_comparison = time.perf_counter() - started
+    started = time.perf_counter()
     with pytest.raises(TaxonomyError, match=r"cycle: c0 > .*…"):
         forest(*((f"c{i}", f"c{(i - 1) % size}") for i in range(size)))
+    assert time.perf_counter() - started < 5 * for_comparison + 1
 
 
 @settings(max_examples=50, deadline=None)

@@ -64,7 +64,7 @@ def tried(path: Path, format_: str | None, multiple_parents: str) -> Taxonomy | 
         return str(error)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(damaged())
 def test_damaged_file_gives_a_taxonomy_or_an_error(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[str, bytes]

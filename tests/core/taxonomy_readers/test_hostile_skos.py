@@ -120,6 +120,11 @@ def test_xml_that_grows_in_memory_is_refused(tmp_path: Path, body: str, problem:
         read_taxonomy(path)
 
 
+def test_many_texts_may_be_long_together(tmp_path: Path) -> None:
+    body = CONCEPT.format("B") + CONCEPT.format("x" * 2**17) * 10
+    assert read_taxonomy(xml(tmp_path, "", body)).taxonomy["b"].name == "B"
+
+
 @pytest.mark.parametrize("name", ["kinds.rdf", "kinds.ttl", "kinds.jsonld"])
 def test_too_large_file_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -112,10 +112,11 @@ def test_name_falls_back_to_english_then_to_the_first_then_to_the_id(tmp_path: P
         :sea a skos:Concept ; skos:prefLabel "Mar"@es, "Sea"@en, "See"@de .
         :sky a skos:Concept ; skos:prefLabel "Cielo"@es, "Himmel"@de .
         :fish a skos:Concept ; skos:prefLabel "", :fish ; skos:altLabel "swimmer" .
+        :ship a skos:Concept ; skos:prefLabel "Barco"@es, "Ship"@en-GB .
         """,
         "fi",
     )
-    assert [category.name for category in taxonomy] == ["Sea", "Cielo", "fish"]
+    assert [category.name for category in taxonomy] == ["Sea", "Cielo", "fish", "Ship"]
 
 
 def test_id_is_the_only_notation_of_a_concept(tmp_path: Path) -> None:
