@@ -26,6 +26,8 @@ class Corpus:
     max_words: int
 
 
+_DELETED_TOGETHER = 20_000
+"""Documents that are deleted in one transaction."""
 _CORPUS = """
     SELECT c.id, c.name, c.language, c.documents, c.train, c.test, c.levels, c.max_words,
            (SELECT count(*) FROM categories k WHERE k.corpus_id = c.id) AS categories
@@ -60,6 +62,12 @@ def corpus_with_id(store: Store, corpus_id: int) -> Corpus:
     return _corpus(row)
 
 
+def refuse_used_corpus_name(store: Store, name: str) -> None:
+    """Raise `ConflictError` if there is a corpus of that name, or one is being imported."""
+    if store.row("SELECT 1 FROM corpora WHERE name = ?", (name,)):
+        raise ConflictError(f"there is a corpus {name!r} already; choose another --name")
+
+
 def begin_corpus(
     store: Store,
     name: str,
@@ -75,8 +83,7 @@ def begin_corpus(
     An import that is asked for with the same `request` can go on with it.
     """
     with store.write(durable=True):
-        if store.row("SELECT 1 FROM corpora WHERE name = ?", (name,)):
-            raise ConflictError(f"there is a corpus {name!r} already; choose another --name")
+        refuse_used_corpus_name(store, name)
         cursor = store.execute(
             "INSERT INTO corpora (name, language, format, taxonomy, state, max_words, "
             "importer_pid, importer_started, request, created_at) "
@@ -208,12 +215,31 @@ def category_rows(store: Store, corpus_id: int) -> dict[str, int]:
 
 
 def delete_corpus(store: Store, corpus_id: int) -> None:
-    """Remove a corpus with all its rows; raise `ConflictError` if runs were trained on it."""
+    """Remove a corpus with all its rows; raise `ConflictError` if runs were trained on it.
+
+    Rows are removed a part at a time, so that others can write meanwhile. If that is broken off,
+    the corpus counts as one whose import was killed.
+    """
     with store.write(durable=True):
         runs = store.rows("SELECT name FROM runs WHERE corpus_id = ? ORDER BY name", (corpus_id,))
         if runs:
             some = ", ".join(row["name"] for row in runs[:5])
             raise ConflictError(f"runs were trained on it ({len(runs)}: {some}); delete them first")
+        store.execute(
+            "UPDATE corpora SET state = 'importing', importer_pid = 0, importer_started = 0, "
+            "request = '', progress = NULL WHERE id = ?",
+            (corpus_id,),
+        )
+    documents = "DELETE FROM documents WHERE corpus_id = ? AND number >= ? AND number < ?"
+    labels = "DELETE FROM document_categories WHERE category_id = ?"
+    last = store.row("SELECT max(number) AS n FROM documents WHERE corpus_id = ?", (corpus_id,))
+    for start in range(0, (last["n"] or 0) + 1 if last is not None else 0, _DELETED_TOGETHER):
+        with store.write():
+            store.execute(documents, (corpus_id, start, start + _DELETED_TOGETHER))
+    for row in store.rows("SELECT id FROM categories WHERE corpus_id = ?", (corpus_id,)):
+        with store.write():
+            store.execute(labels, (row["id"],))
+    with store.write(durable=True):
         store.execute("UPDATE categories SET parent_id = NULL WHERE corpus_id = ?", (corpus_id,))
         store.execute("DELETE FROM corpora WHERE id = ?", (corpus_id,))
 

@@ -43,6 +43,7 @@ from db.corpora import (
     finish_corpus,
     known_keys,
     record_progress,
+    refuse_used_corpus_name,
     take_over_import,
     unfinished_corpora,
 )
@@ -178,6 +179,7 @@ def _unfinished(store: Store, workspace: Workspace, plan: ImportPlan) -> Unfinis
     name = plan.request.name
     there = next((u for u in unfinished_corpora(store) if u.name == name), None)
     if there is None:
+        refuse_used_corpus_name(store, name)
         return None
     if is_alive(*there.importer):
         raise ConflictError(f"{name}: the process {there.importer[0]} imports it now")
