@@ -34,8 +34,9 @@ from core.readers.sniffing import beginning
 _ROWS = 256
 """Rows that are unpacked together."""
 _LARGEST_GROUP = 4 * 2**30
-"""Bytes, unpacked, of the columns that are read of a row group."""
+"""Bytes, unpacked, of a row group."""
 _LARGEST_BATCH = 512 * 2**20
+"""Bytes, unpacked, of the rows of a Parquet file that are in memory together."""
 _LARGEST_JSON = 16 * 2**20
 _STATE, _INFO, _DICT = "state.json", "dataset_info.json", "dataset_dict.json"
 
@@ -119,12 +120,8 @@ def _batches(path: Path, options: ReadingOptions) -> Iterator[tuple[Any, Names]]
         columns = _columns(schema, options, path)
         names = _names_in((schema.metadata or {}).get(b"huggingface"))
         for number in range(file.metadata.num_row_groups):
-            group = file.metadata.row_group(number)
-            size = sum(
-                max(0, group.column(i).total_uncompressed_size)
-                for i in range(group.num_columns)
-                if group.column(i).path_in_schema.startswith(tuple(columns))
-            )
+            # What pyarrow says of single columns ends the process where a file is damaged.
+            size = file.metadata.row_group(number).total_byte_size
             if size > _LARGEST_GROUP:
                 raise InputError(
                     f"a row group of {size:,} bytes; write it with smaller ones", source=path

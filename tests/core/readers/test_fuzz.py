@@ -220,7 +220,7 @@ def damages(draw: st.DrawFn, size: int) -> Damage:
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=40, deadline=None, database=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_damaged_file_ends_in_documents_or_one_line(case: str, data: st.DataObject) -> None:
     content = CASES[case][2]
@@ -230,7 +230,7 @@ def test_damaged_file_ends_in_documents_or_one_line(case: str, data: st.DataObje
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=20, deadline=None, database=None)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(content=st.binary(max_size=300))
 @example(content=b"")
 @example(content=b"\0")
@@ -239,7 +239,7 @@ def test_any_bytes_end_in_documents_or_one_line(case: str, content: bytes) -> No
     read_damaged(case, content)
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     name=st.text(max_size=30)
     | st.sampled_from([".json", ".csv", ".zip", ".txt", ".dat", ".gz", ".xml", ".qrels"]).flatmap(

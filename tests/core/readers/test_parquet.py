@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import subprocess
+import sys
 import tracemalloc
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -268,6 +270,36 @@ def test_arrow_file_with_offsets_beyond_its_end_is_an_error(tmp_path: Path) -> N
     assert content.count(offsets) == 1
     file.write_bytes(content.replace(offsets, bytes([0, 0, 0, 0, 40, 0, 0, 0, 80, 0, 0, 0x70])))
     assert "cannot be read as Parquet or Arrow" in problem(folder)
+
+
+_READ_DAMAGED = """
+import sys
+from pathlib import Path
+from core.errors import InputError
+from core.readers import FORMATS
+
+path = Path(sys.argv[1])
+whole = path.read_bytes()
+refused = 0
+for place in range(len(whole)):
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 2]) + whole[place + 1 :])
+    try:
+        list(FORMATS["parquet"].read(sys.argv[2]))
+    except InputError:
+        refused += 1
+assert refused > len(whole) // 4
+"""
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_flip_of_any_byte_does_not_end_the_process(tmp_path: Path, kind: str) -> None:
+    folder = saved(tmp_path / "d", table())
+    file = written(tmp_path, table())
+    named = (file, file) if kind == "parquet" else (str(next(folder.glob("*.arrow"))), str(folder))
+    result = subprocess.run(
+        [sys.executable, "-c", _READ_DAMAGED, *named], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
 
 
 def test_string_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
