@@ -104,7 +104,7 @@ def tokenizer_for(language: str) -> Tokenize:
     rules = _rules_of(language)
     if not _cuts_pieces_alone(rules):
         return lambda text, max_words: _cut(rules, " ".join(pieces(text, max_words)))[:max_words]
-    return _KnownPieces(language)
+    return _KnownPieces(language, rules)
 
 
 def _cut(rules: Any, text: str) -> list[str]:
@@ -129,9 +129,9 @@ class _KnownPieces:
 
     _MOST = 300_000
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, rules: Any) -> None:
         self._language = language
-        self._rules = _rules_of(language)
+        self._rules = rules
         self._known: dict[str, list[str]] = {}
 
     def __call__(self, text: str, max_words: int) -> list[str]:

@@ -10,7 +10,7 @@ from core.tokens import locator_for, pieces, tokenizer_for
 
 TEXTS = {
     "de": ("Die z.B. am 3. Okt. geöffnete Straße war's.", 100),
-    "fr": ("L'eau d'aujourd'hui, c'est-à-dire celle-ci…", 100),
+    "it": ("L'acqua d'oggi, cioè quest'ora: dell'8 sett…", 100),
     "ru": ("Москва и т. е. столица — 12 тыс. км.", 100),
     "zh": ("今天潮水很低。ABC 引き潮", 100),
     "ar": ("رأينا اليوم، البحر والميناء!", 100),

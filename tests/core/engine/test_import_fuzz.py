@@ -25,7 +25,7 @@ TABLES = ("corpora", "categories", "documents", "document_categories")
 
 @pytest.mark.parametrize("case", CASES)
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

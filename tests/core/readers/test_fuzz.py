@@ -220,7 +220,7 @@ def damages(draw: st.DrawFn, size: int) -> Damage:
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_damaged_file_ends_in_documents_or_one_line(case: str, data: st.DataObject) -> None:
     content = CASES[case][2]
