@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.documents import LONGEST_NAME, MOST_LABELS, Document, document_of, held_out
 from core.errors import InputError
+from tests.examples import examples
 
 IDS = [f"d{i}" for i in range(5_000)]
 
@@ -71,7 +72,7 @@ def test_other_seed_holds_out_other_documents() -> None:
     assert 0.4 < len(first & second) / len(first) < 0.6
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.text(st.characters(codec="utf-8"), max_size=20), st.floats(0, 1), st.floats(0, 1))
 def test_larger_fraction_keeps_what_a_smaller_one_held_out(
     id_: str, one: float, two: float

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import core.tables
 from core.errors import InputError
 from core.tables import decoded, rows_of
+from tests.examples import examples
 
 
 def rows(content: bytes, delimiter: str = ",", quotes: bool = True) -> list[tuple[int, list[str]]]:
@@ -69,7 +70,7 @@ def test_line_that_is_not_utf_8_is_named() -> None:
         decoded(b"a\xff", "made.csv", 7)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     made=st.lists(
         st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=2, max_size=3)

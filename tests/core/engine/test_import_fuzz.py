@@ -19,13 +19,14 @@ from db.connection import Store
 from db.corpora import list_corpora
 from tests.builders import contents
 from tests.core.readers.test_fuzz import _IN_FOLDER, CASES, damages
+from tests.examples import examples
 
 TABLES = ("corpora", "categories", "documents", "document_categories")
 
 
 @pytest.mark.parametrize("case", CASES)
 @settings(
-    max_examples=5,
+    max_examples=examples(5),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -26,6 +26,7 @@ from core.errors import HTransError, InputError
 from core.readers import FORMATS, guess_format
 from core.readers.format import CorpusFormat, ReadingOptions
 from core.writers import jsonl as jsonl_writer
+from tests.examples import examples
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -220,7 +221,7 @@ def damages(draw: st.DrawFn, size: int) -> Damage:
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=examples(25), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_damaged_file_ends_in_documents_or_one_line(case: str, data: st.DataObject) -> None:
     content = CASES[case][2]
@@ -230,7 +231,7 @@ def test_damaged_file_ends_in_documents_or_one_line(case: str, data: st.DataObje
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=examples(20), deadline=None, derandomize=True)
 @given(content=st.binary(max_size=300))
 @example(content=b"")
 @example(content=b"\0")
@@ -239,7 +240,7 @@ def test_any_bytes_end_in_documents_or_one_line(case: str, content: bytes) -> No
     read_damaged(case, content)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(
     name=st.text(max_size=30)
     | st.sampled_from([".json", ".csv", ".zip", ".txt", ".dat", ".gz", ".xml", ".qrels"]).flatmap(
@@ -269,7 +270,9 @@ _NAMES = _TEXTS.map(str.strip).filter(bool)
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     rows=st.lists(

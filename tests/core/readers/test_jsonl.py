@@ -15,6 +15,7 @@ from core.documents import Document
 from core.errors import HTransError, InputError
 from core.plain_text import storable
 from core.readers.jsonl import FORMAT, recognises
+from tests.examples import examples
 
 GOOD = b'{"text": "The tide is low.", "labels": ["sea"]}\n'
 
@@ -181,7 +182,9 @@ def test_lone_surrogate_never_leaves_the_reader(tmp_path: Path, field: str) -> N
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(content=st.binary(max_size=200))
 def test_any_bytes_end_in_documents_or_input_error(tmp_path: Path, content: bytes) -> None:
@@ -202,7 +205,9 @@ _JSON = st.recursive(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     record=st.fixed_dictionaries(

@@ -25,6 +25,7 @@ from core.readers import guess_format
 from core.readers.format import ReadingOptions
 from core.readers.parquet import FORMAT
 from core.writers.parquet import write
+from tests.examples import examples
 
 FEATURES: dict[str, Any] = {
     "text": {"dtype": "string", "_type": "Value"},
@@ -402,7 +403,9 @@ _NAMES = st.text(max_size=6).map(str.strip).filter(lambda name: "\0" not in name
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(50),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     rows=st.lists(

@@ -18,6 +18,7 @@ from core.documents import Document
 from core.errors import HTransError, InputError
 from core.readers.format import ReadingOptions
 from core.readers.table import CSV, TSV
+from tests.examples import examples
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -245,7 +246,9 @@ _CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     rows=st.lists(

@@ -13,6 +13,7 @@ from core.line_files import without_compression
 from core.taxonomy import Taxonomy
 from core.taxonomy_readers import FORMATS, read_taxonomy
 from tests.core.taxonomy_readers.files import COMPRESSIONS, IN_EVERY_FORMAT, written
+from tests.examples import examples
 
 PIECES = [
     *(b"\t", b"\n", b"\r", b" ", b",", b'"', b"\0", b"\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80"),
@@ -64,7 +65,7 @@ def tried(path: Path, format_: str | None, multiple_parents: str) -> Taxonomy | 
         return str(error)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(250), deadline=None, suppress_health_check=list(HealthCheck))
 @given(damaged())
 def test_damaged_file_gives_a_taxonomy_or_an_error(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[str, bytes]
@@ -73,7 +74,7 @@ def test_damaged_file_gives_a_taxonomy_or_an_error(
     check(tmp_path_factory, *file, IN_EVERY_FORMAT[without_compression(file[0])][0])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(["kinds", *sorted(IN_EVERY_FORMAT), "kinds.gz", "kinds.zst"]),
     st.sampled_from([None, *FORMATS]),

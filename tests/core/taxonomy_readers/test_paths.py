@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.taxonomy import Taxonomy
 from core.taxonomy_readers.paths import SEPARATORS, infer
+from tests.examples import examples
 
 
 def shape(taxonomy: Taxonomy) -> list[tuple[str, str | None, str]]:
@@ -83,7 +84,7 @@ def test_no_labels_make_an_empty_taxonomy() -> None:
 _PIECES = ["A", "B", " ", "-", *SEPARATORS]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=6).map("".join), max_size=6)
 )

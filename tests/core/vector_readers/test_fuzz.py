@@ -19,10 +19,11 @@ from core.vector_readers import FORMATS, read_vectors
 from core.vector_readers.format import MOST_DIMENSIONS
 from tests.core.vector_readers import test_npm, test_spacy
 from tests.core.vector_readers.reading import PACKED
+from tests.examples import examples
 
 GLOVE = "tide 1 2.5 -3\ngull 4e-1 5 6\nété 7 8 9\n".encode()
 WORD2VEC = b"3 3\n" + GLOVE
-EXAMPLES = settings(max_examples=25, deadline=None)
+EXAMPLES = settings(max_examples=examples(25), deadline=None)
 
 
 def check(source: Path, *formats: str | None) -> None:
@@ -116,7 +117,7 @@ def test_damaged_text(
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 @given(changes=damage)
-@settings(EXAMPLES, max_examples=80)
+@settings(EXAMPLES, max_examples=examples(80))
 def test_damaged_zip(folder: Path, method: int, changes: Damage) -> None:
     path = folder / "damaged.zip"
     with zipfile.ZipFile(path, "w", method) as archive:
@@ -127,7 +128,7 @@ def test_damaged_zip(folder: Path, method: int, changes: Damage) -> None:
 
 
 @given(changes=damage)
-@settings(EXAMPLES, max_examples=80)
+@settings(EXAMPLES, max_examples=examples(80))
 def test_damaged_json(folder: Path, changes: Damage) -> None:
     path = folder / "damaged.json"
     path.write_bytes(damaged(json.dumps(test_npm.table()).encode(), changes))

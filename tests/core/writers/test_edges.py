@@ -13,6 +13,7 @@ from core.taxonomy import Edge, Taxonomy
 from core.taxonomy_readers import read_taxonomy
 from core.writers import edges
 from tests.core.writers.forests import UNWRITABLE, forests
+from tests.examples import examples
 
 BY_NAME = st.text(st.sampled_from("ab\"'#, \\%ü:;|\u2028\x0b\ufeff\x1b"), min_size=1, max_size=5)
 
@@ -25,7 +26,7 @@ def test_file_has_a_header_and_a_line_for_each_category(tmp_path: Path) -> None:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(forests(BY_NAME.map(str.strip).filter(bool)))
 def test_what_is_written_is_read_back_in_the_same_order(
     tmp_path_factory: pytest.TempPathFactory, taxonomy: Taxonomy
@@ -37,7 +38,7 @@ def test_what_is_written_is_read_back_in_the_same_order(
     assert list(read.taxonomy) == list(taxonomy)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(forests(st.text(max_size=4).filter(bool)))
 def test_any_text_is_read_back_or_refused(
     tmp_path_factory: pytest.TempPathFactory, taxonomy: Taxonomy

@@ -15,6 +15,7 @@ from core.taxonomy import Edge, Taxonomy
 from core.taxonomy_readers import read_taxonomy
 from core.writers import skos
 from tests.core.writers.forests import UNWRITABLE, forests
+from tests.examples import examples
 
 KINDS = Taxonomy(
     [
@@ -28,7 +29,7 @@ TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 TROUBLE = st.text(st.sampled_from("a\"'\\<>%#/ \n\r\t.:@\x01\x7f\x85\u2028\ufeff"), min_size=1)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(forests(TEXTS | TROUBLE), st.sampled_from(["en", "de-AT", "zh-Hant-TW"]))
 def test_what_is_written_is_read_back_in_the_same_order(
     tmp_path_factory: pytest.TempPathFactory, taxonomy: Taxonomy, language: str
