@@ -214,6 +214,14 @@ def category_rows(store: Store, corpus_id: int) -> dict[str, int]:
     return {row["key"]: row["id"] for row in rows}
 
 
+def refuse_used_corpus(store: Store, corpus_id: int) -> None:
+    """Raise `ConflictError` if runs were trained on a corpus."""
+    runs = store.rows("SELECT name FROM runs WHERE corpus_id = ? ORDER BY name", (corpus_id,))
+    if runs:
+        some = ", ".join(row["name"] for row in runs[:5])
+        raise ConflictError(f"runs were trained on it ({len(runs)}: {some}); delete them first")
+
+
 def delete_corpus(store: Store, corpus_id: int) -> None:
     """Remove a corpus with all its rows; raise `ConflictError` if runs were trained on it.
 
@@ -221,10 +229,7 @@ def delete_corpus(store: Store, corpus_id: int) -> None:
     the corpus counts as one whose import was killed.
     """
     with store.write(durable=True):
-        runs = store.rows("SELECT name FROM runs WHERE corpus_id = ? ORDER BY name", (corpus_id,))
-        if runs:
-            some = ", ".join(row["name"] for row in runs[:5])
-            raise ConflictError(f"runs were trained on it ({len(runs)}: {some}); delete them first")
+        refuse_used_corpus(store, corpus_id)
         store.execute(
             "UPDATE corpora SET state = 'importing', importer_pid = 0, importer_started = 0, "
             "request = '', progress = NULL WHERE id = ?",

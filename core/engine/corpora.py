@@ -43,6 +43,7 @@ from db.corpora import (
     finish_corpus,
     known_keys,
     record_progress,
+    refuse_used_corpus,
     refuse_used_corpus_name,
     take_over_import,
     unfinished_corpora,
@@ -170,8 +171,10 @@ def delete_corpus_named(store: Store, workspace: Workspace, name: str) -> None:
 
 def remove_corpus_files(store: Store, workspace: Workspace, corpus_id: int) -> None:
     """Remove a corpus with its rows and files."""
-    delete_corpus(store, corpus_id)
+    refuse_used_corpus(store, corpus_id)
+    # Files first: on a full disk, they make room for deleting rows.
     shutil.rmtree(workspace.corpus(corpus_id), ignore_errors=True)
+    delete_corpus(store, corpus_id)
 
 
 def _unfinished(store: Store, workspace: Workspace, plan: ImportPlan) -> UnfinishedCorpus | None:

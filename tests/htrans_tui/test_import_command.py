@@ -192,7 +192,7 @@ def long_import(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], di
     """The command that imports some thousand documents, and what it makes when it is let be."""
     folder = tmp_path_factory.mktemp("long")
     path, edges = folder / "long.jsonl", folder / "taxonomy.tsv"
-    made: list[Any] = documents(9_000)
+    made: list[Any] = documents(16_000)
     path.write_text("".join(json.dumps(r) + "\n" for r in made), encoding="utf-8")
     edges.write_text(TAXONOMY, encoding="utf-8")
     command = ["import", str(path), "--taxonomy", str(edges), "--processes", "2", "--name", "long"]
