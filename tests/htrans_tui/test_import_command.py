@@ -21,6 +21,7 @@ from db.connection import Store
 from db.corpora import corpus_named, taxonomy_of, unfinished_corpora
 from tests.command_line import htrans, htrans_json
 from tests.core.engine.test_import_resuming import everything
+from tests.faults.mode import FULL
 from tests.small_corpus import TAXONOMY, documents
 
 
@@ -192,7 +193,7 @@ def long_import(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], di
     """The command that imports some thousand documents, and what it makes when it is let be."""
     folder = tmp_path_factory.mktemp("long")
     path, edges = folder / "long.jsonl", folder / "taxonomy.tsv"
-    made: list[Any] = documents(16_000)
+    made: list[Any] = documents(9_000)
     path.write_text("".join(json.dumps(r) + "\n" for r in made), encoding="utf-8")
     edges.write_text(TAXONOMY, encoding="utf-8")
     command = ["import", str(path), "--taxonomy", str(edges), "--processes", "2", "--name", "long"]
@@ -227,7 +228,7 @@ def _records_read(workspace: Workspace) -> int:
     return 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT] if FULL else [signal.SIGKILL])
 def test_a_stopped_import_goes_on_by_the_same_command(
     workspace: Workspace,
     long_import: tuple[list[str], dict[str, object]],
