@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from db.connection import Store
 from tests.command_line import TRAIN_QUICKLY, htrans
 from tests.made_once import made_once, wait_until_ended
 from tests.small_corpus import write_corpus
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it runs in the background so; tests interrupt the processes they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
