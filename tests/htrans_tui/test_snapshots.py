@@ -17,7 +17,7 @@ import pytest
 from rich.text import Text
 from textual.content import Content
 from textual.pilot import Pilot
-from textual.widgets import Static, TextArea
+from textual.widgets import Input, Static, TextArea
 
 from core.engine.document_index import open_index
 from core.engine.load import GpuLoad, Load
@@ -120,6 +120,8 @@ def then(*keys: str) -> Scene:
     async def scene(app: HTransApp, pilot: Pilot[None]) -> None:
         await monitor(app, pilot)
         await pilot.press(*keys)
+        for field in app.screen.query(Input):
+            field.cursor_blink = False  # on a slow machine it may be seen without its cursor
         await pilot.pause(0.3)
 
     return scene
