@@ -214,12 +214,21 @@ def category_rows(store: Store, corpus_id: int) -> dict[str, int]:
     return {row["key"]: row["id"] for row in rows}
 
 
-def refuse_used_corpus(store: Store, corpus_id: int) -> None:
-    """Raise `ConflictError` if runs were trained on a corpus."""
-    runs = store.rows("SELECT name FROM runs WHERE corpus_id = ? ORDER BY name", (corpus_id,))
-    if runs:
-        some = ", ".join(row["name"] for row in runs[:5])
-        raise ConflictError(f"runs were trained on it ({len(runs)}: {some}); delete them first")
+def retire_corpus(store: Store, corpus_id: int) -> None:
+    """Make a corpus one whose import was killed, so that what is left of it is never used.
+
+    Raises `ConflictError` if runs were trained on it.
+    """
+    with store.write(durable=True):
+        runs = store.rows("SELECT name FROM runs WHERE corpus_id = ? ORDER BY name", (corpus_id,))
+        if runs:
+            some = ", ".join(row["name"] for row in runs[:5])
+            raise ConflictError(f"runs were trained on it ({len(runs)}: {some}); delete them first")
+        store.execute(
+            "UPDATE corpora SET state = 'importing', importer_pid = 0, importer_started = 0, "
+            "request = '', progress = NULL WHERE id = ?",
+            (corpus_id,),
+        )
 
 
 def delete_corpus(store: Store, corpus_id: int) -> None:
@@ -228,13 +237,7 @@ def delete_corpus(store: Store, corpus_id: int) -> None:
     Rows are removed a part at a time, so that others can write meanwhile. If that is broken off,
     the corpus counts as one whose import was killed.
     """
-    with store.write(durable=True):
-        refuse_used_corpus(store, corpus_id)
-        store.execute(
-            "UPDATE corpora SET state = 'importing', importer_pid = 0, importer_started = 0, "
-            "request = '', progress = NULL WHERE id = ?",
-            (corpus_id,),
-        )
+    retire_corpus(store, corpus_id)
     documents = "DELETE FROM documents WHERE corpus_id = ? AND number >= ? AND number < ?"
     labels = "DELETE FROM document_categories WHERE category_id = ?"
     last = store.row("SELECT max(number) AS n FROM documents WHERE corpus_id = ?", (corpus_id,))

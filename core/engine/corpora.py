@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -43,8 +44,8 @@ from db.corpora import (
     finish_corpus,
     known_keys,
     record_progress,
-    refuse_used_corpus,
     refuse_used_corpus_name,
+    retire_corpus,
     take_over_import,
     unfinished_corpora,
 )
@@ -166,12 +167,13 @@ def delete_corpus_named(store: Store, workspace: Workspace, name: str) -> None:
                 raise ConflictError(f"{name}: the process {unfinished.importer[0]} imports it now")
             remove_corpus_files(store, workspace, unfinished.id)
             return
-    remove_corpus_files(store, workspace, corpus_named(store, name).id)
+    corpus_id = corpus_named(store, name).id
+    retire_corpus(store, corpus_id)
+    remove_corpus_files(store, workspace, corpus_id)
 
 
 def remove_corpus_files(store: Store, workspace: Workspace, corpus_id: int) -> None:
-    """Remove a corpus with its rows and files."""
-    refuse_used_corpus(store, corpus_id)
+    """Remove a corpus that is not ready, with its rows and files."""
     # Files first: on a full disk, they make room for deleting rows.
     shutil.rmtree(workspace.corpus(corpus_id), ignore_errors=True)
     delete_corpus(store, corpus_id)
@@ -382,9 +384,10 @@ class _HashFile:
         self._new.append(number)
 
     def sync(self) -> None:
-        """Write what was added."""
+        """Write what was added to disk."""
         self._file.write(np.asarray(self._new, dtype=np.int64).tobytes())
         self._file.flush()
+        os.fsync(self._file.fileno())
         self._new.clear()
 
     def all(self, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
