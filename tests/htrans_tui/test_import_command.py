@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 
 from core.errors import HTransError
+from core.readers import FORMATS
+from core.taxonomy_readers import FORMATS as TAXONOMY_FORMATS
+from core.taxonomy_readers import PATHS
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, taxonomy_of, unfinished_corpora
@@ -246,3 +249,9 @@ def test_a_stopped_import_goes_on_by_the_same_command(
     assert result.returncode == 0, result.stderr
     assert "an import that had been stopped went on after " in result.stderr
     assert everything(Store(workspace.database), workspace, "long") == expected
+
+
+def test_help_names_every_format(workspace: Workspace) -> None:
+    shown = " ".join(htrans(workspace, "import", "--help").stdout.split())
+    for name in (*FORMATS, *TAXONOMY_FORMATS, PATHS):
+        assert name in shown, name

@@ -464,3 +464,21 @@ def test_surrogates_in_ids_and_labels_are_no_traceback(
         import_corpus(store, workspace, request)
         imported = True
     assert imported != nothing_is_left(store, workspace)
+
+
+def test_deletion_that_is_broken_off_leaves_no_corpus_that_looks_ready(
+    store: Store, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = import_small_corpus(store, workspace, tmp_path)
+
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("core.engine.corpora.delete_corpus", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            delete_corpus_named(store, workspace, corpus.name)
+    assert list_corpora(store) == []
+    assert [unfinished.name for unfinished in unfinished_corpora(store)] == [corpus.name]
+    delete_corpus_named(store, workspace, corpus.name)
+    assert nothing_is_left(store, workspace)
