@@ -77,3 +77,15 @@ def lines_of(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, byt
                     line=number,
                 )
             yield number, line
+
+
+def decoded(line: bytes, source: str | Path, number: int) -> str:
+    """A line as text; raise `InputError` if it is not UTF-8."""
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"not UTF-8 at byte {error.start}; convert the file to UTF-8",
+            source=source,
+            line=number,
+        ) from error

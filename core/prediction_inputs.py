@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import HTransError, InputError
-from core.line_files import lines_of
+from core.line_files import decoded, lines_of
 from core.plain_text import without_surrogates
 from core.readers import guess_format
 from core.readers.jsonl import record_of
-from core.tables import decoded, rows_of
+from core.tables import rows_of
 
 FORMATS = ("jsonl", "csv", "tsv", "text", "corpus")
 """`text` is a document a line, `corpus` any format that `import` reads."""

@@ -8,23 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
-from core.line_files import LONGEST_LINE
+from core.line_files import LONGEST_LINE, decoded
 from core.plain_text import printable
 
 _MOST_LINES = 100_000
 _QUOTES = "mend the quotes, or use --no-quotes if they are part of the text"
-
-
-def decoded(line: bytes, source: str | Path, number: int) -> str:
-    """A line as text; raise `InputError` if it is not UTF-8."""
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"not UTF-8 at byte {error.start}; convert the file to UTF-8",
-            source=source,
-            line=number,
-        ) from error
 
 
 def rows_of(

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from core.documents import LONGEST_NAME
 from core.errors import NotFoundError, TaxonomyError
 from core.plain_text import printable
 
 MOST_CATEGORIES = 1_000_000
 MOST_LEVELS = 1_000
-LONGEST_ID = 1_000
-"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Taxonomy:
         """Raise `TaxonomyError` for a duplicate id, a second or missing parent or a cycle.
 
         With `first_parents`, only the parent that is stated first counts. More categories, levels
-        or characters in an id than `MOST_CATEGORIES`, `MOST_LEVELS` and `LONGEST_ID` are refused.
+        or characters in an id than `MOST_CATEGORIES`, `MOST_LEVELS` and `LONGEST_NAME` are refused.
         """
         self.source = source
         by_id: dict[str, Edge] = {}
@@ -176,10 +175,10 @@ def _check_ids(edge: Edge, source: str) -> None:
     if not edge.id:
         raise TaxonomyError(f"{_place(source, edge)}: a category without an id")
     for category_id in (edge.id, edge.parent or ""):
-        if len(category_id) > LONGEST_ID:
+        if len(category_id) > LONGEST_NAME:
             raise TaxonomyError(
                 f"{_place(source, edge)}: the id that begins with {category_id[:40]!r} is longer "
-                f"than {LONGEST_ID:,} characters; shorten it"
+                f"than {LONGEST_NAME:,} characters; shorten it"
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.documents import LONGEST_NAME, Document, document_of
 from core.errors import InputError
-from core.line_files import lines_of
+from core.line_files import decoded, lines_of
 from core.plain_text import printable
 from core.readers.format import ReadingOptions, date_of, is_blank, split_of
 
@@ -106,10 +106,7 @@ def label_names(path: Path) -> list[str]:
     """The names in a label file, one a line; the first is that of label 0."""
     names = []
     for number, line in lines_of(path, 4 * LONGEST_NAME):
-        try:
-            name = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise InputError("not UTF-8; convert the file", source=path, line=number) from error
+        name = decoded(line, path, number).strip()
         if not name:
             raise InputError("an empty line; it has one name a line", source=path, line=number)
         if number > _MOST_NAMES:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.line_files import lines_of, without_compression
+from core.line_files import decoded, lines_of, without_compression
 from core.readers.fields import FieldReader
 from core.readers.format import (
     CorpusFormat,
@@ -66,10 +66,9 @@ def object_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
     def wrong(problem: str) -> InputError:
         return InputError(problem, source=source, line=number)
 
+    text = decoded(line, source, number)
     try:
-        record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-    except UnicodeDecodeError as error:
-        raise wrong(f"not UTF-8 at byte {error.start}; convert the file to UTF-8") from error
+        record = json.loads(text)
     except json.JSONDecodeError as error:
         raise wrong(f"not JSON ({error.msg}, column {error.colno}); mend or remove it") from error
     except (RecursionError, ValueError) as error:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import core.tables
 from core.errors import InputError
-from core.tables import decoded, rows_of
+from core.line_files import decoded
+from core.tables import rows_of
 from tests.examples import examples
 
 
