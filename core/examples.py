@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +85,34 @@ class Examples:
         order = np.argsort(lengths, kind="stable").astype(np.int64)
         for start in range(0, len(order), batch_size):
             yield order[start : start + batch_size]
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The documents of a corpus that a run trains on and is measured on.
+
+    `train` and `test` are numbers of documents in `tokens`, of which `max_words` words are read.
+    """
+
+    tokens: TokenArrays
+    train: Rows
+    test: Rows
+    max_words: int
+
+    def rows(self, split: str) -> Rows:
+        """Numbers of the documents of the split "train" or "test"."""
+        return self.train if split == "train" else self.test
+
+    def examples(self, positives: Rows, split: str) -> Examples:
+        """All documents of a split; those whose numbers are among `positives` are positives."""
+        rows = self.rows(split)
+        return Examples(self.tokens, rows, np.isin(rows, positives), self.max_words)
+
+    def shared_examples(self, positives: Sequence[Rows], split: str) -> Examples:
+        """All documents of a split, with targets (documents, categories)."""
+        rows = self.rows(split)
+        targets = np.stack([np.isin(rows, its) for its in positives], axis=1)
+        return Examples(self.tokens, rows, targets, self.max_words)
 
 
 def validation_split(

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 
 from core.errors import CorruptFileError
-from core.files import replacing
+from core.files import replacing, write_bytes
 from core.models.dgcnn import Dgcnn
 from core.models.gru_att import GruAtt
 from core.models.network import TextNetwork
@@ -41,6 +41,18 @@ class ModelInfo:
     embeddings: str | None
     hidden_units: int = 0
     dropout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """Parameters of a kept epoch and the embedding table (words, dimensions) below them.
+
+    A linear model has no table.
+    """
+
+    state: dict[str, Tensor]
+    info: ModelInfo
+    embeddings: Tensor | None
 
 
 def save_embeddings(folder: Path, table: Tensor) -> str:
@@ -75,11 +87,14 @@ def embeddings_name(table: Tensor) -> str:
 
 def save_model(path: Path, state: dict[str, Tensor], info: ModelInfo) -> None:
     """Write all parameters but the embedding table."""
+    write_bytes(path, model_content(state, info))
+
+
+def model_content(state: dict[str, Tensor], info: ModelInfo) -> bytes:
+    """The content of a model file: all parameters but the embedding table."""
     kept = {name: value.contiguous() for name, value in state.items() if name != EMBEDDINGS}
     # One entry only: safetensors writes several in any order, and equal models would differ.
-    metadata = {_FORMAT: json.dumps(asdict(info), sort_keys=True)}
-    with replacing(path) as temporary:
-        save_file(kept, temporary, metadata)
+    return save(kept, {_FORMAT: json.dumps(asdict(info), sort_keys=True)})
 
 
 def load_model(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:

@@ -1,20 +1,21 @@
-"""Make a claimed trial ready to train: its network or linear model, its documents, its objective.
+"""Make an assigned trial ready to train: its network or linear model, its documents, its objective.
 
 What differs between the systems is here, in `core.engine.scores` and in
-`core.engine.classification`; the rest of the engine knows a `core.training.Training` and a file.
+`core.engine.classification`; the rest of the engine knows a `core.training.Training` and a product.
+No database is needed, so that it works on any machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from core.decisions import Scores
-from core.engine.run_data import RunData, TrainedModel
-from core.errors import TrainingError
+from core.engine.assignment import Assignment, Materials
+from core.examples import Examples, shared_validation_split, validation_split
 from core.initialisation import (
     from_current,
     from_parent,
@@ -23,128 +24,112 @@ from core.initialisation import (
     parameter_groups,
 )
 from core.metrics import decided, support_weighted
-from core.model_files import EMBEDDINGS, ModelInfo, embeddings_name, save_embeddings, save_model
-from core.models.dgcnn import Dgcnn, RelatedOutputs
+from core.model_files import EMBEDDINGS, ModelInfo, embeddings_name, model_content
+from core.models.dgcnn import Dgcnn
 from core.models.network import TextNetwork
-from core.settings import TrainingSettings
+from core.systems import system_named
 from core.training import Objective, Trainer, Training, TrialKey
-from db.connection import Store
-from db.corpora import taxonomy_of
 from db.measures import ValidationFit
-from db.runs import Attempt, RunCategory, run_category
-from db.trials import Claim, record_source, trial_with_id
 
 ALL_CATEGORIES = "all categories"
 """Stands for the category in the seeds of a model that serves all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A training and what to do when it has finished.
+class Product:
+    """What came of a finished training.
 
-    `write` puts the model into a file and returns the name of its embedding table, None without
-    one; `put_table` stores that table where it is not there yet. `validation` gives the threshold
-    and the scores of the validation documents, where the training itself has made them.
+    `model` is the content of its file, `embeddings` the name of its embedding table, None without
+    one; `table` is that table if it is not stored yet. `validation` has the threshold and the
+    scores of the validation documents, where the training itself has made them.
     """
+
+    model: bytes
+    embeddings: str | None = None
+    table: Tensor | None = None
+    validation: tuple[ValidationFit, Scores] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A training, and what makes its product when it has finished."""
 
     training: Training
-    write: Callable[[Path], str | None]
-    put_table: Callable[[], None] = lambda: None
-    validation: Callable[[], tuple[ValidationFit, Scores] | None] = lambda: None
+    product: Callable[[], Product]
 
 
-def prepare(
-    store: Store,
-    data: RunData,
-    claim: Claim,
-    attempt: Attempt,
-    settings: TrainingSettings,
-    device: torch.device,
-) -> Prepared:
-    """Build what the claimed trial trains.
-
-    Raises `TrainingError` if it has nothing to start from.
-    """
-    category = run_category(store, claim.run_category_id)
-    if data.system.is_linear:
-        return _linear(data, category, settings)
-    source = None
-    if attempt.origin != "scratch":
-        source = data.model_of(_source(store, category, claim, attempt))
-    if data.system.joint:
-        return _joint(store, data, category, source, settings, device)
-    return _binary(data, category, claim, attempt.origin, source, settings, device)
+def prepare(assignment: Assignment, materials: Materials, device: torch.device) -> Prepared:
+    """Build what the assigned trial trains."""
+    system = system_named(assignment.system)
+    if system.is_linear:
+        return _linear(assignment, materials)
+    if system.joint:
+        return _joint(assignment, materials, device)
+    return _binary(assignment, materials, device)
 
 
-def _binary(
-    data: RunData,
-    category: RunCategory,
-    claim: Claim,
-    origin: str,
-    source: TrainedModel | None,
-    settings: TrainingSettings,
-    device: torch.device,
-) -> Prepared:
-    key = TrialKey(category.key, claim.class_weight)
-    below = category.parent_id is not None
-    frozen = settings.freeze and below
+def _binary(assignment: Assignment, materials: Materials, device: torch.device) -> Prepared:
+    settings, source = assignment.settings, materials.source
+    output = assignment.outputs[0]
+    key = TrialKey(output.category_id, assignment.class_weight)
+    frozen = settings.freeze and assignment.below
     network: TextNetwork
     if source is None:
-        network = from_scratch(data.initial_embeddings(), key, settings, frozen=frozen)
+        network = from_scratch(materials.embeddings(), key, settings, frozen=frozen)
     else:
         assert source.embeddings is not None
-        if origin == "parent":
+        if assignment.origin == "parent":
             network = from_parent(source.state, source.embeddings, key, settings)
         else:
             network = from_current(source.state, source.info, source.embeddings, frozen=frozen)
     groups = parameter_groups(
-        network, settings, transferred=source is not None and settings.transfer and below
+        network,
+        settings,
+        transferred=source is not None and settings.transfer and assignment.below,
     )
-    training, validation = data.training_and_validation(category)
+    training, validation = validation_split(
+        materials.documents.examples(output.positives, "train"),
+        settings.validation_fraction,
+        settings.seed,
+        output.category_id,
+    )
     trainer = Trainer(network, groups, training, validation, key, settings, device)
     info = ModelInfo(
         "gru-att",
-        (category.key,),
-        claim.class_weight,
+        (output.category_id,),
+        assignment.class_weight,
         source.info.embeddings if source is not None and _frozen(network) else None,
         settings.hidden_units,
         settings.dropout,
     )
-    return _network(data, trainer, info)
+    return Prepared(trainer, lambda: _network_product(trainer, info))
 
 
-def _joint(
-    store: Store,
-    data: RunData,
-    lead: RunCategory,
-    source: TrainedModel | None,
-    settings: TrainingSettings,
-    device: torch.device,
-) -> Prepared:
-    categories = data.together(lead)
-    keys = tuple(category.key for category in categories)
+def _joint(assignment: Assignment, materials: Materials, device: torch.device) -> Prepared:
+    settings, source = assignment.settings, materials.source
+    kind = system_named(assignment.system).network
+    keys = tuple(output.category_id for output in assignment.outputs)
     key = TrialKey(ALL_CATEGORIES, 1.0)
     # Without vectors a table that is not trained would stay noise.
-    frozen = data.system.network == "dgcnn" and data.run.vectors_id is not None
+    frozen = kind == "dgcnn" and assignment.has_vectors
     network: TextNetwork
     if source is not None:
         assert source.embeddings is not None
         network = from_current(source.state, source.info, source.embeddings, frozen=frozen)
-    elif data.system.network == "dgcnn":
-        network = new_dgcnn(data.initial_embeddings(), key, settings, len(keys), frozen=frozen)
+    elif kind == "dgcnn":
+        network = new_dgcnn(materials.embeddings(), key, settings, len(keys), frozen=frozen)
     else:
-        network = from_scratch(data.initial_embeddings(), key, settings, outputs=len(keys))
+        network = from_scratch(materials.embeddings(), key, settings, outputs=len(keys))
     if isinstance(network, Dgcnn):
-        taxonomy = taxonomy_of(store, data.run.corpus_id)
-        related = RelatedOutputs.of(keys, taxonomy, settings.regularised_pairs)
-        network.regularise(related, settings.recursive_regularisation)
-    weights = [category.class_weight for category in categories]
+        assert assignment.related is not None
+        network.regularise(assignment.related, settings.recursive_regularisation)
+    weights = [output.class_weight for output in assignment.outputs]
     weighted = any(weight is not None for weight in weights)
     objective = Objective(
         torch.tensor([1.0 if weight is None else weight for weight in weights]),
         support_weighted if weighted else decided,
     )
-    training, validation = data.shared_training_and_validation(categories)
+    training, validation = _shared_split(assignment, materials)
     trainer = Trainer(
         network,
         parameter_groups(network, settings),
@@ -156,73 +141,47 @@ def _joint(
         objective,
     )
     table = source.info.embeddings if source is not None and frozen else None
-    info = ModelInfo(data.system.network, keys, 1.0, table, settings.hidden_units, settings.dropout)
-    return _network(data, trainer, info)
+    info = ModelInfo(kind, keys, 1.0, table, settings.hidden_units, settings.dropout)
+    return Prepared(trainer, lambda: _network_product(trainer, info))
+
+
+def _shared_split(assignment: Assignment, materials: Materials) -> tuple[Examples, Examples]:
+    settings = assignment.settings
+    positives = [output.positives for output in assignment.outputs]
+    examples = materials.documents.shared_examples(positives, "train")
+    return shared_validation_split(examples, settings.validation_fraction, settings.seed)
 
 
 def _frozen(network: TextNetwork) -> bool:
     return not network.embeddings.weight.requires_grad
 
 
-def _network(data: RunData, trainer: Trainer, info: ModelInfo) -> Prepared:
+def _network_product(trainer: Trainer, info: ModelInfo) -> Product:
     """`info.embeddings` is the table's name if it is known to be stored already."""
-
-    def table() -> torch.Tensor:
-        kept = trainer.kept
-        assert kept is not None
-        return kept.state.get(EMBEDDINGS, trainer.network.embeddings.weight.detach())
-
-    def write(path: Path) -> str:
-        kept = trainer.kept
-        assert kept is not None
-        name = info.embeddings or embeddings_name(table())
-        save_model(
-            path,
-            kept.state,
-            ModelInfo(
-                info.network,
-                info.categories,
-                info.class_weight,
-                name,
-                info.hidden_units,
-                info.dropout,
-            ),
-        )
-        return name
-
-    def put_table() -> None:
-        if info.embeddings is None:
-            save_embeddings(data.workspace.embeddings, table())
-
-    return Prepared(trainer, write, put_table)
+    kept = trainer.kept
+    assert kept is not None
+    if info.embeddings is not None:
+        return Product(model_content(kept.state, info), info.embeddings)
+    table = kept.state.get(EMBEDDINGS, trainer.network.embeddings.weight.detach())
+    name = embeddings_name(table)
+    return Product(model_content(kept.state, replace(info, embeddings=name)), name, table)
 
 
-def _linear(data: RunData, category: RunCategory, settings: TrainingSettings) -> Prepared:
+def _linear(assignment: Assignment, materials: Materials) -> Prepared:
     from core.linear_training import LinearTraining
 
-    examples = data.examples(category, "train")
-    training = LinearTraining(data.training_vectors, examples.targets, category.key, settings)
+    output = assignment.outputs[0]
+    examples = materials.documents.examples(output.positives, "train")
+    training = LinearTraining(
+        materials.vectors(), examples.targets, output.category_id, assignment.settings
+    )
 
-    def write(path: Path) -> None:
+    def product() -> Product:
         assert training.model is not None
-        save_model(path, training.model.state(), ModelInfo("linear", (category.key,), 1.0, None))
-
-    def validation() -> tuple[ValidationFit, Scores]:
         assert training.threshold is not None
-        return ValidationFit(training.threshold.value, None, None), training.out_of_fold
+        info = ModelInfo("linear", (output.category_id,), 1.0, None)
+        fit = ValidationFit(training.threshold.value, None, None)
+        content = model_content(training.model.state(), info)
+        return Product(content, validation=(fit, training.out_of_fold))
 
-    return Prepared(training, write, validation=validation)
-
-
-def _source(store: Store, category: RunCategory, claim: Claim, attempt: Attempt) -> int:
-    """The trial whose model this one starts from; the same when it is resumed."""
-    recorded = trial_with_id(store, claim.trial_id).source_trial_id
-    if recorded is not None:
-        return recorded
-    kept = category.kept_trial_id
-    if attempt.origin == "parent" and category.parent_id is not None:
-        kept = run_category(store, category.parent_id).kept_trial_id
-    if kept is None:
-        raise TrainingError(f"there is no model of the {attempt.origin} to start from")
-    record_source(store, claim, kept)
-    return kept
+    return Prepared(training, product)

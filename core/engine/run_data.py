@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +13,15 @@ import torch
 from core.decisions import DecisionRule, rule_of
 from core.engine.token_store import graph_folder, token_folder
 from core.errors import CorruptFileError
-from core.examples import Examples, Rows, shared_validation_split, validation_split
+from core.examples import (
+    Documents,
+    Examples,
+    Rows,
+    shared_validation_split,
+    validation_split,
+)
 from core.files import sha256
-from core.model_files import ModelInfo, build_network, load_embeddings, load_model
+from core.model_files import TrainedModel, build_network, load_embeddings, load_model
 from core.models.network import TextNetwork
 from core.settings import TrainingSettings
 from core.systems import System, system_named
@@ -34,18 +39,6 @@ if TYPE_CHECKING:
 
     from core.models.linear import LinearModel
     from core.tfidf import TfIdf
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedModel:
-    """Parameters of a trial's kept epoch and the embedding table (words, dimensions) below them.
-
-    A linear model has no table.
-    """
-
-    state: dict[str, torch.Tensor]
-    info: ModelInfo
-    embeddings: torch.Tensor | None
 
 
 class RunData:
@@ -66,7 +59,6 @@ class RunData:
             self.max_words = words or ALL_WORDS
         self.tokens = TokenArrays.open(folder)
         self.vocabulary = Vocabulary.load(folder / "vocabulary.json")
-        self._rows: dict[str, Rows] = {}
         self._embeddings: torch.Tensor | None = None
         self._shared: Examples | None = None
         self._table = lru_cache(maxsize=2)(self._load_table)
@@ -112,24 +104,30 @@ class RunData:
         """TF-IDF vectors (documents, features) of the training documents."""
         return self.tfidf.vectors(self.tokens, self.rows("train"))
 
+    @cached_property
+    def documents(self) -> Documents:
+        """The documents that the run trains on and is measured on."""
+        train, test = (
+            np.asarray(document_numbers(self._store, self.run.corpus_id, split), dtype=np.int64)
+            for split in ("train", "test")
+        )
+        return Documents(self.tokens, train, test, self.max_words)
+
     def rows(self, split: str) -> Rows:
         """Numbers of the documents of a split."""
-        if split not in self._rows:
-            numbers = document_numbers(self._store, self.run.corpus_id, split)
-            self._rows[split] = np.asarray(numbers, dtype=np.int64)
-        return self._rows[split]
+        return self.documents.rows(split)
+
+    def positives(self, category: RunCategory) -> Rows:
+        """Numbers of the documents in a category, of all splits."""
+        return np.asarray(positive_numbers(self._store, category.category_id), dtype=np.int64)
 
     def examples(self, category: RunCategory, split: str) -> Examples:
         """All documents of a split, with whether they are in the category."""
-        rows = self.rows(split)
-        positives = positive_numbers(self._store, category.category_id)
-        targets = np.isin(rows, np.asarray(positives, dtype=np.int64))
-        return Examples(self.tokens, rows, targets, self.max_words)
+        return self.documents.examples(self.positives(category), split)
 
     def shared_examples(self, categories: Sequence[RunCategory], split: str) -> Examples:
         """All documents of a split, with targets (documents, categories)."""
-        columns = [self.examples(category, split).targets for category in categories]
-        return Examples(self.tokens, self.rows(split), np.stack(columns, axis=1), self.max_words)
+        return self.documents.shared_examples([self.positives(c) for c in categories], split)
 
     def training_and_validation(self, category: RunCategory) -> tuple[Examples, Examples]:
         """The category's own split of the training documents."""

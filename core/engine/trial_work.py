@@ -1,39 +1,32 @@
-"""What a worker does with a claimed trial: build, train, keep, hand on, score."""
+"""What a worker on the database's machine does with a trial: train, keep, hand on, score."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 
+from core.engine.assignment import assign, materials_of
 from core.engine.evaluation import evaluate, score_category
+from core.engine.outcomes import (
+    clear_unused_tables,
+    record_corruption,
+    record_failure,
+    record_finished,
+    record_resting,
+)
 from core.engine.preparation import prepare
 from core.engine.reporter import LocalReporter
-from core.engine.retraining import attempt_settings
 from core.engine.run_data import RunData
-from core.engine.run_files import checkpoints_of, model_path, scores_path
-from core.engine.scheduling import fail, finish, release, remove_unused_tables, rest
-from core.engine.scores import save_array
+from core.engine.run_files import checkpoints_of
+from core.engine.scheduling import release
 from core.errors import CorruptFileError, TrainingError
-from core.files import sha256
 from core.scoring import ScoringAbandonedError
-from core.search import next_rung
 from core.training import Checkpoint, Outcome
 from db.connection import Store
-from db.events import add_event
-from db.measures import record_validation_fit
-from db.runs import attempts_of, run_category, run_with_id
-from db.trials import (
-    Claim,
-    LostClaimError,
-    ModelFile,
-    holds,
-    rewind_progress,
-    trial_with_id,
-    trials_of,
-)
+from db.runs import run_category, run_with_id
+from db.trials import Claim, LostClaimError, holds, rewind_progress
 from db.workers import set_worker_state
 
 _log = logging.getLogger("htrans.worker")
@@ -63,78 +56,42 @@ def _train(
     stopping: Callable[[], bool],
 ) -> bool:
     """Whether the category is done with this trial."""
-    category = run_category(store, claim.run_category_id)
     checkpoints = checkpoints_of(data.folder, claim)
-    label = f"run {claim.run_id}, {category.key}, class weight {claim.class_weight:g}"
-    _log.info("%s: begins", label)
+    label = f"trial {claim.trial_id}"
 
     def save(checkpoint: Checkpoint) -> None:
         if not holds(store, claim):
             raise LostClaimError(f"{label}: was taken from this worker")
         checkpoints.save(checkpoint, claim.number)
 
+    def tell(error: CorruptFileError) -> None:
+        _log.warning("%s; going back to the checkpoint before it", error)
+        record_corruption(store, claim, error)
+
     try:
-        attempt = next(a for a in attempts_of(store, category.id) if a.attempt == claim.attempt)
-        settings = attempt_settings(data.run, attempt.changes)
-        prepared = prepare(store, data, claim, attempt, settings, device)
+        assignment = assign(store, data, claim)
+        label = assignment.label
+        _log.info("%s: begins", label)
+        prepared = prepare(assignment, materials_of(data, assignment), device)
         training = prepared.training
-        resumed = checkpoints.load(lambda error: _tell_of_corruption(store, claim, error))
+        resumed = checkpoints.load(tell)
         if resumed is not None:
             training.restore(resumed)
-        epoch, batch = training.position
-        rewind_progress(store, claim, epoch, batch)
-        until = None
-        if settings.search == "racing":
-            until = next_rung(trial_with_id(store, claim.trial_id).rung)
-        outcome = training.run(LocalReporter(store, claim, stopping), save, until)
+        rewind_progress(store, claim, *training.position)
+        outcome = training.run(LocalReporter(store, claim, stopping), save, assignment.until)
     except TrainingError as error:
         _log.warning("%s: %s", label, error)
-        category_done = fail(store, claim, str(error))
-        _clear_dropped(store, data, claim)
-        return category_done
+        return record_failure(store, data, claim, str(error))
     if outcome is Outcome.INTERRUPTED:
         release(store, claim)
         _log.info("%s: interrupted, checkpoint written", label)
         return False
     if outcome is Outcome.RESTING:
-        category_done = rest(store, claim)
-        _clear_dropped(store, data, claim)
         _log.info("%s: rests after %d epochs", label, training.position[0] - 1)
-        return category_done
-    path = model_path(data.folder, claim)
-    table = prepared.write(path)
-    model = ModelFile(str(path.relative_to(data.workspace.root)), sha256(path), table)
-    validation = prepared.validation()
-    if validation is not None:
-        save_array(
-            scores_path(data.folder, category.id, claim.trial_id, "validation"), validation[1]
-        )
-
-    def record_the_rest() -> None:
-        prepared.put_table()
-        if validation is not None:
-            record_validation_fit(store, claim.trial_id, category.id, validation[0])
-
-    category_done = finish(store, claim, model, record_the_rest)
-    checkpoints.remove()
-    _clear_dropped(store, data, claim)
+        return record_resting(store, data, claim)
+    category_done = record_finished(store, data, claim, prepared.product())
     _log.info("%s: done", label)
     return category_done
-
-
-def _clear_dropped(store: Store, data: RunData, claim: Claim) -> None:
-    """Remove the checkpoints of class weights that have dropped out of the category's race."""
-    for trial in trials_of(store, claim.run_category_id, claim.attempt):
-        if trial.state == "dropped":
-            theirs = replace(claim, trial_id=trial.id, class_weight=trial.class_weight)
-            checkpoints_of(data.folder, theirs).remove()
-
-
-def _tell_of_corruption(store: Store, claim: Claim, error: CorruptFileError) -> None:
-    _log.warning("%s; going back to the checkpoint before it", error)
-    message = f"{error}; class weight {claim.class_weight:g} goes back to the one before it"
-    with store.write():
-        add_event(store, "corrupt", message, claim.run_id, claim.run_category_id)
 
 
 def _after_category(
@@ -146,13 +103,7 @@ def _after_category(
 ) -> None:
     """Remove what the search has left behind, and score the documents."""
     category = run_category(store, claim.run_category_id)
-    tables = data.workspace.embeddings
-    remove_unused_tables(
-        store,
-        category.id,
-        claim.attempt,
-        lambda name: (tables / f"{name}.safetensors").unlink(missing_ok=True),
-    )
+    clear_unused_tables(store, data, claim)
     set_worker_state(store, claim.owner, "scoring")
     # A category that shares its model has no F1 of its own until its validation is measured.
     splits = ("test", "validation") if data.system.joint else ("test",)
