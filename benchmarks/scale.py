@@ -23,6 +23,7 @@ from core.costs import CostModel, epoch_work
 from core.engine.bench import run_together
 from core.engine.corpora import import_corpus
 from core.engine.devices import cpu_cores
+from core.engine.engine_choice import EngineRequest
 from core.engine.import_plan import ImportRequest
 from core.engine.launch import running_supervisor
 from core.engine.runs import RunRequest, start_run
@@ -102,7 +103,9 @@ def seconds_by_categories(folder: Path, categories: int) -> float:
     store = Store(workspace.database, create=True)
     import_corpus(store, workspace, ImportRequest(name="small", sources=(str(source),)))
     settings = TrainingSettings(class_weights=(1.0,), epochs=1)
-    run, _ = start_run(store, workspace, RunRequest("small", settings, device="cpu"))
+    run, _ = start_run(
+        store, workspace, RunRequest("small", settings, engine=EngineRequest(device="cpu"))
+    )
     started = None
     while store.value("SELECT state FROM runs WHERE id = ?", (run.id,)) != "done":
         if started is None and store.value("SELECT started_at FROM runs WHERE id = ?", (run.id,)):

@@ -29,6 +29,7 @@ from core.bench.plain import train_plainly
 from core.bench.workload import Workload
 from core.dropout import keep_factors
 from core.engine.corpora import import_corpus
+from core.engine.engine_choice import EngineRequest
 from core.engine.import_plan import ImportRequest
 from core.engine.launch import running_supervisor
 from core.engine.retraining import RetrainRequest, retrain
@@ -74,7 +75,7 @@ def prepare(data: Path, folder: Path, category: str) -> tuple[Workspace, Store]:
             name="bench",
             vectors="glove",
             categories=(category,),
-            device="cpu",
+            engine=EngineRequest(device="cpu"),
         ),
     )
     while store.value("SELECT state FROM runs WHERE id = ?", (run.id,)) != "done":

@@ -12,7 +12,7 @@ import io
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 import torch
 
@@ -22,6 +22,9 @@ from core.training import Checkpoint
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+Read = TypeVar("Read")
+Buffer = bytes | memoryview
 
 SUFFIX = ".resume"
 _MAGIC = b"htrans-resume-1\n"
@@ -41,9 +44,16 @@ class TrialCheckpoints:
 
     def save(self, checkpoint: Checkpoint, claim: int) -> None:
         """Write a checkpoint; the newest one before it is kept, older ones are removed."""
+        self._save(claim, lambda path: write_checkpoint(path, checkpoint, self._trial))
+
+    def save_content(self, content: Buffer, claim: int) -> None:
+        """Write a checkpoint that `checkpoint_content` made elsewhere, as `save` does."""
+        self._save(claim, lambda path: _write_content(path, content))
+
+    def _save(self, claim: int, write: Callable[[Path], None]) -> None:
         path = self._folder / f"{self._stem}.k{claim:06d}{SUFFIX}"
         with replacing(path) as temporary:
-            write_checkpoint(temporary, checkpoint, self._trial)
+            write(temporary)
             if path.exists():
                 path.replace(_previous(path))
         # Those of newer claims belong to another worker, which has taken this trial over.
@@ -57,9 +67,18 @@ class TrialCheckpoints:
         A file that is none is set aside as `.corrupt`, `on_corrupt` is told, and the one before
         it is taken.
         """
+        return self._first_good(lambda path: read_checkpoint(path, self._trial), on_corrupt)
+
+    def load_content(self, on_corrupt: Callable[[CorruptFileError], None]) -> bytes | None:
+        """The content of the newest good checkpoint for `checkpoint_of`, else as `load`."""
+        return self._first_good(_read_content, on_corrupt)
+
+    def _first_good(
+        self, read: Callable[[Path], Read], on_corrupt: Callable[[CorruptFileError], None]
+    ) -> Read | None:
         for path in self._newest_first():
             try:
-                return read_checkpoint(path, self._trial)
+                return read(path)
             except CorruptFileError as error:
                 path.replace(path.with_name(f"{path.name}.corrupt"))
                 on_corrupt(error)
@@ -94,18 +113,33 @@ def _current(previous: Path) -> Path:
 def write_checkpoint(path: Path, checkpoint: Checkpoint, trial: str) -> None:
     """Write resume state: a mark, the SHA-256 of the rest, and what `torch.save` makes of it."""
     with path.open("wb") as file:
-        file.write(_MAGIC)
-        file.write(bytes(_DIGEST))
-        hashing = _HashingWriter(file)
-        try:
-            torch.save({"trial": trial, "checkpoint": checkpoint}, cast("IO[bytes]", hashing))
-        except RuntimeError:
-            # torch closes its archive first, and its complaint about that hides the real error.
-            if hashing.error is not None:
-                raise hashing.error from None
-            raise
-        file.seek(len(_MAGIC))
-        file.write(hashing.digest.digest())
+        _write(file, checkpoint, trial)
+
+
+def checkpoint_content(checkpoint: Checkpoint, trial: str) -> bytes:
+    """What `write_checkpoint` would write."""
+    file = io.BytesIO()
+    _write(file, checkpoint, trial)
+    return file.getvalue()
+
+
+def _write(file: BinaryIO, checkpoint: Checkpoint, trial: str) -> None:
+    file.write(_MAGIC)
+    file.write(bytes(_DIGEST))
+    hashing = _HashingWriter(file)
+    try:
+        torch.save({"trial": trial, "checkpoint": checkpoint}, cast("IO[bytes]", hashing))
+    except RuntimeError:
+        # torch closes its archive first, and its complaint about that hides the real error.
+        if hashing.error is not None:
+            raise hashing.error from None
+        raise
+    file.seek(len(_MAGIC))
+    file.write(hashing.digest.digest())
+
+
+def _write_content(path: Path, content: Buffer) -> None:
+    path.write_bytes(content)
 
 
 class _HashingWriter(io.RawIOBase):
@@ -133,21 +167,32 @@ def read_checkpoint(path: Path, trial: str | None = None) -> Checkpoint:
 
     Raises `CorruptFileError` for a file that is damaged, foreign, or of another trial.
     """
+    return checkpoint_of(_read_content(path), str(path), trial)
+
+
+def checkpoint_of(content: bytes, name: str, trial: str | None = None) -> Checkpoint:
+    """The resume state in the content of a checkpoint; `name` is for errors, else as above."""
+    state = io.BytesIO(memoryview(content)[len(_MAGIC) + _DIGEST :])
     try:
-        with path.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                raise CorruptFileError(f"{path}: no checkpoint of this program")
-            digest = file.read(_DIGEST)
-            content = file.read()
-    except OSError as error:
-        raise CorruptFileError(f"{path}: cannot be read ({error.strerror})") from error
-    if hashlib.sha256(content).digest() != digest:
-        raise CorruptFileError(f"{path}: a damaged checkpoint")
-    try:
-        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        loaded = torch.load(state, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        raise CorruptFileError(f"{path}: not a readable checkpoint ({error})") from error
+        raise CorruptFileError(f"{name}: not a readable checkpoint ({error})") from error
     if trial is not None and loaded["trial"] != trial:
-        raise CorruptFileError(f"{path}: belongs to {loaded['trial']}, not to {trial}")
+        raise CorruptFileError(f"{name}: belongs to {loaded['trial']}, not to {trial}")
     checkpoint: Checkpoint = loaded["checkpoint"]
     return checkpoint
+
+
+def _read_content(path: Path) -> bytes:
+    """The whole content of a checkpoint, checked by its hash."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CorruptFileError(f"{path}: cannot be read ({error.strerror})") from error
+    if not content.startswith(_MAGIC):
+        raise CorruptFileError(f"{path}: no checkpoint of this program")
+    start = len(_MAGIC) + _DIGEST
+    digest = hashlib.sha256(memoryview(content)[start:]).digest()
+    if digest != content[len(_MAGIC) : start]:
+        raise CorruptFileError(f"{path}: a damaged checkpoint")
+    return content

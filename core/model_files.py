@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save, save_file
+from safetensors.torch import load, save, save_file
 from torch import Tensor
 
 from core.errors import CorruptFileError
@@ -97,6 +97,11 @@ def model_content(state: dict[str, Tensor], info: ModelInfo) -> bytes:
     return save(kept, {_FORMAT: json.dumps(asdict(info), sort_keys=True)})
 
 
+def model_of_content(content: bytes, info: ModelInfo, embeddings: Tensor | None) -> TrainedModel:
+    """The model in the content of a file that `model_info` has given `info` of."""
+    return TrainedModel(load(content), info, embeddings)
+
+
 def load_model(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:
     """Parameters without the embedding table, and what the file says of itself.
 
@@ -127,7 +132,12 @@ def build_network(state: dict[str, Tensor], info: ModelInfo, embeddings: Tensor)
         network = Dgcnn(embeddings, outputs)
     else:
         network = GruAtt(embeddings, info.hidden_units, info.dropout, outputs)
-    network.load_state_dict({**state, EMBEDDINGS: embeddings})
+    # The table is there already, and may be memory that must not be written to.
+    missing, unexpected = network.load_state_dict(
+        {name: value for name, value in state.items() if name != EMBEDDINGS}, strict=False
+    )
+    if missing != [EMBEDDINGS] or unexpected:
+        raise CorruptFileError(f"not the parameters of a network {info.network!r}")
     return network.eval()
 
 

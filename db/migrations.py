@@ -436,3 +436,17 @@ def let_imports_go_on(database: Database) -> None:
         ALTER TABLE corpora ADD COLUMN progress TEXT
         """,
     )
+
+
+@MIGRATIONS()
+def run_on_a_cluster(database: Database) -> None:
+    """Which engine works for the workspace, and on which machine a worker of a cluster runs."""
+    _run(
+        database,
+        """
+        ALTER TABLE engine ADD COLUMN kind TEXT NOT NULL DEFAULT 'local'
+            CHECK (kind IN ('local', 'ray'));;
+        ALTER TABLE engine ADD COLUMN address TEXT;;
+        ALTER TABLE workers ADD COLUMN node TEXT
+        """,
+    )

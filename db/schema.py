@@ -17,6 +17,7 @@ MIGRATION_NAMES = (
     "find_what_refers_to_a_trial",
     "keep_thresholds_and_bounds",
     "let_imports_go_on",
+    "run_on_a_cluster",
 )
 """The steps of `db.migrations`, in their order."""
 

@@ -1,4 +1,8 @@
-"""The supervisor and its workers, known by pid and start time, and their heartbeats."""
+"""The supervisor and its workers, known by pid and start time, and their heartbeats.
+
+A worker of a cluster is a place for one task at a time: it has a node, and its pid is that of the
+process which works for it there.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,11 @@ from db.connection import Row, Store
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker process; `heartbeat` is when it was last heard of, in seconds since 1970."""
+    """A worker; `heartbeat` is when it was last heard of, in seconds since 1970.
+
+    `node` names the machine of a cluster that it is on, "" before it is on any, and is None for a
+    process on this machine.
+    """
 
     id: int
     pid: int
@@ -19,11 +27,15 @@ class Worker:
     state: str
     trial_id: int | None
     heartbeat: float
+    node: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The workspace's supervisor: pid None when none runs; how it uses the machine."""
+    """The workspace's supervisor: pid None when none runs; how it uses the machine.
+
+    `kind` is "local", or "ray" with the `address` of the cluster, None for the one that Ray finds.
+    """
 
     pid: int | None
     process_started: float | None
@@ -31,26 +43,36 @@ class Engine:
     device: str
     workers: int | None
     workers_per_device: int
+    kind: str = "local"
+    address: str | None = None
 
 
 def engine_of(store: Store) -> Engine | None:
     """What is recorded of the supervisor, None before the first one."""
     row = store.row(
-        "SELECT pid, process_started, heartbeat, device, workers, workers_per_device FROM engine"
+        "SELECT pid, process_started, heartbeat, device, workers, workers_per_device, kind, "
+        "address FROM engine"
     )
     return None if row is None else Engine(*row)
 
 
 def configure_engine(
-    store: Store, device: str, workers: int | None, workers_per_device: int
+    store: Store,
+    device: str,
+    workers: int | None,
+    workers_per_device: int,
+    kind: str = "local",
+    address: str | None = None,
 ) -> None:
     """Record what the next supervisor is to use."""
     with store.write():
         store.execute(
-            "INSERT INTO engine (id, device, workers, workers_per_device) VALUES (1, ?, ?, ?) "
+            "INSERT INTO engine (id, device, workers, workers_per_device, kind, address) "
+            "VALUES (1, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET device = excluded.device, workers = excluded.workers, "
-            "workers_per_device = excluded.workers_per_device",
-            (device, workers, workers_per_device),
+            "workers_per_device = excluded.workers_per_device, kind = excluded.kind, "
+            "address = excluded.address",
+            (device, workers, workers_per_device, kind, address),
         )
 
 
@@ -74,22 +96,36 @@ def remove_supervisor(store: Store) -> None:
     store.execute("UPDATE engine SET pid = NULL, process_started = NULL, heartbeat = NULL")
 
 
-def add_worker(store: Store, pid: int, process_started: float, device: str) -> int:
+def add_worker(
+    store: Store, pid: int, process_started: float, device: str, node: str | None = None
+) -> int:
     """Enter a worker; return its id, which is never used again."""
     now = time.time()
     with store.write(durable=True):
         cursor = store.execute(
-            "INSERT INTO workers (pid, process_started, device, state, heartbeat, started_at) "
-            "VALUES (?, ?, ?, 'starting', ?, ?)",
-            (pid, process_started, device, now, now),
+            "INSERT INTO workers (pid, process_started, device, state, heartbeat, started_at, node)"
+            " VALUES (?, ?, ?, 'starting', ?, ?, ?)",
+            (pid, process_started, device, now, now, node),
         )
         return int(cursor.lastrowid or 0)
 
 
-def worker_heartbeat(store: Store, worker_id: int) -> None:
-    """Say that a worker lives."""
+def place_worker(store: Store, worker_id: int, pid: int, device: str, node: str) -> None:
+    """Say in which process and where a worker of a cluster works now."""
     with store.write():
-        store.execute("UPDATE workers SET heartbeat = ? WHERE id = ?", (time.time(), worker_id))
+        store.execute(
+            "UPDATE workers SET pid = ?, device = ?, node = ?, heartbeat = ? WHERE id = ?",
+            (pid, device, node, time.time(), worker_id),
+        )
+
+
+def worker_heartbeat(store: Store, *worker_ids: int) -> None:
+    """Say that workers live."""
+    with store.write():
+        store.execute_many(
+            "UPDATE workers SET heartbeat = ? WHERE id = ?",
+            [(time.time(), worker_id) for worker_id in worker_ids],
+        )
 
 
 def set_worker_state(store: Store, worker_id: int, state: str) -> None:
@@ -110,7 +146,7 @@ def has_ended(store: Store, worker_id: int) -> bool:
 def present_workers(store: Store) -> list[Worker]:
     """Workers that have not ended, as far as the database knows."""
     rows = store.rows(
-        "SELECT id, pid, process_started, device, state, trial_id, heartbeat FROM workers "
+        "SELECT id, pid, process_started, device, state, trial_id, heartbeat, node FROM workers "
         "WHERE state <> 'ended' ORDER BY id"
     )
     return [_worker(row) for row in rows]

@@ -11,6 +11,7 @@ import torch
 
 from core.engine import scheduling
 from core.engine.corpora import import_corpus
+from core.engine.engine_choice import EngineRequest
 from core.engine.import_plan import ImportRequest
 from core.engine.run_data import RunData
 from core.engine.run_files import scores_path
@@ -211,7 +212,7 @@ def start_system(
 ) -> Run:
     """Start a run of a system with small settings; the caller keeps the engine from starting."""
     settings = system_named(system).settings("smoke", {**SMALL.get(system, {}), **changes})
-    request = RunRequest(corpus, settings, system=system, device="cpu")
+    request = RunRequest(corpus, settings, system=system, engine=EngineRequest(device="cpu"))
     return start_run(store, workspace, request)[0]
 
 
@@ -244,7 +245,8 @@ def scored_run(
     Which ones is drawn from the run's name. The caller keeps the engine from starting.
     """
     settings = system_named(system).settings("smoke", {"seed": seed, **changes})
-    request = RunRequest(corpus, settings, name=name, system=system, device="cpu")
+    on_cpu = EngineRequest(device="cpu")
+    request = RunRequest(corpus, settings, name=name, system=system, engine=on_cpu)
     run = start_run(store, workspace, request)[0]
     worker = start_worker(store)
     while (claim := claim_trial(store, worker)) is not None:

@@ -6,7 +6,7 @@ large and serves many trials is in `Materials`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,13 @@ from core.engine.retraining import attempt_settings
 from core.engine.run_data import RunData
 from core.engine.run_files import trial_identity
 from core.errors import TrainingError
-from core.examples import Documents, Rows
+from core.examples import (
+    Documents,
+    Examples,
+    Rows,
+    shared_validation_split,
+    validation_split,
+)
 from core.model_files import TrainedModel
 from core.models.dgcnn import RelatedOutputs
 from core.search import next_rung
@@ -49,12 +55,14 @@ class Assignment:
     `identity` is what its checkpoints say they are of, `label` names it in logs. `origin` says what
     it starts from: "scratch", or the model of `source_trial_id`, its parent's or its own. `below`:
     its category has a parent. `until`: the epoch at which it is to rest, None to go to the end.
+    `split_seed` is the run's seed, by which every attempt has the same validation documents.
     """
 
     identity: str
     label: str
     system: str
     settings: TrainingSettings
+    split_seed: int
     class_weight: float
     origin: str
     source_trial_id: int | None
@@ -106,15 +114,36 @@ def assign(store: Store, data: RunData, claim: Claim) -> Assignment:
         label=f"run {claim.run_id}, {category.key}, class weight {claim.class_weight:g}",
         system=data.system.name,
         settings=settings,
+        split_seed=data.settings.seed,
         class_weight=claim.class_weight,
         origin=attempt.origin,
         source_trial_id=source,
         below=category.parent_id is not None,
         until=until,
-        outputs=tuple(Output(one.key, one.class_weight, data.positives(one)) for one in together),
+        outputs=outputs_of(data, together),
         has_vectors=data.run.vectors_id is not None,
         related=related,
     )
+
+
+def outputs_of(data: RunData, categories: Iterable[RunCategory]) -> tuple[Output, ...]:
+    """The categories of a model with their documents."""
+    return tuple(Output(c.key, c.class_weight, data.positives(c)) for c in categories)
+
+
+def training_and_validation(
+    documents: Documents, outputs: Sequence[Output], fraction: float, seed: int, *, joint: bool
+) -> tuple[Examples, Examples]:
+    """The training documents in two parts: one split for each category, or one for a joint model's.
+
+    `fraction` of them validate; `seed` is the run's.
+    """
+    if joint:
+        shared = documents.shared_examples([output.positives for output in outputs], "train")
+        return shared_validation_split(shared, fraction, seed)
+    (output,) = outputs
+    examples = documents.examples(output.positives, "train")
+    return validation_split(examples, fraction, seed, output.category_id)
 
 
 def materials_of(data: RunData, assignment: Assignment) -> Materials:

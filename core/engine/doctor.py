@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from core.engine.findings import Finding
-from core.engine.launch import running_supervisor
+from core.engine.launch import is_at_work, running_supervisor
 from core.engine.machine import disk_notes, sqlite_notes
 from core.engine.processes import is_alive
 from core.engine.scheduling import end_worker
@@ -20,6 +20,7 @@ from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.corpora import unfinished_corpora
 from db.schema import SchemaError
+from db.workers import present_workers
 
 _MOST_DATABASE_ERRORS = 10
 _RESTORE = "restore a backup"
@@ -171,13 +172,13 @@ def engine_at_work(store: Store) -> bool:
     """Whether a supervisor or a worker lives that may be writing files."""
     if running_supervisor(store) is not None:
         return True
-    rows = store.rows("SELECT pid, process_started FROM workers WHERE state <> 'ended'")
-    return any(is_alive(row["pid"], row["process_started"]) for row in rows)
+    return any(is_at_work(store, worker) for worker in present_workers(store))
 
 
 def _dead_workers(store: Store) -> list[tuple[int, Finding]]:
+    at_work = {w.id for w in present_workers(store) if is_at_work(store, w)}
     rows = store.rows(
-        "SELECT w.id, w.pid, w.process_started, w.state, count(t.id) AS trials FROM workers w "
+        "SELECT w.id, w.pid, w.state, count(t.id) AS trials FROM workers w "
         "LEFT JOIN trials t ON t.owner = w.id AND t.state = 'running' "
         "GROUP BY w.id HAVING w.state <> 'ended' OR count(t.id) ORDER BY w.id"
     )
@@ -193,7 +194,7 @@ def _dead_workers(store: Store) -> list[tuple[int, Finding]]:
             ),
         )
         for row in rows
-        if row["state"] == "ended" or not is_alive(row["pid"], row["process_started"])
+        if row["id"] not in at_work
     ]
 
 

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from core.engine.corpora import import_corpus
+from core.engine.engine_choice import EngineRequest
 from core.engine.export import export_run
 from core.engine.import_plan import ImportRequest
 from core.engine.launch import stop_supervisor
@@ -169,8 +170,7 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     settings=settings,
                     system=self.system,
                     vectors=None if self.vectors is None else "vectors",
-                    device=self.device,
-                    workers=self.workers,
+                    engine=EngineRequest(device=self.device, workers=self.workers),
                 ),
             )
             state = wait_for(store, workspace, run.id)

@@ -13,7 +13,7 @@ from core.engine.processes import is_alive
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
-from db.workers import Engine, configure_engine, engine_of
+from db.workers import Engine, Worker, configure_engine, engine_of
 
 STOP_PATIENCE = 60.0
 """Seconds that `stop_supervisor` waits for workers to write their checkpoints."""
@@ -29,6 +29,13 @@ def running_supervisor(store: Store) -> Engine | None:
     if engine is None or not is_alive(engine.pid, engine.process_started):
         return None
     return engine
+
+
+def is_at_work(store: Store, worker: Worker) -> bool:
+    """Whether a worker lives; one of a cluster lives as long as the supervisor that has it."""
+    if worker.node is not None:
+        return running_supervisor(store) is not None
+    return is_alive(worker.pid, worker.process_started)
 
 
 def ensure_supervisor(store: Store, workspace: Workspace) -> None:

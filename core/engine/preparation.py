@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from core.decisions import Scores
-from core.engine.assignment import Assignment, Materials
-from core.examples import Examples, shared_validation_split, validation_split
+from core.engine.assignment import Assignment, Materials, training_and_validation
+from core.examples import Examples
 from core.initialisation import (
     from_current,
     from_parent,
@@ -87,12 +87,7 @@ def _binary(assignment: Assignment, materials: Materials, device: torch.device) 
         settings,
         transferred=source is not None and settings.transfer and assignment.below,
     )
-    training, validation = validation_split(
-        materials.documents.examples(output.positives, "train"),
-        settings.validation_fraction,
-        settings.seed,
-        output.category_id,
-    )
+    training, validation = _split(assignment, materials, joint=False)
     trainer = Trainer(network, groups, training, validation, key, settings, device)
     info = ModelInfo(
         "gru-att",
@@ -129,7 +124,7 @@ def _joint(assignment: Assignment, materials: Materials, device: torch.device) -
         torch.tensor([1.0 if weight is None else weight for weight in weights]),
         support_weighted if weighted else decided,
     )
-    training, validation = _shared_split(assignment, materials)
+    training, validation = _split(assignment, materials, joint=True)
     trainer = Trainer(
         network,
         parameter_groups(network, settings),
@@ -145,11 +140,16 @@ def _joint(assignment: Assignment, materials: Materials, device: torch.device) -
     return Prepared(trainer, lambda: _network_product(trainer, info))
 
 
-def _shared_split(assignment: Assignment, materials: Materials) -> tuple[Examples, Examples]:
-    settings = assignment.settings
-    positives = [output.positives for output in assignment.outputs]
-    examples = materials.documents.shared_examples(positives, "train")
-    return shared_validation_split(examples, settings.validation_fraction, settings.seed)
+def _split(
+    assignment: Assignment, materials: Materials, *, joint: bool
+) -> tuple[Examples, Examples]:
+    return training_and_validation(
+        materials.documents,
+        assignment.outputs,
+        assignment.settings.validation_fraction,
+        assignment.split_seed,
+        joint=joint,
+    )
 
 
 def _frozen(network: TextNetwork) -> bool:

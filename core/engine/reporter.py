@@ -21,6 +21,36 @@ INTERVAL = 0.3
 """Seconds between two rows of the running loss."""
 
 
+def record_batches(store: Store, claim: Claim, progress: BatchProgress, seconds: float) -> None:
+    """Write a row with the running loss, and add `seconds` of work to the trial."""
+    record_progress(
+        store,
+        claim,
+        epoch=progress.epoch,
+        batch=progress.batch,
+        batches=progress.batches,
+        loss=progress.loss,
+        documents_per_second=progress.documents / max(progress.seconds, 1e-9),
+        seconds=seconds,
+    )
+
+
+def record_result(
+    store: Store, claim: Claim, result: EpochResult, seconds: float, *, is_kept: bool
+) -> None:
+    """Write the row of an epoch, and add `seconds` of work to the trial."""
+    epoch = Epoch(
+        result.epoch,
+        result.training_loss,
+        result.validation_loss,
+        result.validation.precision,
+        result.validation.recall,
+        result.validation.f1,
+        result.seconds,
+    )
+    record_epoch(store, claim, epoch, is_kept=is_kept, seconds=seconds)
+
+
 class LocalReporter:
     """A `core.training.Reporter` for a worker on the machine that the database lies on."""
 
@@ -39,30 +69,12 @@ class LocalReporter:
 
     def progressed(self, progress: BatchProgress) -> None:
         """Write a row with the mean loss since the last one."""
-        record_progress(
-            self._store,
-            self._claim,
-            epoch=progress.epoch,
-            batch=progress.batch,
-            batches=progress.batches,
-            loss=progress.loss,
-            documents_per_second=progress.documents / max(progress.seconds, 1e-9),
-            seconds=self._worked(),
-        )
+        record_batches(self._store, self._claim, progress, self._worked())
         self._next_row = time.monotonic() + INTERVAL
 
     def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
         """Write the epoch's row."""
-        epoch = Epoch(
-            result.epoch,
-            result.training_loss,
-            result.validation_loss,
-            result.validation.precision,
-            result.validation.recall,
-            result.validation.f1,
-            result.seconds,
-        )
-        record_epoch(self._store, self._claim, epoch, is_kept=is_kept, seconds=self._worked())
+        record_result(self._store, self._claim, result, self._worked(), is_kept=is_kept)
 
     def should_stop(self) -> bool:
         """Whether run or category pause, or the worker is to end.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.engine.contenders import check_test_documents
+from core.engine.engine_choice import EngineRequest
 from core.engine.runs import ENGINE_AT_WORK, RunRequest, start_run
 from core.engine.token_store import Progress
 from core.errors import ConflictError, HTransError, NotFoundError
@@ -57,8 +58,7 @@ class Plan:
     ablation: bool = False
     vectors: str | None = None
     categories: tuple[str, ...] = ()
-    device: str = "auto"
-    workers: int | None = None
+    engine: EngineRequest = field(default_factory=EngineRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,7 @@ def _planned(
         system=system.name,
         vectors=None if system.is_linear else plan.vectors,
         categories=plan.categories,
-        device=plan.device,
-        workers=plan.workers,
+        engine=plan.engine,
     )
     return Planned(request, name, after)
 

@@ -138,20 +138,14 @@ class RunData:
             category.key,
         )
 
-    def shared_training_and_validation(
-        self, categories: Sequence[RunCategory]
-    ) -> tuple[Examples, Examples]:
-        """The one split of the training documents for categories that share a model."""
-        return shared_validation_split(
-            self.shared_examples(categories, "train"),
-            self.settings.validation_fraction,
-            self.settings.seed,
-        )
-
     def shared_validation(self, categories: Sequence[RunCategory]) -> Examples:
         """The validation documents of categories that share a model; kept from call to call."""
         if self._shared is None:
-            self._shared = self.shared_training_and_validation(categories)[1]
+            self._shared = shared_validation_split(
+                self.shared_examples(categories, "train"),
+                self.settings.validation_fraction,
+                self.settings.seed,
+            )[1]
         return self._shared
 
     def together(self, category: RunCategory) -> list[RunCategory]:
@@ -163,6 +157,13 @@ class RunData:
 
         Raises `CorruptFileError` if its file is missing or is not the one that was written.
         """
+        state, info = load_model(self.model_file(trial_id))
+        return TrainedModel(
+            state, info, None if info.embeddings is None else self.table(info.embeddings)
+        )
+
+    def model_file(self, trial_id: int) -> Path:
+        """The file of a model; raises as `model_of`."""
         trial = trial_with_id(self._store, trial_id)
         if trial.model is None:
             raise CorruptFileError(f"trial {trial_id} has no model; retrain its category")
@@ -172,9 +173,11 @@ class RunData:
                 f"{path}: missing or not the file that was written; restore a backup or retrain "
                 "its category"
             )
-        state, info = load_model(path)
-        table = None if info.embeddings is None else self._table(info.embeddings)
-        return TrainedModel(state, info, table)
+        return path
+
+    def table(self, name: str) -> torch.Tensor:
+        """The embedding table (words, dimensions) of that name; the last two are kept."""
+        return self._table(name)
 
     def network(self, trial_id: int) -> TextNetwork:
         """The network that a trial kept, in evaluation mode."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE, slots
+from core.engine.engine_choice import EngineRequest, choose_engine, configure
 from core.engine.estimate import corpus_size, epoch_cost, estimate
-from core.engine.launch import ensure_supervisor, running_supervisor
+from core.engine.launch import ensure_supervisor
 from core.engine.token_store import Progress, ensure_graphs, ensure_tokens, token_folder
 from core.errors import HTransError
 from core.settings import TrainingSettings
@@ -31,7 +31,6 @@ from db.runs import (
     run_with_id,
 )
 from db.vectors import Vectors, vectors_named
-from db.workers import configure_engine
 
 ENGINE_AT_WORK = "the engine is at work already; it keeps its devices and workers"
 
@@ -49,9 +48,7 @@ class RunRequest:
     system: str = "htrans"
     vectors: str | None = None
     categories: tuple[str, ...] = ()
-    device: str = "auto"
-    workers: int | None = None
-    workers_per_device: int = DEFAULT_WORKERS_PER_DEVICE
+    engine: EngineRequest = field(default_factory=EngineRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +81,9 @@ def plan_run(
         raise HTransError(f"the system {system.name} reads no word vectors; leave --vectors out")
     vectors = vectors_named(store, request.vectors) if request.vectors else None
     taxonomy = _chosen(taxonomy_of(store, corpus.id), request.categories)
-    if request.workers is not None and request.workers < 1:
-        raise HTransError("--workers must be at least 1")
-    if request.device not in ("auto", "cpu") or settings.precision == "mixed":
-        there = slots(request.device, request.workers, request.workers_per_device)
-        if settings.precision == "mixed" and "cpu" in there:
-            raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
+    engine = choose_engine(store, request.engine)
+    if settings.precision == "mixed" and engine.on_cpu:
+        raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
     weights = _given_weights(store, corpus, system, settings, taxonomy)
     ensure_tokens(store, workspace, corpus, settings.max_words, progress)
     if system.network == "dgcnn":
@@ -97,7 +91,7 @@ def plan_run(
     coverage, notes = _coverage(workspace, corpus, system, settings, vectors)
     dimensions = vectors.dimensions if vectors else settings.dimensions
     new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions, weights)
-    notes.append(_expectation(store, new, settings, request))
+    notes.append(_expectation(store, new, request, engine.places))
     return PlannedRun(request, corpus, vectors, coverage, new, notes)
 
 
@@ -127,9 +121,7 @@ def start_run(
         class_weights=settings.class_weights,
     )
     _end_if_nothing_to_train(store, run_id)
-    if running_supervisor(store) is None:
-        configure_engine(store, request.device, request.workers, request.workers_per_device)
-    else:
+    if not configure(store, request.engine):
         notes.append(ENGINE_AT_WORK)
     ensure_supervisor(store, workspace)
     return run_with_id(store, run_id), notes
@@ -222,10 +214,10 @@ def _given_weights(
 def _expectation(
     store: Store,
     categories: list[NewRunCategory],
-    settings: TrainingSettings,
     request: RunRequest,
+    workers: int,
 ) -> str:
-    workers = len(slots(request.device, request.workers, request.workers_per_device))
+    settings = request.settings
     costs = [c.cost for c in categories if c.state != "empty" and c.lead is None]
     expected = estimate(store, costs, settings, workers, system_named(request.system))
     basis = "epochs in this workspace" if expected.measured else "the reference machine's speed"

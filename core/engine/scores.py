@@ -21,6 +21,7 @@ from core.engine.run_data import RunData
 from core.engine.run_files import scores_path
 from core.examples import Examples
 from core.files import replacing
+from core.model_files import TrainedModel, build_network
 from core.passes import pass_for
 from core.scoring import logits_of, probabilities
 from core.thresholds import best_threshold
@@ -123,18 +124,40 @@ def _compute(
     stop: Stop,
 ) -> None:
     """Score the documents and keep the scores of every category that the model serves."""
-    served = [category]
     if data.system.is_linear:
         columns = _linear_scores(data, category, trial_id, split)[:, None]
     else:
-        if data.system.joint:
-            served = data.together(category)
-            shape = (len(examples), len(served))
-            every = np.zeros(shape, dtype=np.bool_)
-            examples = Examples(examples.tokens, examples.rows, every, examples.max_words)
-        runner = pass_for(data.network(trial_id).to(device), device)
-        found = probabilities(logits_of(runner, examples, stop))
-        columns = found.reshape(len(examples), len(served))
+        columns = network_scores(data.model_of(trial_id), examples, device, stop)
+    save_scores(data, category, trial_id, split, columns)
+
+
+def network_scores(
+    model: TrainedModel, examples: Examples, device: torch.device, stop: Stop = lambda: False
+) -> npt.NDArray[np.float32]:
+    """Probabilities (documents, outputs) under a network; the targets do not matter.
+
+    Raises `ScoringAbandonedError` if `stop` says so.
+    """
+    assert model.embeddings is not None
+    outputs = len(model.info.categories)
+    if outputs > 1:
+        every = np.zeros((len(examples), outputs), dtype=np.bool_)
+        examples = Examples(examples.tokens, examples.rows, every, examples.max_words)
+    network = build_network(model.state, model.info, model.embeddings)
+    runner = pass_for(network.to(device), device)
+    found = probabilities(logits_of(runner, examples, stop))
+    return found.reshape(len(examples), outputs)
+
+
+def save_scores(
+    data: RunData,
+    category: RunCategory,
+    trial_id: int,
+    split: str,
+    columns: npt.NDArray[np.float32],
+) -> None:
+    """Keep probabilities (documents, categories) of all that the category's model serves."""
+    served = data.together(category) if data.system.joint else [category]
     for place, one in enumerate(served):
         path = scores_path(data.folder, one.id, trial_id, split)
         save_array(path, np.ascontiguousarray(columns[:, place]))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from core.engine.cluster.requirement import require_ray
 from core.engine.deaths import ENVIRONMENT, cause_of_death, out_of_memory_kills
 from core.engine.devices import slots
 from core.engine.processes import is_alive, own_identity
@@ -152,7 +153,8 @@ class Supervisor:
         own = {slot.process.pid for slot in self._slots if slot.process is not None}
         own |= {process.pid for process in self._silent}
         for worker in present_workers(self._store):
-            if worker.pid not in own and not is_alive(worker.pid, worker.process_started):
+            lives = worker.node is None and is_alive(worker.pid, worker.process_started)
+            if worker.pid not in own and not lives:
                 _log.warning("worker %d (pid %d) is gone", worker.id, worker.pid)
                 end_worker(self._store, worker.id, "its engine was killed", is_crash=False)
 
@@ -228,6 +230,18 @@ def _only_supervisor(workspace: Workspace) -> Iterator[bool]:
                 return
 
 
+def _supervise(workspace: Workspace, store: Store) -> None:
+    engine = engine_of(store)
+    assert engine is not None
+    if engine.kind == "local":
+        Supervisor(workspace, store).run()
+        return
+    require_ray()
+    from core.engine.cluster.supervisor import ClusterSupervisor
+
+    ClusterSupervisor(workspace, store, engine, lease_seconds()).run()
+
+
 def main(root: str) -> int:
     """Supervise the workspace in the folder `root`."""
     logging.basicConfig(
@@ -241,7 +255,7 @@ def main(root: str) -> int:
                 return 0
             store = Store(workspace.database)
             try:
-                Supervisor(workspace, store).run()
+                _supervise(workspace, store)
             finally:
                 store.close()
     except HTransError:

@@ -10,7 +10,9 @@ import typer
 from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
 from htrans_tui.cli.options import (
+    AddressOption,
     DeviceOption,
+    EngineOption,
     JsonOption,
     WorkersOption,
     WorkersPerDeviceOption,
@@ -33,32 +35,33 @@ def start(
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
+    engine: EngineOption = None,
+    address: AddressOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Start the engine, if runs have work for it."""
-    from core.engine.devices import slots
+    from core.engine.engine_choice import EngineRequest, choose_engine, configure
     from core.engine.launch import ensure_supervisor, running_supervisor
     from core.engine.scheduling import has_work
-    from db.workers import configure_engine
 
     place = workspace_at(workspace)
     store = open_store(place)
-    if (engine := running_supervisor(store)) is not None:
-        print(f"the engine runs already (pid {engine.pid})")
+    if (there := running_supervisor(store)) is not None:
+        print(f"the engine runs already (pid {there.pid})")
         return
     if not has_work(store):
         print("no run has work left: nothing to start")
         return
-    if device not in ("auto", "cpu"):
-        slots(device, workers, workers_per_device)
-    configure_engine(store, device, workers, workers_per_device)
+    request = EngineRequest(engine, address, device, workers, workers_per_device)
+    choose_engine(store, request)
+    configure(store, request)
     ensure_supervisor(store, place)
     deadline = time.monotonic() + 20
-    while (engine := running_supervisor(store)) is None:
+    while (started := running_supervisor(store)) is None:
         if time.monotonic() > deadline:
             raise HTransError(f"the engine did not start; see {place.logs}/supervisor.log")
         time.sleep(0.1)
-    print(f"the engine runs (pid {engine.pid})")
+    print(f"the engine runs (pid {started.pid})")
 
 
 @engine_app.command()
@@ -91,7 +94,8 @@ def status(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     if engine is None:
         print("no engine runs")
         return
-    print(f"the engine runs (pid {engine.pid}), device {engine.device}")
+    on = "" if engine.kind == "local" else f" on Ray at {engine.address or 'this machine'}"
+    print(f"the engine runs (pid {engine.pid}){on}, device {engine.device}")
     for worker in workers:
         at = "" if worker.category is None else f" {worker.category} w={worker.class_weight:g}"
         print(f"worker {worker.pid} {worker.device} {worker.state}{at}")

@@ -38,6 +38,21 @@ WorkersOption = Annotated[
     ),
 ]
 WorkersPerDeviceOption = Annotated[int, typer.Option(min=1, help="Workers that share a GPU.")]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="local: processes on this machine; ray: a Ray cluster. [default: the one at work, "
+        "else local]",
+        show_default=False,
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        help="HOST:PORT of the Ray cluster's head. [default: RAY_ADDRESS, else this machine]",
+        show_default=False,
+    ),
+]
 
 _global: list[Path] = []
 

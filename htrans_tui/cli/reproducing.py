@@ -16,7 +16,9 @@ from db.connection import Store
 from db.states import ENDED
 from htrans_tui.cli.comparing import check_output, report_of, write_report
 from htrans_tui.cli.options import (
+    AddressOption,
     DeviceOption,
+    EngineOption,
     JsonOption,
     WorkersOption,
     WorkspaceOption,
@@ -73,6 +75,8 @@ def reproduce(
     ] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
+    engine: EngineOption = None,
+    address: AddressOption = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Report: .html, .md or .json. [default: NAME.html]"),
@@ -84,6 +88,7 @@ def reproduce(
 
     Stopped and called again, it goes on where it was.
     """
+    from core.engine.engine_choice import EngineRequest
     from core.engine.reproduction import ORDER, RULES, Plan, check_plan, planned_runs
 
     file = output or Path(f"{name or corpus}.html")
@@ -105,8 +110,7 @@ def reproduce(
         ablation=ablation,
         vectors=vectors,
         categories=ids_in(categories),
-        device=device,
-        workers=workers,
+        engine=EngineRequest(engine, address, device, workers),
     )
     planned = planned_runs(plan)
     check_plan(store, planned)

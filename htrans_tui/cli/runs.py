@@ -16,7 +16,9 @@ from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, option_of, sett
 from core.systems import SYSTEMS, system_named
 from db.states import ENDED
 from htrans_tui.cli.options import (
+    AddressOption,
     DeviceOption,
+    EngineOption,
     JsonOption,
     RunArgument,
     WorkersOption,
@@ -105,6 +107,8 @@ def train(
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
+    engine: EngineOption = None,
+    address: AddressOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run ends.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it comes to and how long; start nothing.")
@@ -142,6 +146,7 @@ def train(
         consistent=consistent,
     )
     settings = system_named(system).settings(preset, changes)
+    from core.engine.engine_choice import EngineRequest
     from core.engine.runs import RunRequest, plan_run, start_run
     from core.engine.status import status_of
 
@@ -154,9 +159,7 @@ def train(
         system=system,
         vectors=vectors,
         categories=ids_in(categories),
-        device=device,
-        workers=workers,
-        workers_per_device=workers_per_device,
+        engine=EngineRequest(engine, address, device, workers, workers_per_device),
     )
     with progress("reading documents", "documents") as step:
         if dry_run:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.engine.corpora import import_corpus
+from core.engine.engine_choice import EngineRequest
 from core.engine.import_plan import ImportRequest
 from core.engine.processes import own_identity
 from core.engine.runs import RunRequest, start_run
@@ -157,8 +158,8 @@ def test_positives_are_the_training_documents_with_labels_closed_upward(
         ({"system": "bert"}, HTransError, "no system 'bert'; known are gru-att-basic"),
         ({"categories": ("cats", "birds")}, NotFoundError, "no category 'birds'"),
         ({"vectors": "glove"}, NotFoundError, "no vectors 'glove'; add some with"),
-        ({"device": "tpu"}, HTransError, "--device tpu: unknown"),
-        ({"workers": 0}, HTransError, "--workers must be at least 1"),
+        ({"engine": EngineRequest(device="tpu")}, HTransError, "--device tpu: unknown"),
+        ({"engine": EngineRequest(workers=0)}, HTransError, "--workers must be at least 1"),
         ({"name": "taken"}, ConflictError, "a run 'taken' already"),
     ],
 )
@@ -201,7 +202,7 @@ def test_run_without_vectors_says_so(store: Store, workspace: Workspace, corpus:
 def test_engine_is_configured_for_the_run_that_wakes_it(
     store: Store, workspace: Workspace, corpus: Corpus
 ) -> None:
-    request = replace(REQUEST, device="cpu", workers=3, workers_per_device=4)
+    request = replace(REQUEST, engine=EngineRequest(None, None, "cpu", 3, 4))
     start_run(store, workspace, request)
     engine = engine_of(store)
     assert engine is not None
@@ -213,7 +214,7 @@ def test_engine_at_work_keeps_its_devices_and_the_user_hears_of_it(
 ) -> None:
     configure_engine(store, "cpu", 1, 2)
     record_supervisor(store, *own_identity())
-    _, notes = start_run(store, workspace, replace(REQUEST, workers=3))
+    _, notes = start_run(store, workspace, replace(REQUEST, engine=EngineRequest(workers=3)))
     engine = engine_of(store)
     assert engine is not None
     assert engine.workers == 1

@@ -1,0 +1,58 @@
+"""Whether Ray is installed, and how many trials a cluster takes; asked without loading Ray."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+from core.errors import HTransError
+
+_PATIENCE = 60.0
+
+
+def require_ray() -> None:
+    """Raise `HTransError` if the extra `cluster` is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        raise HTransError(
+            "--engine ray needs Ray, which is not installed; install it with: "
+            "pip install 'htrans-tui[cluster]'"
+        )
+
+
+def cluster_places(address: str | None, device: str, workers_per_device: int) -> int | None:
+    """How many trials a cluster trains at the same time, asked in a process of its own.
+
+    None if no address is given and none runs on this machine. Raises `HTransError` for an address
+    without a cluster, and for one without a place.
+    """
+    require_ray()
+    if device not in ("auto", "cpu", "cuda"):
+        raise HTransError(
+            f"--device {device}: on a cluster Ray chooses the device; use auto, cpu or cuda"
+        )
+    asked = json.dumps([address, device, workers_per_device])
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "core.engine.cluster.probe", asked],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise HTransError(f"the Ray cluster at {address} does not answer") from None
+    lines = result.stdout.strip().splitlines()
+    if result.returncode != 0 or not lines:
+        if address is None:
+            return None
+        raise HTransError(
+            f"no Ray cluster answers at {address}; give --address HOST:PORT of its head, as ray "
+            "start told it (by default port 6379)"
+        )
+    places = int(lines[-1])
+    if places == 0:
+        what = "GPU" if device == "cuda" else "CPU"
+        raise HTransError(f"the Ray cluster has no free {what}: start a node that has one")
+    return places

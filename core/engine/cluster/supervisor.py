@@ -1,0 +1,613 @@
+"""The supervisor of a workspace whose trials run on a Ray cluster.
+
+It keeps the forest and is the one that writes the database: it claims what is ready for each place
+of the cluster, submits it, records what tasks tell, and obeys requests. A trial whose task or
+machine dies is ready again, and goes on from its last checkpoint wherever there is a place.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.engine.assignment import assign, outputs_of
+from core.engine.cluster.desk import Order
+from core.engine.cluster.news import (
+    Begun,
+    CheckpointLost,
+    CheckpointMade,
+    Content,
+    EpochDone,
+    PackedProduct,
+    Placed,
+    Progressed,
+    ScoringEnd,
+    TrialEnd,
+)
+from core.engine.cluster.ray_cluster import (
+    NoClusterError,
+    RayCluster,
+    StoreFullError,
+    TaskLostError,
+)
+from core.engine.cluster.shelf import Shelf
+from core.engine.cluster.tasks import ScoringOrder
+from core.engine.deaths import describe
+from core.engine.evaluation import evaluate, score_category
+from core.engine.outcomes import (
+    clear_unused_tables,
+    record_corruption,
+    record_failure,
+    record_finished,
+    record_resting,
+)
+from core.engine.preparation import Product
+from core.engine.processes import is_alive, own_identity
+from core.engine.reporter import record_batches, record_result
+from core.engine.run_data import RunData
+from core.engine.run_files import checkpoints_of
+from core.engine.scheduling import (
+    crash,
+    end_supervisor_if_idle,
+    end_worker,
+    has_work,
+    release,
+)
+from core.engine.scores import save_scores
+from core.engine.steering import pause_run
+from core.errors import HTransError, TrainingError
+from core.workspace import Workspace
+from db.connection import Store, StoreError
+from db.events import add_event
+from db.runs import run_category, run_with_id
+from db.trials import Claim, LostClaimError, claim_trial, holds, may_go_on, rewind_progress
+from db.workers import (
+    Engine,
+    add_worker,
+    place_worker,
+    present_workers,
+    record_supervisor,
+    remove_supervisor,
+    set_worker_state,
+    supervisor_heartbeat,
+    worker_heartbeat,
+)
+
+_TICK = 0.1
+_HEARTBEAT = 1.0
+_COUNTING = 2.0
+_GRACE = 0.4
+"""Seconds that a task has to leave by itself before it is killed."""
+_QUIET = 5.0
+"""Seconds of silence after which a worker's heartbeat is not renewed any more."""
+_PATIENCE = 45.0
+"""Seconds in which tasks must have written their checkpoints when the engine stops."""
+_RECONNECT = 5.0
+_MOST_SCORINGS = 3
+_RUNS = 2
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CPU = torch.device("cpu")
+
+_log = logging.getLogger("htrans.supervisor")
+
+
+@dataclass(slots=True)
+class _Task:
+    """What runs at a place: a trial's training, or the scoring after a category's last trial.
+
+    `heard` is when its worker last gave a sign, by this process's clock, None before the first.
+    """
+
+    name: str
+    claim: Claim
+    shelf: Shelf
+    scores: int | None = None
+    reference: Any = None
+    order: Order = "go on"
+    ordered: float = 0.0
+    recorded: int = 0
+    heard: float | None = None
+    killed: bool = False
+
+    def give(self, order: Order) -> None:
+        if order != self.order:
+            self.order, self.ordered = order, time.monotonic()
+
+
+@dataclass(slots=True)
+class _Place:
+    """Room for one trial somewhere on the cluster, known to the database as a worker."""
+
+    worker: int
+    task: _Task | None = None
+    not_before: float = 0.0
+    scorings: int = 0
+
+
+@dataclass(slots=True)
+class _Timers:
+    heartbeat: float = 0.0
+    counting: float = 0.0
+    noted: dict[str, float] = field(default_factory=dict)
+
+
+class ClusterSupervisor:
+    """Keeps the places of a cluster at work for one workspace."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        store: Store,
+        engine: Engine,
+        lease: float,
+        connect: Callable[[str | None, str, int], RayCluster] = RayCluster,
+    ) -> None:
+        self._workspace = workspace
+        self._store = store
+        self._engine = engine
+        self._lease = lease
+        self._connect = connect
+        self._stopping = False
+        self._places: list[_Place] = []
+        self._shelves: dict[int, Shelf] = {}
+        self._timers = _Timers()
+        self._version = -1
+        self._submitted = 0
+        self._cluster: RayCluster
+
+    def run(self) -> None:
+        """Work until no run has work, or until SIGTERM or SIGINT."""
+        record_supervisor(self._store, *own_identity())
+        self._obey_signals()
+        self._bury_strangers()
+        if self._connected():
+            self._obey_signals()  # Ray has put its own handlers there
+            self._cluster.open_desk()
+            while not self._stopping:
+                self._tick()
+                if not has_work(self._store) and end_supervisor_if_idle(self._store):
+                    break
+            self._end()
+        if self._stopping:
+            with self._store.write(durable=True):
+                remove_supervisor(self._store)
+        _log.info("ended: %s", "stopped" if self._stopping else "no work left")
+
+    def _connected(self) -> bool:
+        """Connect, however long it takes; False if there is no need any more."""
+        engine, told = self._engine, False
+        while not self._stopping:
+            supervisor_heartbeat(self._store)
+            try:
+                self._cluster = self._connect(
+                    engine.address, engine.device, engine.workers_per_device
+                )
+            except NoClusterError as error:
+                if not told:
+                    self._note("cluster", f"{error}; it is tried again until there is one")
+                    told = True
+            else:
+                _log.info("connected to the cluster at %s", engine.address or "this machine")
+                return True
+            if not has_work(self._store) and end_supervisor_if_idle(self._store):
+                return False
+            time.sleep(_RECONNECT)
+        return False
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now - self._timers.heartbeat >= _HEARTBEAT:
+            self._timers.heartbeat = now
+            self._beat(now)
+        if now - self._timers.counting >= _COUNTING:
+            self._timers.counting = now
+            self._count_places()
+        self._obey()
+        self._hear()
+        self._kill_those_that_stay()
+        for place in self._places:
+            if place.task is None and now >= place.not_before and not self._fill(place):
+                break
+        self._take_results()
+
+    # What the database and the cluster are asked for.
+
+    def _count_places(self) -> None:
+        number = self._cluster.places()
+        if self._engine.workers is not None:
+            number = min(number, self._engine.workers)
+        while len(self._places) < number:
+            worker = add_worker(self._store, os.getpid(), 0.0, "ray", node="")
+            set_worker_state(self._store, worker, "idle")
+            self._places.append(_Place(worker))
+        for place in [p for p in self._places if p.task is None][: len(self._places) - number]:
+            set_worker_state(self._store, place.worker, "ended")
+            self._places.remove(place)
+
+    def _fill(self, place: _Place) -> bool:
+        """Submit the next trial for a place; False if none is ready."""
+        claim = claim_trial(self._store, place.worker)
+        if claim is not None:
+            self._submit(place, claim)
+        return claim is not None
+
+    def _submit(self, place: _Place, claim: Claim) -> None:
+        try:
+            shelf = self._shelf(claim.run_id)
+            assignment = assign(self._store, shelf.data, claim)
+            _log.info("%s: goes to the cluster", assignment.label)
+            parts = shelf.parts(assignment)
+            checkpoint = checkpoints_of(shelf.data.folder, claim).load_content(
+                lambda error: record_corruption(self._store, claim, error)
+            )
+            resumed = None if checkpoint is None else self._cluster.share(_as_array(checkpoint))
+            task = _Task(self._name(claim, "train"), claim, shelf)
+            task.reference = self._cluster.train(task.name, assignment, *parts, resumed)
+            place.task, place.scorings = task, 0
+        except LostClaimError as error:
+            _log.warning("%s", error)
+        except TrainingError as error:
+            self._after_trial(
+                place, claim, record_failure(self._store, shelf.data, claim, str(error))
+            )
+        except StoreFullError as error:
+            self._put_off(place, claim, f"the object store is full: {error}")
+        except StoreError:
+            raise
+        except Exception as error:
+            _log.exception("trial %d cannot be submitted", claim.trial_id)
+            crash(self._store, claim.trial_id, place.worker, describe(error))
+            self._wait(place)
+
+    def _put_off(self, place: _Place, claim: Claim, why: str) -> None:
+        self._note("cluster", f"{why}; trials wait and are tried again", claim)
+        release(self._store, claim)
+        self._wait(place, 5.0)
+
+    def _wait(self, place: _Place, seconds: float = 2.0) -> None:
+        set_worker_state(self._store, place.worker, "idle")
+        place.not_before = time.monotonic() + seconds
+
+    def _shelf(self, run_id: int) -> Shelf:
+        if run_id not in self._shelves:
+            in_use = {place.task.claim.run_id for place in self._places if place.task}
+            for other in [r for r in self._shelves if r not in in_use][: -_RUNS + 1 or None]:
+                del self._shelves[other]
+            data = RunData(self._store, self._workspace, run_with_id(self._store, run_id))
+            self._shelves[run_id] = Shelf(data, self._cluster.share)
+        return self._shelves[run_id]
+
+    def _name(self, claim: Claim, kind: str) -> str:
+        self._submitted += 1
+        return f"{kind}-{claim.trial_id}.{claim.number}-{self._submitted}"
+
+    # Orders.
+
+    def _obey(self) -> None:
+        """Pass requests on to the tasks, if somebody else has written to the database."""
+        version = self._store.data_version()
+        if version == self._version:
+            return
+        self._version = version
+        for place in self._places:
+            task = place.task
+            if task is None or task.scores is not None or task.order == "leave":
+                continue
+            if not holds(self._store, task.claim):
+                task.give("leave")
+            else:
+                task.give("go on" if may_go_on(self._store, task.claim) else "stop")
+
+    def _kill_those_that_stay(self) -> None:
+        now = time.monotonic()
+        for place in self._places:
+            task = place.task
+            if (
+                task is not None
+                and task.order == "leave"
+                and not task.killed
+                and now - task.ordered > _GRACE
+            ):
+                task.killed = True
+                self._cluster.cancel(task.reference)
+
+    # News.
+
+    def _hear(self) -> None:
+        tasks = {place.task.name: place for place in self._places if place.task is not None}
+        orders = {
+            name: (place.task.order, place.task.recorded)
+            for name, place in tasks.items()
+            if place.task is not None
+        }
+        for name, visit in self._cluster.visit_desk(orders).items():
+            place = tasks.get(name)
+            if place is None or place.task is None:
+                continue
+            place.task.heard = time.monotonic() - visit.silent
+            self._record(place, place.task, visit.news)
+
+    def _record(self, place: _Place, task: _Task, news: tuple[tuple[int, Any], ...]) -> None:
+        """Write what a task tells; news that were told before are passed over."""
+        for number, one in news:
+            if number <= task.recorded or task.order == "leave":
+                continue
+            try:
+                self._record_one(place, task, one)
+            except LostClaimError as error:
+                _log.warning("%s", error)
+                task.give("leave")
+            except OSError as error:
+                if error.errno not in _DISK_FULL:
+                    raise
+                self._pause_for_space(task.claim, error)
+            task.recorded = number
+
+    def _record_one(self, place: _Place, task: _Task, news: Any) -> None:
+        store, claim = self._store, task.claim
+        match news:
+            case Placed(node, pid, device):
+                place_worker(store, place.worker, pid, f"{node} {device}", node)
+            case Begun(epoch, batch):
+                rewind_progress(store, claim, epoch, batch)
+            case Progressed(progress, seconds):
+                record_batches(store, claim, progress, seconds)
+            case EpochDone(result, is_kept, seconds):
+                record_result(store, claim, result, seconds, is_kept=is_kept)
+            case CheckpointMade(reference):
+                self._keep_checkpoint(task, reference[0])
+            case CheckpointLost(reason):
+                self._note("cluster", f"a checkpoint was not kept: {reason}", claim)
+
+    def _keep_checkpoint(self, task: _Task, reference: Any) -> None:
+        try:
+            content = self._cluster.fetch(reference)
+        except TaskLostError as error:
+            _log.warning("%s: its checkpoint is gone: %s", task.name, error)
+        else:
+            self._save_checkpoint(task, content)
+
+    def _save_checkpoint(self, task: _Task, content: Content) -> None:
+        if not holds(self._store, task.claim):
+            raise LostClaimError(f"{task.name} was taken from its place")
+        checkpoints = checkpoints_of(task.shelf.data.folder, task.claim)
+        checkpoints.save_content(content.data, task.claim.number)
+
+    # Results.
+
+    def _take_results(self) -> None:
+        at_work = {place.task.reference: place for place in self._places if place.task}
+        if not at_work:
+            time.sleep(_TICK)
+            return
+        for reference in self._cluster.ended(list(at_work), _TICK):
+            place = at_work[reference]
+            task = place.task
+            assert task is not None
+            place.task = None
+            try:
+                result = self._cluster.result(reference)
+            except TaskLostError as error:
+                self._lost(place, task, error)
+            else:
+                if isinstance(result, ScoringEnd):
+                    self._scored(place, task, result)
+                else:
+                    self._trained(place, task, result)
+
+    def _trained(self, place: _Place, task: _Task, end: TrialEnd) -> None:
+        self._record(place, task, end.news)
+        claim, data = task.claim, task.shelf.data
+        done = False
+        try:
+            if end.how == "left" or task.order == "leave":
+                pass
+            elif end.how == "finished":
+                assert end.product is not None
+                done = record_finished(self._store, data, claim, _product(end.product))
+            elif end.how == "failed":
+                done = record_failure(self._store, data, claim, end.reason)
+            else:
+                if end.checkpoint is not None:
+                    self._save_checkpoint(task, end.checkpoint)
+                if end.how == "resting":
+                    done = record_resting(self._store, data, claim)
+                else:
+                    release(self._store, claim)
+        except LostClaimError as error:
+            _log.warning("%s", error)
+        except OSError as error:
+            if error.errno not in _DISK_FULL:
+                raise
+            self._pause_for_space(claim, error)
+            release(self._store, claim)
+        _log.info("%s: %s", task.name, end.how)
+        self._after_trial(place, claim, done)
+
+    def _after_trial(self, place: _Place, claim: Claim, category_done: bool) -> None:
+        """Score the documents if the category is done with its trial, else free the place."""
+        if not category_done:
+            set_worker_state(self._store, place.worker, "idle")
+            return
+        shelf = self._shelf(claim.run_id)
+        clear_unused_tables(self._store, shelf.data, claim)
+        set_worker_state(self._store, place.worker, "scoring")
+        self._score(place, claim, shelf)
+
+    def _score(self, place: _Place, claim: Claim, shelf: Shelf) -> None:
+        data = shelf.data
+        category = run_category(self._store, claim.run_category_id)
+        if category.kept_trial_id is None:
+            set_worker_state(self._store, place.worker, "idle")
+            return
+        order = ScoringOrder(
+            category.key,
+            data.system.name,
+            data.settings,
+            data.settings.seed,
+            outputs_of(data, data.together(category) if data.system.joint else [category]),
+            _splits(data),
+        )
+        kept = category.kept_trial_id
+        task = _Task(self._name(claim, "score"), claim, shelf, scores=kept)
+        try:
+            task.reference = self._cluster.score(
+                task.name,
+                order,
+                shelf.documents,
+                shelf.model(kept),
+                shelf.table_of(kept),
+                shelf.test_vectors,
+            )
+        except HTransError as error:
+            self._note("cluster", f"documents are not scored: {error}", claim)
+            set_worker_state(self._store, place.worker, "idle")
+        else:
+            place.task = task
+            place.scorings += 1
+
+    def _scored(self, place: _Place, task: _Task, end: ScoringEnd) -> None:
+        data, store = task.shelf.data, self._store
+        category = run_category(store, task.claim.run_category_id)
+        assert task.scores is not None
+        try:
+            for split, columns in end.scores.items():
+                save_scores(data, category, task.scores, split, columns)
+            splits = [split for split in _measured(data) if split in end.scores]
+            for one in data.together(category):
+                for split in splits:
+                    score_category(store, data, one, split, _CPU)
+            if data.rule.consistent != "no" and run_with_id(store, data.run.id).state == "done":
+                # Only now is it known what the other categories say of each document.
+                evaluate(store, data, "test", _CPU)
+        except OSError as error:
+            if error.errno not in _DISK_FULL:
+                raise
+            self._note("disk", f"the disk is full: scores of {category.key} are not kept")
+        set_worker_state(store, place.worker, "idle")
+
+    def _lost(self, place: _Place, task: _Task, error: TaskLostError) -> None:
+        """A task that ended without a result: its trial goes on elsewhere."""
+        _log.warning("%s: lost: %s", task.name, error)
+        if task.scores is not None:
+            if place.scorings < _MOST_SCORINGS and not self._stopping:
+                self._score(place, task.claim, task.shelf)
+            else:
+                set_worker_state(self._store, place.worker, "idle")
+            return
+        if task.order == "leave":
+            set_worker_state(self._store, place.worker, "idle")
+            return
+        is_crash = error.is_crash and task.heard is not None
+        if not is_crash:
+            self._note("cluster", f"{error}; the trial goes on from its checkpoint", task.claim)
+        self._end_worker(place, str(error), is_crash=is_crash)
+
+    def _end_worker(self, place: _Place, reason: str, *, is_crash: bool) -> None:
+        """Take its trial from a place, which goes on as another worker."""
+        end_worker(self._store, place.worker, reason, is_crash=is_crash)
+        place.worker = add_worker(self._store, os.getpid(), 0.0, "ray", node="")
+        self._wait(place)
+
+    # Signs of life.
+
+    def _beat(self, now: float) -> None:
+        supervisor_heartbeat(self._store)
+        living = []
+        for place in self._places:
+            task = place.task
+            silent = 0.0 if task is None or task.heard is None else now - task.heard
+            if silent <= _QUIET:
+                living.append(place.worker)
+            elif silent > self._lease and task is not None and task.scores is None:
+                _log.warning("%s is silent", task.name)
+                task.give("leave")
+                self._end_worker(place, f"silent for {silent:.0f} s", is_crash=True)
+        worker_heartbeat(self._store, *living)
+
+    def _bury_strangers(self) -> None:
+        """Enter the deaths of workers of an earlier engine; those of a cluster went with it."""
+        for worker in present_workers(self._store):
+            if worker.node is not None or not is_alive(worker.pid, worker.process_started):
+                end_worker(self._store, worker.id, "its engine was killed", is_crash=False)
+
+    # The end.
+
+    def _end(self) -> None:
+        for place in self._places:
+            if place.task is not None:
+                place.task.give("stop" if place.task.scores is None else "leave")
+        deadline = time.monotonic() + _PATIENCE
+        while any(place.task for place in self._places) and time.monotonic() < deadline:
+            self._hear()
+            self._kill_those_that_stay()
+            self._take_results()
+        for place in self._places:
+            end_worker(self._store, place.worker, "the engine was stopped", is_crash=False)
+        self._cluster.disconnect()
+
+    def _pause_for_space(self, claim: Claim, error: OSError) -> None:
+        message = (
+            f"the disk is full ({error.filename}); run paused: free some space, then resume it"
+        )
+        _log.error("%s", message)
+        pause_run(self._store, run_with_id(self._store, claim.run_id))
+        self._note("disk", message, claim)
+        self._version = -1
+
+    def _note(self, kind: str, message: str, claim: Claim | None = None) -> None:
+        """Tell people, once a minute for each message."""
+        now = time.monotonic()
+        if now - self._timers.noted.get(message, -60.0) < 60.0:
+            return
+        self._timers.noted[message] = now
+        _log.warning("%s", message)
+        with self._store.write(durable=True):
+            add_event(
+                self._store,
+                kind,
+                message,
+                None if claim is None else claim.run_id,
+                None if claim is None else claim.run_category_id,
+            )
+
+    def _obey_signals(self) -> None:
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self._stop)
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._stopping = True
+
+
+def _measured(data: RunData) -> tuple[str, ...]:
+    """The splits on which a category is measured when it is done."""
+    # A category that shares its model has no F1 of its own until its validation is measured.
+    return ("test", "validation") if data.system.joint else ("test",)
+
+
+def _splits(data: RunData) -> tuple[str, ...]:
+    """The splits whose scores are needed for that."""
+    if data.system.is_linear:
+        return ("test",)
+    if data.rule.needs_validation:
+        return ("test", "validation")
+    return _measured(data)
+
+
+def _as_array(content: bytes) -> Content:
+    return np.frombuffer(content, dtype=np.uint8)
+
+
+def _product(packed: PackedProduct) -> Product:
+    table = None if packed.table is None else torch.from_numpy(packed.table.copy())
+    return Product(packed.model.tobytes(), packed.embeddings, table, packed.validation)
