@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import sys
 
-from core.engine.cluster.ray_cluster import NoClusterError, RayCluster
+from core.engine.cluster.ray_cluster import RayCluster
+from core.engine.cluster.requirement import NoClusterError
 
 
 def main(asked: str) -> int:

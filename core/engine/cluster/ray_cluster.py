@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import ray
 from ray.exceptions import (
-    ActorUnavailableError,
-    GetTimeoutError,
+    NodeDiedError,
     ObjectLostError,
     ObjectStoreFullError,
     OutOfDiskError,
@@ -28,6 +28,7 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from core.engine.cluster.desk import Desk, Order, Visit
+from core.engine.cluster.requirement import NoClusterError, check_address
 from core.engine.cluster.tasks import (
     Errand,
     OtherVersionError,
@@ -38,8 +39,6 @@ from core.engine.cluster.tasks import (
 from core.engine.deaths import describe
 from core.errors import HTransError
 
-_CALL = 10.0
-"""Seconds that a visit to the desk may take."""
 _FETCH = 60.0
 """Seconds in which a checkpoint must have come."""
 
@@ -47,10 +46,6 @@ FULL = (ObjectStoreFullError, OutOfDiskError)
 """What Ray raises when neither its object store nor the disk behind it has room."""
 
 _log = logging.getLogger("htrans.supervisor")
-
-
-class NoClusterError(HTransError):
-    """There is no Ray cluster at the address, or it has gone."""
 
 
 class StoreFullError(HTransError):
@@ -83,6 +78,7 @@ class RayCluster:
         self._per_device = workers_per_device
         _connect(address, may_start=may_start)
         self._desk: Any = None
+        self._visit: Any = None
         self._train = ray.remote(max_retries=0)(train_trial)
         self._score = ray.remote(max_retries=0)(score_documents)
 
@@ -143,6 +139,10 @@ class RayCluster:
             raise TaskLostError(reason, is_crash=True) from error
         except WorkerCrashedError as error:
             raise TaskLostError("its process was killed", is_crash=True) from error
+        except NodeDiedError as error:
+            node = re.search(r"Node IP: ([^,\s]+)", str(error))
+            reason = f"the machine{f' {node.group(1)}' if node else ''} has left the cluster"
+            raise TaskLostError(reason, is_crash=False) from error
         except RayError as error:
             raise TaskLostError(_first_line(error), is_crash=False) from error
 
@@ -158,12 +158,20 @@ class RayCluster:
         ray.cancel(task, force=True)
 
     def visit_desk(self, orders: dict[str, tuple[Order, int]]) -> dict[str, Visit]:
-        """Give the orders, get the news; none while the desk is being started again."""
-        try:
-            found: dict[str, Visit] = ray.get(self._desk.collect.remote(orders), timeout=_CALL)
-        except (RayActorError, ActorUnavailableError, GetTimeoutError) as error:
-            _log.warning("the desk cannot be reached: %s", _first_line(error))
-            return {}
+        """Give the orders, get the news of the visit before if it is over; nothing waits for it.
+
+        While the desk is being started, or started again, there are none.
+        """
+        found: dict[str, Visit] = {}
+        if self._visit is not None:
+            over, _ = ray.wait([self._visit], timeout=0)
+            if not over:
+                return found
+            try:
+                found = ray.get(self._visit)
+            except RayActorError as error:
+                _log.warning("the desk cannot be reached: %s", _first_line(error))
+        self._visit = self._desk.collect.remote(orders)
         return found
 
     def disconnect(self) -> None:
@@ -180,6 +188,8 @@ def _connect(address: str | None, *, may_start: bool) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray would hide the GPUs from tasks that ask for none, and warns that it will cease to.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address is not None:
+        check_address(address)
     try:
         ray.init(address=address or "auto", logging_level=logging.WARNING)
     except ConnectionError as error:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import socket
 import subprocess
 import sys
 
 from core.errors import HTransError
 
 _PATIENCE = 60.0
+_REACHING = 5.0
+
+
+class NoClusterError(HTransError):
+    """There is no Ray cluster at the address, or it has gone."""
 
 
 def require_ray() -> None:
@@ -19,6 +25,24 @@ def require_ray() -> None:
             "--engine ray needs Ray, which is not installed; install it with: "
             "pip install 'htrans-tui[cluster]'"
         )
+
+
+def check_address(address: str) -> None:
+    """Raise `NoClusterError` at once if nothing listens at HOST:PORT, where Ray would try on."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "//" in address:
+        raise NoClusterError(
+            f"--address {address}: give HOST:PORT of the head, as ray start told it, and run this "
+            "on a machine of the cluster"
+        )
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACHING):
+            return
+    except OSError as error:
+        raise NoClusterError(
+            f"no Ray cluster answers at {address} ({error.strerror or error}); start its head "
+            "with: ray start --head"
+        ) from error
 
 
 def cluster_places(address: str | None, device: str, workers_per_device: int) -> int | None:
@@ -32,6 +56,8 @@ def cluster_places(address: str | None, device: str, workers_per_device: int) ->
         raise HTransError(
             f"--device {device}: on a cluster Ray chooses the device; use auto, cpu or cuda"
         )
+    if address is not None:
+        check_address(address)
     asked = json.dumps([address, device, workers_per_device])
     try:
         result = subprocess.run(
@@ -47,10 +73,7 @@ def cluster_places(address: str | None, device: str, workers_per_device: int) ->
     if result.returncode != 0 or not lines:
         if address is None:
             return None
-        raise HTransError(
-            f"no Ray cluster answers at {address}; give --address HOST:PORT of its head, as ray "
-            "start told it (by default port 6379)"
-        )
+        raise NoClusterError(f"what answers at {address} is no Ray cluster that lets us in")
     places = int(lines[-1])
     if places == 0:
         what = "GPU" if device == "cuda" else "CPU"

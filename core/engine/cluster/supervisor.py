@@ -34,12 +34,8 @@ from core.engine.cluster.news import (
     ScoringEnd,
     TrialEnd,
 )
-from core.engine.cluster.ray_cluster import (
-    NoClusterError,
-    RayCluster,
-    StoreFullError,
-    TaskLostError,
-)
+from core.engine.cluster.ray_cluster import RayCluster, StoreFullError, TaskLostError
+from core.engine.cluster.requirement import NoClusterError
 from core.engine.cluster.shelf import Shelf
 from core.engine.cluster.tasks import ScoringOrder
 from core.engine.deaths import describe
