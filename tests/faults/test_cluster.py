@@ -1,0 +1,196 @@
+"""Runs on two Ray nodes on this machine: whatever happens, the bits are those of one machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import pytest
+
+from core.workspace import Workspace
+from db.connection import Store
+from db.workers import engine_of, present_workers
+from tests.command_line import htrans, htrans_json
+from tests.faults.engine_runs import Models, models, run_state, start, until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+
+@dataclass
+class TwoNodes:
+    """A head and another node, one core each, with what a test may do to them."""
+
+    cluster: Any
+    second: Any
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return "--engine=ray", f"--address={self.cluster.address}"
+
+    def replace_second(self) -> None:
+        """Kill the second node with all that runs on it, and start another."""
+        self.cluster.remove_node(self.second, allow_graceful=False)
+        self.second = self.cluster.add_node(num_cpus=1)
+
+    def kill_desk(self) -> bool:
+        """SIGKILL for the actor; False while there is none."""
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if "Desk" in process.name() or "ray::Desk" in " ".join(process.cmdline()):
+                    process.kill()
+                    return True
+        return False
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[TwoNodes]:
+    cluster_utils = pytest.importorskip("ray.cluster_utils", reason="needs the extra cluster")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 200 * 2**20}
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+    yield TwoNodes(cluster, cluster.add_node(num_cpus=1))
+    cluster.shutdown()
+
+
+@pytest.fixture
+def kill_engine() -> Iterator[Callable[[Workspace], None]]:
+    """Stop engines that a failed test leaves."""
+    places: list[Workspace] = []
+    yield places.append
+    for place in places:
+        htrans(place, "engine", "stop")
+
+
+def _epochs(store: Store) -> int:
+    return int(store.value("SELECT count(*) FROM epochs"))
+
+
+def _claims_of_done(store: Store) -> dict[int, int]:
+    return {
+        row["id"]: row["claim"]
+        for row in store.rows("SELECT id, claim FROM trials WHERE state = 'done'")
+    }
+
+
+def _training(store: Store) -> list[int]:
+    """Pids of the processes on the nodes that train now."""
+    return [
+        worker.pid
+        for worker in present_workers(store)
+        if worker.state == "training" and worker.node and psutil.pid_exists(worker.pid)
+    ]
+
+
+def test_disturbed_in_every_way_a_run_has_the_bits_of_one_machine(
+    nodes: TwoNodes, workspaces: Callable[[str], Workspace], undisturbed: Models
+) -> None:
+    place = workspaces("ray")
+    store = start(place, "--categories=cats,dogs", *nodes.options)
+    finished: dict[int, int] = {}
+
+    def more_epochs(number: int = 1) -> None:
+        seen = _epochs(store)
+        until(lambda: _epochs(store) >= seen + number or run_state(store) == "done")
+        finished.update(_claims_of_done(store))
+
+    more_epochs()
+    assert nodes.kill_desk()
+    more_epochs(2)
+    until(lambda: bool(_training(store)))
+    os.kill(_training(store)[0], signal.SIGKILL)
+    until(lambda: bool(store.value("SELECT count(*) FROM events WHERE kind = 'crash'")))
+    more_epochs()
+    paused = htrans(place, "pause", "r")
+    assert paused.returncode == 0, paused.stderr
+    until(lambda: run_state(store) == "paused")
+    assert htrans(place, "resume", "r").returncode == 0
+    more_epochs()
+    nodes.replace_second()
+    more_epochs()
+    engine = engine_of(store)
+    assert engine is not None
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGKILL)
+    until(lambda: run_state(store) == "done", 300)
+    assert models(store) == undisturbed
+    claims = _claims_of_done(store)
+    assert finished.items() <= claims.items(), "a finished trial was trained again"
+    status = htrans_json(place, "status", "r")
+    assert all(category["test_f1"] is not None for category in status["categories"])
+
+
+def test_a_cancelled_trial_leaves_its_process_and_the_other_goes_on(
+    nodes: TwoNodes, workspaces: Callable[[str], Workspace]
+) -> None:
+    place = workspaces("cancelled")
+    long = ("--categories=animals,food", "--epochs=60", "--patience=60")
+    store = start(place, *long, *nodes.options)
+
+    def at_work(category: str) -> int:
+        return int(
+            store.value(
+                "SELECT count(*) FROM workers w JOIN trials t ON t.id = w.trial_id "
+                "JOIN run_categories rc ON rc.id = t.run_category_id "
+                "JOIN categories c ON c.id = rc.category_id WHERE c.key = ?",
+                (category,),
+            )
+        )
+
+    until(lambda: _epochs(store) >= 1)
+    until(lambda: len(_training(store)) == 2)
+    assert at_work("animals") == 2
+    cancelled = htrans(place, "cancel", "r", "animals")
+    assert cancelled.returncode == 0, cancelled.stderr
+    until(lambda: at_work("animals") == 0)
+    seen = _epochs(store)
+    until(lambda: _epochs(store) > seen)
+    assert at_work("food") >= 1
+    assert htrans(place, "cancel", "r").returncode == 0
+    until(lambda: all(worker.state == "idle" for worker in present_workers(store)))
+    assert run_state(store) == "cancelled"
+    assert not store.value("SELECT count(*) FROM events WHERE kind = 'crash'")
+    assert not store.value("SELECT sum(crashes) FROM trials")
+
+
+SYSTEMS = {
+    "linear": (),
+    "gru-att-multi": ("--epochs=2", "--hidden-units=8", "--dimensions=8"),
+    "htrans": (
+        *("--epochs=4", "--hidden-units=8", "--dimensions=8", "--search=racing", "--negatives=2"),
+        *("--class-weights=1,30", "--tune-thresholds", "--consistent=up"),
+    ),
+}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_system_comes_to_the_measures_of_one_machine(
+    system: str, nodes: TwoNodes, workspaces: Callable[[str], Workspace]
+) -> None:
+    place = workspaces(system)
+    options = ("--system", system, "--categories=cats,dogs", *SYSTEMS[system], "--device=cpu")
+    for name, engine in (("here", ("--engine=local",)), ("there", nodes.options)):
+        arguments = ("train", "small", "--name", name, *options, *engine, "--wait")
+        result = htrans(place, *arguments, timeout=300)
+        assert result.returncode == 0, result.stderr
+        htrans(place, "engine", "stop")
+    here, there = (htrans_json(place, "status", name)["categories"] for name in ("here", "there"))
+    for category in (*here, *there):
+        category["seconds"] = None
+    assert here == there
+    assert all(category["test_f1"] is not None for category in here)
+
+
+def test_an_address_without_a_cluster_is_told_in_one_line(
+    nodes: TwoNodes, workspaces: Callable[[str], Workspace]
+) -> None:
+    place = workspaces("nowhere")
+    for address, words in (("127.0.0.1:9", "no Ray cluster answers"), ("head", "give HOST:PORT")):
+        result = htrans(place, "train", "small", "--engine=ray", f"--address={address}")
+        assert result.returncode == 1
+        assert words in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
