@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -51,17 +52,40 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--preset", choices=("paper", "fast"), default="paper")
     add("--epochs", type=int, help="epochs of every trial; default: the most of the preset")
-    add("--class-weights", type=int, metavar="N", help="class weights of each category")
-    add("--words", type=float, default=77.0, help="words that are read of a document, on average")
-    add("--vocabulary", type=int, default=60_000, help="distinct words, trained at the top level")
-    add("--overhead", type=float, default=0.0, help="seconds more for each claim of a trial")
-    add("--speedup", type=float, default=1.0, help="speed of a slot, in reference CPU cores")
-    add("--workers-per-device", type=int, default=1, help="slots of each GPU")
-    add("--price", type=float, help="price of a GPU for an hour; without it GPU-hours only")
-    add("--branching", type=float, default=5.0, help="growth of levels, for 1,000 and 10,000")
-    add("--depth", type=int, help="levels of 1,000 and 10,000 categories; default 4 and 5")
+    add("--class-weights", type=_count, metavar="N", help="class weights of each category")
+    add(
+        "--words",
+        type=_positive,
+        default=77.0,
+        help="words that are read of a document",
+    )
+    add("--vocabulary", type=_count, default=60_000, help="words trained at the top level")
+    add("--overhead", type=_not_negative, default=0.0, help="seconds more for each claim")
+    add("--speedup", type=_positive, default=1.0, help="speed of a slot, in reference CPU cores")
+    add("--workers-per-device", type=_count, default=1, help="slots of each GPU")
+    add("--price", type=_positive, help="price of a GPU for an hour; without it GPU-hours only")
+    add("--branching", type=_positive, default=5.0, help="growth of levels, for 1,000 and 10,000")
+    add("--depth", type=_count, help="levels of 1,000 and 10,000 categories; default 4 and 5")
     add("--seed", type=int, default=0, help="draws the parents")
     add("--markdown", action="store_true")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    return 0.0 if float(text) == 0 else _positive(text)
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
 
 
 def print_plans(options: argparse.Namespace) -> None:
