@@ -1,13 +1,19 @@
 """Time against documents, words, batch size, embeddings, workers and categories; a cost model.
 
-Every point is a process with one thread, and as many run at once as workers would. The fitted
-numbers are those of `core.costs.REFERENCE`.
-
     python benchmarks/scale.py
+    python benchmarks/scale.py plan [--preset fast] [--speedup N] [--price N] [--markdown] …
+    python benchmarks/scale.py check
+
+Without a mode it measures: every point is a process with one thread, and as many run at once as
+workers would. The fitted numbers are those of `core.costs.REFERENCE`.
+
+plan    hours by categories, documents and GPUs, from the fitted numbers; measures nothing
+check   a run of the engine with two workers against the simulation of its schedule
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import tempfile
@@ -17,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import planning
+import schedule_check
 
 from core.bench.workload import random_workload
 from core.costs import CostModel, epoch_work
@@ -30,6 +38,7 @@ from core.engine.runs import RunRequest, start_run
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
+from db.corpora import corpus_named, taxonomy_of
 
 
 def points() -> Iterator[dict[str, Any]]:
@@ -99,26 +108,53 @@ def seconds_by_categories(folder: Path, categories: int) -> float:
             }
             file.write(json.dumps(document) + "\n")
     workspace = Workspace(folder / f"workspace-{categories}")
-    workspace.create()
-    store = Store(workspace.database, create=True)
-    import_corpus(store, workspace, ImportRequest(name="small", sources=(str(source),)))
     settings = TrainingSettings(class_weights=(1.0,), epochs=1)
-    run, _ = start_run(
-        store, workspace, RunRequest("small", settings, engine=EngineRequest(device="cpu"))
-    )
-    started = None
-    while store.value("SELECT state FROM runs WHERE id = ?", (run.id,)) != "done":
-        if started is None and store.value("SELECT started_at FROM runs WHERE id = ?", (run.id,)):
-            started = time.perf_counter()
-        time.sleep(0.05)
-    seconds = time.perf_counter() - (started or time.perf_counter())
-    while running_supervisor(store) is not None:
-        time.sleep(0.1)
+    store = run_to_its_end(workspace, ImportRequest("small", (str(source),)), settings)
+    seconds = float(store.value("SELECT finished_at - started_at FROM runs"))
     store.close()
     return seconds
 
 
-def main() -> None:
+def run_to_its_end(
+    workspace: Workspace,
+    request: ImportRequest,
+    settings: TrainingSettings,
+    workers: int | None = None,
+) -> Store:
+    """Import, train and wait for the engine to end; return the database."""
+    workspace.create()
+    store = Store(workspace.database, create=True)
+    import_corpus(store, workspace, request)
+    engine = EngineRequest(device="cpu", workers=workers)
+    start_run(store, workspace, RunRequest(request.name, settings, engine=engine))
+    while (state := store.value("SELECT state FROM runs")) not in ("done", "failed"):
+        time.sleep(0.1)
+    if state == "failed":
+        raise SystemExit("the run has failed")
+    while running_supervisor(store) is not None:
+        time.sleep(0.1)
+    return store
+
+
+def check() -> None:
+    """Print a run's makespan as it was seen and as it is simulated."""
+    settings = TrainingSettings(class_weights=(1.0, 3.0, 10.0), epochs=2)
+    with tempfile.TemporaryDirectory() as name:
+        source, edges = schedule_check.write_corpus(Path(name))
+        workspace = Workspace(Path(name) / "workspace")
+        request = ImportRequest("tree", (str(source),), taxonomy=edges)
+        store = run_to_its_end(workspace, request, settings, _CHECK_WORKERS)
+        found = schedule_check.seen(
+            store, workspace, taxonomy_of(store, corpus_named(store, "tree").id), _CHECK_WORKERS
+        )
+        store.close()
+    schedule_check.print_comparison(found)
+
+
+_CHECK_WORKERS = 2
+
+
+def measure() -> None:
     """Print the points, the model, how far it is off, and the scaling by workers."""
     workers = cpu_cores()
     rows, seconds = [], []
@@ -149,6 +185,23 @@ def main() -> None:
         for categories in (4, 16, 64):
             took = seconds_by_categories(Path(name), categories)
             print(f"{categories} categories: {took:.1f} s, {took / categories:.3f} s each")
+
+
+def main() -> None:
+    """Measure, plan or check."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    modes = parser.add_subparsers(dest="mode")
+    planning.add_options(modes.add_parser("plan"))
+    modes.add_parser("check")
+    options = parser.parse_args()
+    if options.mode == "plan":
+        planning.print_plans(options)
+    elif options.mode == "check":
+        check()
+    else:
+        measure()
 
 
 if __name__ == "__main__":

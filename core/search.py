@@ -32,6 +32,20 @@ def next_rung(passed: int) -> int | None:
     return next((rung for rung in RUNGS if rung > passed), None)
 
 
+def rounds(trials: int, epochs: int, *, racing: bool) -> list[tuple[int, int]]:
+    """(trials, epochs of each) in the rounds of a search in which no trial stops early.
+
+    A round begins when all trials of the one before have ended; a full search has one.
+    """
+    if not racing:
+        return [(trials, epochs)]
+    found, done, left = [], 0, trials
+    for rung in (*(r for r in RUNGS if r < epochs), epochs):
+        found.append((left, rung - done))
+        done, left = rung, (left + 1) // 2
+    return found
+
+
 def trailing(scores: Sequence[TrialScore]) -> list[TrialScore]:
     """Those that drop out of a race: the worse half, but none that equals one that stays.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.costs import FOLD_WORD, GRAPH_DOCUMENT, REFERENCE, epoch_work
-from core.search import RUNGS
+from core.search import rounds
 from core.settings import TrainingSettings
 from core.systems import Network, System
 from core.tokens import TokenArrays
@@ -98,13 +98,8 @@ def estimate(
 
 def _epochs(weights: int, each: int, settings: TrainingSettings) -> int:
     """Epochs of a category's trials if each runs for `each` or until it drops out of the race."""
-    if settings.search != "racing":
-        return weights * each
-    total, done, left = 0, 0, weights
-    for rung in (*(r for r in RUNGS if r < each), each):
-        total += left * (rung - done)
-        done, left = rung, (left + 1) // 2
-    return total
+    parts = rounds(weights, each, racing=settings.search == "racing")
+    return sum(trials * epochs for trials, epochs in parts)
 
 
 def _pace(store: Store) -> float | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.search import RUNGS, TrialScore, best_trial, next_rung, trailing
+from core.search import RUNGS, TrialScore, best_trial, next_rung, rounds, trailing
 
 
 def test_best_validation_f1_wins() -> None:
@@ -47,6 +47,24 @@ def dropped(*f1: float) -> list[int]:
 def test_trials_rest_after_epochs_four_and_six(passed: int, rung: int | None) -> None:
     assert next_rung(passed) == rung
     assert RUNGS == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("trials", "epochs", "expected"),
+    [
+        (7, 10, [(7, 4), (4, 2), (2, 4)]),
+        (3, 10, [(3, 4), (2, 2), (1, 4)]),
+        (1, 7, [(1, 4), (1, 2), (1, 1)]),
+        (7, 5, [(7, 4), (4, 1)]),
+        (7, 4, [(7, 4)]),
+        (7, 2, [(7, 2)]),
+    ],
+)
+def test_a_race_has_a_round_for_each_rung_that_is_reached(
+    trials: int, epochs: int, expected: list[tuple[int, int]]
+) -> None:
+    assert rounds(trials, epochs, racing=True) == expected
+    assert rounds(trials, epochs, racing=False) == [(trials, epochs)]
 
 
 @pytest.mark.parametrize(
