@@ -123,6 +123,7 @@ class WorkerStatus:
     batches: int | None
     documents_per_second: float | None
     heartbeat_age: float
+    node: str | None
 
     def to_json(self) -> dict[str, Any]:
         """An element of `workers` of `status --json`."""
@@ -135,6 +136,7 @@ class WorkerStatus:
             "epoch": self.epoch,
             "documents_per_second": self.documents_per_second,
             "heartbeat_age": self.heartbeat_age,
+            "node": self.node,
         }
 
 
@@ -267,7 +269,7 @@ def workers_of(store: Store, now: float | None = None) -> tuple[WorkerStatus, ..
     moment = time.time() if now is None else now
     rows = store.rows(
         """
-        SELECT w.pid, w.device, w.state, w.heartbeat, rc.run_id, c.key, t.class_weight,
+        SELECT w.pid, w.device, w.state, w.heartbeat, w.node, rc.run_id, c.key, t.class_weight,
                live.epoch, live.batch, live.batches, live.documents_per_second
         FROM workers w
         LEFT JOIN trials t ON t.id = w.trial_id
@@ -291,6 +293,7 @@ def workers_of(store: Store, now: float | None = None) -> tuple[WorkerStatus, ..
             batches=row["batches"],
             documents_per_second=row["documents_per_second"],
             heartbeat_age=round(max(0.0, moment - row["heartbeat"]), 1),
+            node=row["node"] or None,
         )
         for row in rows
     )

@@ -63,6 +63,10 @@ class ClusterReporter:
         with self._lock:
             return tuple(sorted(self._news.items()))
 
+    def begins(self) -> None:
+        """Count seconds of work from now on."""
+        self._counted_until = time.monotonic()
+
     def is_due(self) -> bool:
         """A few times a second."""
         return time.monotonic() >= self._next_progress

@@ -541,7 +541,7 @@ class ClusterSupervisor:
 
     def _end(self) -> None:
         for place in self._places:
-            if place.task is not None:
+            if place.task is not None and place.task.order != "leave":
                 place.task.give("stop" if place.task.scores is None else "leave")
         deadline = time.monotonic() + _PATIENCE
         while any(place.task for place in self._places) and time.monotonic() < deadline:

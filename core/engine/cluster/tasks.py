@@ -188,6 +188,7 @@ def _train(
     if resumed is not None:
         training.restore(checkpoint_of(resumed.tobytes(), assignment.label, assignment.identity))
     reporter.tell(Begun(*training.position))
+    reporter.begins()
     outcome = training.run(reporter, save, assignment.until)
     if outcome is Outcome.FINISHED:
         product = _packed(prepared.product())
