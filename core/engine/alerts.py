@@ -44,7 +44,9 @@ def alerts_of(
     are the run's, the newest first; `disk` are its free bytes and all.
     """
     alerts = [*disk_alerts(*disk), *worker_alerts(status.workers)]
-    faults = newest_faults(events)
+    happened = list(events)
+    faults = newest_faults(happened)
+    alerts += cluster_alerts(status, happened)
     for category in status.categories:
         alerts += category_alerts(
             category, losses.get(category.id, ()), faults.get(category.id), status.test_documents
@@ -66,6 +68,16 @@ def worker_alerts(workers: Iterable[WorkerStatus]) -> Iterator[Alert]:
             age = f"{worker.heartbeat_age:.0f} s"
             message = f"worker {worker.pid} on {worker.device}{at} is silent for {age}"
             yield Alert("silent", message)
+
+
+def cluster_alerts(status: Status, events: Iterable[Event]) -> Iterator[Alert]:
+    """An alert if a run waits for a cluster; `events` are the newest first."""
+    if status.workers or status.run.run.state not in ("running", "pausing"):
+        return
+    for event in events:
+        if event.kind == "cluster" and event.run_category_id is None:
+            yield Alert("cluster", event.message)
+            return
 
 
 def category_alerts(
@@ -107,6 +119,6 @@ def newest_faults(events: Iterable[Event]) -> dict[int, Event]:
     """The newest crash or failure of each category; `events` are the newest first."""
     faults: dict[int, Event] = {}
     for event in events:
-        if event.kind in ("crash", "failed") and event.run_category_id is not None:
+        if event.kind in ("crash", "failed", "cluster") and event.run_category_id is not None:
             faults.setdefault(event.run_category_id, event)
     return faults

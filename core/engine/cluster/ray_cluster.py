@@ -11,7 +11,7 @@ import logging
 import os
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray.exceptions import (
@@ -58,6 +58,24 @@ class TaskLostError(HTransError):
     def __init__(self, reason: str, *, is_crash: bool) -> None:
         super().__init__(reason)
         self.is_crash = is_crash
+
+
+class Cluster(Protocol):
+    """What the supervisor needs of a cluster; `RayCluster` says what each is."""
+
+    def open_desk(self) -> None: ...  # noqa: D102
+    def places(self) -> int: ...  # noqa: D102
+    def share(self, value: Any) -> Any: ...  # noqa: D102
+    def train(self, name: str, *arguments: Any) -> Any: ...  # noqa: D102
+    def score(self, name: str, *arguments: Any) -> Any: ...  # noqa: D102
+    def ended(self, tasks: Sequence[Any], seconds: float) -> list[Any]: ...  # noqa: D102
+    def result(self, task: Any) -> Any: ...  # noqa: D102
+    def fetch(self, reference: Any) -> Any: ...  # noqa: D102
+    def cancel(self, task: Any) -> None: ...  # noqa: D102
+    def visit_desk(  # noqa: D102
+        self, orders: dict[str, tuple[Order, int]]
+    ) -> dict[str, Visit]: ...
+    def disconnect(self) -> None: ...  # noqa: D102
 
 
 class RayCluster:
@@ -181,7 +199,11 @@ class RayCluster:
     def _submit(self, function: Any, name: str, arguments: tuple[Any, ...]) -> Any:
         errand = Errand(name, self._desk, version())
         gpus = 1 / self._per_device if self._uses_gpus else 0
-        return function.options(num_cpus=1, num_gpus=gpus, name=name).remote(errand, *arguments)
+        task = function.options(num_cpus=1, num_gpus=gpus, name=name)
+        try:
+            return task.remote(errand, *arguments)
+        except FULL as error:
+            raise StoreFullError(_first_line(error)) from error
 
 
 def _connect(address: str | None, *, may_start: bool) -> None:

@@ -34,7 +34,7 @@ from core.engine.cluster.news import (
     ScoringEnd,
     TrialEnd,
 )
-from core.engine.cluster.ray_cluster import RayCluster, StoreFullError, TaskLostError
+from core.engine.cluster.ray_cluster import Cluster, RayCluster, StoreFullError, TaskLostError
 from core.engine.cluster.requirement import NoClusterError
 from core.engine.cluster.shelf import Shelf
 from core.engine.cluster.tasks import ScoringOrder
@@ -146,7 +146,7 @@ class ClusterSupervisor:
         store: Store,
         engine: Engine,
         lease: float,
-        connect: Callable[[str | None, str, int], RayCluster] = RayCluster,
+        connect: Callable[[str | None, str, int], Cluster] = RayCluster,
     ) -> None:
         self._workspace = workspace
         self._store = store
@@ -159,7 +159,7 @@ class ClusterSupervisor:
         self._timers = _Timers()
         self._version = -1
         self._submitted = 0
-        self._cluster: RayCluster
+        self._cluster: Cluster
 
     def run(self) -> None:
         """Work until no run has work, or until SIGTERM or SIGINT."""
@@ -171,7 +171,9 @@ class ClusterSupervisor:
             self._cluster.open_desk()
             while not self._stopping:
                 self._tick()
-                if not has_work(self._store) and end_supervisor_if_idle(self._store):
+                if any(place.task for place in self._places) or has_work(self._store):
+                    continue
+                if end_supervisor_if_idle(self._store):
                     break
             self._end()
         if self._stopping:
@@ -540,6 +542,7 @@ class ClusterSupervisor:
     # The end.
 
     def _end(self) -> None:
+        self._obey()
         for place in self._places:
             if place.task is not None and place.task.order != "leave":
                 place.task.give("stop" if place.task.scores is None else "leave")
@@ -562,20 +565,18 @@ class ClusterSupervisor:
         self._version = -1
 
     def _note(self, kind: str, message: str, claim: Claim | None = None) -> None:
-        """Tell people, once a minute for each message."""
+        """Tell people, once a minute for each message; without a claim of every run at work."""
         now = time.monotonic()
         if now - self._timers.noted.get(message, -60.0) < 60.0:
             return
         self._timers.noted[message] = now
         _log.warning("%s", message)
         with self._store.write(durable=True):
-            add_event(
-                self._store,
-                kind,
-                message,
-                None if claim is None else claim.run_id,
-                None if claim is None else claim.run_category_id,
-            )
+            if claim is not None:
+                add_event(self._store, kind, message, claim.run_id, claim.run_category_id)
+                return
+            for row in self._store.rows("SELECT id FROM runs WHERE state = 'running'"):
+                add_event(self._store, kind, message, row["id"], None)
 
     def _obey_signals(self) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):

@@ -6,7 +6,7 @@ import importlib.metadata
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -107,9 +107,9 @@ def train_trial(
     starts with; `resumed` is the content of the checkpoint to go on from.
     """
     with _at_work(errand) as (reporter, device):
-        materials = _materials(documents, embeddings, source, vectors)
+        materials = materials_from(documents, embeddings, source, vectors)
         try:
-            return _train(assignment, materials, resumed, reporter, device)
+            return train(assignment, materials, resumed, reporter, device, ray.put)
         except TrainingError as error:
             return TrialEnd("failed", reporter.untold(), reason=str(error))
 
@@ -124,14 +124,9 @@ def score_documents(
 ) -> ScoringEnd:
     """Score documents under a model; `vectors` are the test documents' for a linear one."""
     with _at_work(errand) as (reporter, device):
-        loaded = _unpacked(model, embeddings)
+        stop = reporter.should_stop
         try:
-            return ScoringEnd(
-                {
-                    split: _scores(order, documents, loaded, vectors, split, device, reporter)
-                    for split in order.splits
-                }
-            )
+            return score(order, documents, unpacked(model, embeddings), vectors, device, stop)
         except ScoringAbandonedError:
             return ScoringEnd({})
 
@@ -166,13 +161,15 @@ def _node() -> str:
     return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
 
 
-def _train(
+def train(
     assignment: Assignment,
     materials: Materials,
     resumed: Content | None,
     reporter: ClusterReporter,
     device: torch.device,
+    put: Callable[[Content], Any],
 ) -> TrialEnd:
+    """Train, report, hand checkpoints over through `put`; raises `TrainingError`."""
     newest: list[Content] = []
 
     def save(checkpoint: Checkpoint) -> None:
@@ -181,7 +178,7 @@ def _train(
         content = checkpoint_content(checkpoint, assignment.identity)
         newest[:] = [np.frombuffer(content, dtype=np.uint8)]
         if not reporter.should_stop():
-            _hand_over(newest[0], reporter)
+            _hand_over(newest[0], reporter, put)
 
     prepared = prepare(assignment, materials, device)
     training = prepared.training
@@ -201,19 +198,21 @@ def _train(
     return TrialEnd("resting", reporter.untold(), checkpoint)
 
 
-def _hand_over(content: Content, reporter: ClusterReporter) -> None:
+def _hand_over(content: Content, reporter: ClusterReporter, put: Callable[[Content], Any]) -> None:
     try:
-        reporter.tell(CheckpointMade([ray.put(content)]))
+        reporter.tell(CheckpointMade([put(content)]))
     except (ObjectStoreFullError, OutOfDiskError) as error:
         reporter.tell(CheckpointLost(str(error).splitlines()[0]))
 
 
-def _materials(
+def materials_from(
     documents: Documents,
     embeddings: npt.NDArray[np.float32] | None,
     source: PackedModel | None,
     vectors: csr_array | None,
 ) -> Materials:
+    """The materials of a trial from the arguments of its task."""
+
     def from_scratch() -> torch.Tensor:
         assert embeddings is not None
         return _tensor(embeddings)
@@ -222,11 +221,12 @@ def _materials(
         assert vectors is not None
         return vectors
 
-    model = None if source is None else _unpacked(source, embeddings)
+    model = None if source is None else unpacked(source, embeddings)
     return Materials(documents, model, from_scratch, vectors_there)
 
 
-def _unpacked(model: PackedModel, embeddings: npt.NDArray[np.float32] | None) -> TrainedModel:
+def unpacked(model: PackedModel, embeddings: npt.NDArray[np.float32] | None) -> TrainedModel:
+    """The model from the arguments of a task."""
     table = None if embeddings is None else _tensor(embeddings)
     return model_of_content(model.content.tobytes(), model.info, table)
 
@@ -240,27 +240,31 @@ def _packed(product: Product) -> PackedProduct:
     )
 
 
-def _scores(
+def score(
     order: ScoringOrder,
     documents: Documents,
     model: TrainedModel,
     vectors: csr_array | None,
-    split: str,
     device: torch.device,
-    reporter: ClusterReporter,
-) -> npt.NDArray[np.float32]:
+    stop: Callable[[], bool],
+) -> ScoringEnd:
+    """Score the documents of all splits; raises `ScoringAbandonedError` if `stop` says so."""
     system = system_named(order.system)
     if system.is_linear:
         assert vectors is not None
-        return LinearModel.of(model.state).probabilities(vectors)[:, None]
-    if split == "test":
-        examples = documents.examples(order.outputs[0].positives, "test")
-    else:
-        fraction = order.settings.validation_fraction
-        _, examples = training_and_validation(
-            documents, order.outputs, fraction, order.split_seed, joint=system.joint
-        )
-    return network_scores(model, examples, device, reporter.should_stop)
+        found = LinearModel.of(model.state).probabilities(vectors)[:, None]
+        return ScoringEnd(dict.fromkeys(order.splits, found))
+    scores = {}
+    for split in order.splits:
+        if split == "test":
+            examples = documents.examples(order.outputs[0].positives, "test")
+        else:
+            fraction = order.settings.validation_fraction
+            _, examples = training_and_validation(
+                documents, order.outputs, fraction, order.split_seed, joint=system.joint
+            )
+        scores[split] = network_scores(model, examples, device, stop)
+    return ScoringEnd(scores)
 
 
 def _tensor(array: npt.NDArray[np.float32]) -> torch.Tensor:
