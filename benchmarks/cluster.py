@@ -48,8 +48,9 @@ MACHINES = (2, 4, 16)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A run: seconds from its record to the first loss, from the first claim to the end, of all
-    trials; the number of trials, their models.
+    """A run: seconds from its record to the first loss, from there to the end, and of all trials.
+
+    `trials` is their number, `models` are their hashes.
     """
 
     start: float
@@ -118,7 +119,7 @@ def run_to_its_end(
     while running_supervisor(store) is not None:
         time.sleep(wait)
     row = store.row(
-        "SELECT r.finished_at - r.started_at, min(p.at) - r.created_at FROM runs r "
+        "SELECT r.finished_at - min(p.at), min(p.at) - r.created_at FROM runs r "
         "JOIN run_categories rc ON rc.run_id = r.id JOIN trials t ON t.run_category_id = rc.id "
         "JOIN progress p ON p.trial_id = t.id WHERE r.id = ?",
         (run.id,),
