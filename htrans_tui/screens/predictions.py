@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from textual.app import ComposeResult
@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input
 
-from core.decisions import CategoryRule
 from core.engine.predictions import CategoryPredictions, NotPreparedError
 from core.engine.text_search import ensure_search_index
 from core.errors import HTransError
@@ -25,8 +24,8 @@ from db.runs import Run, RunCategory, run_category
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.model_process import ModelProcess, SupersededError
 from htrans_tui.preferences import Preferences
-from htrans_tui.screens.dialogs import Choice, ChoiceDialog, TextDialog
-from htrans_tui.screens.steerable import SteerableScreen
+from htrans_tui.screens.dialogs import Choice, ChoiceDialog
+from htrans_tui.screens.threshold import ThresholdScreen
 from htrans_tui.snapshot import Snapshot
 from htrans_tui.widgets.document_list import DocumentList
 from htrans_tui.widgets.document_view import DocumentView, ShownDocument
@@ -34,15 +33,13 @@ from htrans_tui.widgets.precision_recall import PrecisionRecallPlot
 from htrans_tui.widgets.said import Said
 
 if TYPE_CHECKING:
-    from htrans_tui.app import HTransApp
+    pass
 
 KINDS: tuple[tuple[Kind, str], ...] = (
     ("fp", "false positives"),
     ("fn", "false negatives"),
     ("tp", "true positives"),
 )
-_STEP = 0.01
-"""How far a key moves the threshold, in probability."""
 _POINTS = 300
 _WIDE_ENOUGH, _TALL_ENOUGH = 28, 46
 """Lines of a terminal that has room for the curve, beside the list or below it."""
@@ -58,7 +55,7 @@ class SearchBox(Input):
     ]
 
 
-class PredictionsScreen(SteerableScreen):
+class PredictionsScreen(ThresholdScreen):
     """One category of one run. Beside each other on a wide terminal, else below each other."""
 
     SCOPE: ClassVar[Scope] = "predictions"
@@ -69,10 +66,6 @@ class PredictionsScreen(SteerableScreen):
         self._run = run
         self._category = category
         self._models = models
-        self._predictions: CategoryPredictions | None = None
-        self._rule = CategoryRule()
-        self._least = self._rule.least
-        self._saved = ""
         self._kind = 0
         self._reversed = False
         self._asked = ""
@@ -190,21 +183,6 @@ class PredictionsScreen(SteerableScreen):
         self._title(split)
         self._draw()
 
-    def _read_rule(self, *, keep: bool) -> None:
-        """Read how the category decides; `keep` leaves a threshold that is being tried."""
-        assert self._predictions is not None
-        rule = self._predictions.rule(self._store)
-        by_hand = self._predictions.by_hand(self._store)
-        moved = self._least != self._rule.least
-        said = f"set by hand on {by_hand.split}" if by_hand is not None else ""
-        if keep and rule == self._rule and said == self._saved:
-            return
-        self._rule, self._saved = rule, said
-        if not (keep and moved):
-            self._least = rule.least
-        if keep:
-            self._draw()
-
     # Drawing
 
     def _title(self, split: str) -> None:
@@ -298,9 +276,6 @@ class PredictionsScreen(SteerableScreen):
         score = self._predictions.ranked.scores[place : place + 1]
         return float(self._rule.probabilities(score)[0])
 
-    def _shown(self, least: float) -> float:
-        return self._rule.probability_of(least)
-
     # Actions
 
     def action_next_kind(self) -> None:
@@ -318,75 +293,6 @@ class PredictionsScreen(SteerableScreen):
         if self._predictions is not None:
             other = "validation" if self._predictions.split == "test" else "test"
             self._with_marks_settled(lambda: self._open(other))
-
-    def action_lower(self) -> None:
-        """Accept from a lower probability on."""
-        self._move_threshold(self._shown(self._least) - _STEP)
-
-    def action_raise(self) -> None:
-        """Accept from a higher probability on."""
-        self._move_threshold(self._shown(self._least) + _STEP)
-
-    def action_one_more(self) -> None:
-        """Accept one document more."""
-        if self._predictions is not None:
-            self._try(self._predictions.ranked.next_score(self._least, up=False))
-
-    def action_one_less(self) -> None:
-        """Accept one document less."""
-        if self._predictions is not None:
-            self._try(self._predictions.ranked.next_score(self._least, up=True))
-
-    def action_best(self) -> None:
-        """Accept from where F1 is best on this split."""
-        if self._predictions is not None:
-            self._try(self._predictions.ranked.best)
-
-    def action_type_threshold(self) -> None:
-        """Ask for a threshold."""
-
-        def answered(answer: str | None) -> None:
-            if answer is None:
-                return
-            try:
-                value = float(answer.replace(",", "."))
-            except ValueError:
-                value = -1.0
-            if not 0 <= value <= 1:
-                self.notify("a threshold is a number from 0 to 1", severity="warning")
-                return
-            self._move_threshold(value)
-
-        proposal = f"{self._shown(self._least):.3f}"
-        self.app.push_screen(TextDialog("Accept from which probability on?", proposal), answered)
-
-    def action_save_threshold(self) -> None:
-        """Let the threshold that is shown hold for the run."""
-        found, least = self._predictions, self._least
-        if found is None:
-            return
-        where = f"on {found.split} documents"
-        if found.split == "test":
-            where += ": measures on them are no fair test of this category any more"
-
-        def save(store: Store) -> str:
-            found.save_threshold(store, least)
-            return f"{found.category.key} accepts from {self._shown(least):.3f} on, set {where}"
-
-        self._app.steer(save)
-
-    def action_forget_threshold(self) -> None:
-        """Let the run's own way to decide hold again."""
-        found = self._predictions
-        if found is None:
-            return
-
-        def forget(store: Store) -> str:
-            found.forget_threshold(store)
-            return f"{found.category.key} decides as the run does"
-
-        self._least = self._rule.least
-        self._app.steer(forget)
 
     def action_search(self) -> None:
         """Type words that documents must have."""
@@ -531,17 +437,6 @@ class PredictionsScreen(SteerableScreen):
     def _leave(self) -> None:
         self.dismiss()
 
-    def _move_threshold(self, probability: float) -> None:
-        self._try(self._rule.least_for(min(max(probability, 0.0), 1.0)))
-
-    def _try(self, least: float) -> None:
-        self._least = least
-        self._draw()
-
     @property
     def _list(self) -> DocumentList:
         return self.query_one("#documents", DocumentList)
-
-    @property
-    def _app(self) -> HTransApp:
-        return cast("HTransApp", self.app)
