@@ -10,6 +10,8 @@ NOT_RUN: dict[tuple[str, ...], str] = {
     ("serve",): "listens until it is interrupted",
     ("demo",): "trains for minutes",
     ("bench",): "measures for a minute",
+    ("import", "rcv1"): "reads a corpus that cannot be had by everyone",
+    ("reproduce", "rcv1"): "likewise",
 }
 """Commands by what they begin with; () and options stand for themselves alone."""
 NOT_RUN_WITH: dict[str, str] = {
@@ -29,7 +31,7 @@ STANDS_FOR: dict[str, tuple[str, ...]] = {
     "FOLDER": ("folder",),
     "FILE": ("taxonomy.tsv",),
     "RUN": ("news-htrans",),
-    "…": ("grain,crude",),
+    "…": ("crude",),
 }
 """What is put in for the placeholders of commands."""
 OTHER_OPTIONS: dict[str, str] = {
@@ -55,6 +57,8 @@ def reason(document: str, arguments: Sequence[str]) -> str | None:
         exact = not beginning or beginning[0].startswith("-")
         if words == beginning if exact else words[: len(beginning)] == beginning:
             return why
+    if "--device" in arguments and "cpu" in arguments:
+        return None
     return next((why for option, why in NOT_RUN_WITH.items() if option in arguments), None)
 
 

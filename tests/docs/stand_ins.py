@@ -35,17 +35,13 @@ from htrans_tui.cli import main, options
 from tests.builders import start_worker
 from tests.core.readers.test_reuters21578 import archive, record
 
-PARENTS: Mapping[str, str] = {
-    "commodity": "",
-    "grain": "commodity",
-    "wheat": "grain",
-    "energy": "",
-    "crude": "energy",
-}
+PARENTS: Mapping[str, str] = {"grain": "", "wheat": "grain", "energy": "", "crude": "energy"}
 """The taxonomy: names of Reuters' topics that the documents use."""
 _LEAVES = ("wheat", "crude")
+_MORE_LEAVES = ("wheat", "oilseed", "crude")
+"""Topics of the stand-in for Reuters-21578, for documents that bring a taxonomy of their own."""
 _ELSEWHERE = "earn"
-"""A topic of the stand-in for Reuters-21578 that is not in the taxonomy."""
+"""Another of its topics, which is in no taxonomy."""
 _WORDS = ("prices", "rose", "today", "after", "the", "frost", "market", "said")
 DOCUMENTS = 40
 
@@ -137,7 +133,7 @@ class LabellingHere:
 
 def make_files(folder: Path) -> None:
     """The files that the documents name."""
-    made = list(_documents())
+    made = list(_documents(_LEAVES))
     lines = [json.dumps(document) + "\n" for document in made]
     (folder / "news.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "taxonomy.tsv").write_text(
@@ -159,34 +155,38 @@ def make_files(folder: Path) -> None:
     records = [
         record(
             number,
-            topics=tuple(document["labels"]),
+            topics=(*document["labels"], *[_ELSEWHERE] * (number % 5 == 0)),
             split=str(document["split"]).upper(),
             text=f"<TEXT>\n<TITLE>NOTE {number}</TITLE>\n<BODY>{document['text']}</BODY></TEXT>",
         )
-        for number, document in enumerate(made, start=1)
+        for number, document in enumerate(_documents(_MORE_LEAVES), start=1)
     ]
     (folder / "reuters21578.tar.gz").write_bytes(archive("w:gz", "".join(records)))
 
 
 def make_workspace() -> None:
-    """In the current folder, a workspace with the corpora, vectors and runs that documents name."""
+    """In the current folder, a workspace with the corpora, vectors and runs that documents name.
+
+    Documents that call `reproduce` again find its runs done.
+    """
     for arguments in (
         "import news.jsonl --taxonomy taxonomy.tsv --name news",
-        "import reuters21578.tar.gz --taxonomy taxonomy.tsv --name reuters",
+        "import reuters21578.tar.gz --taxonomy taxonomy.tsv --unknown-labels drop --name reuters",
         "vectors add glove.6B.100d.txt.gz --name glove",
         "train news --vectors glove",
+        "reproduce news --vectors glove --seeds 0,1 --ablation --output all.md",
         "export news-htrans model",
     ):
         said = call(arguments.split())
         assert said.code == 0, (arguments, said)
 
 
-def _documents() -> Iterator[dict[str, Any]]:
+def _documents(leaves: Sequence[str]) -> Iterator[dict[str, Any]]:
     draw = random.Random(0)
     for number in range(DOCUMENTS):
-        labels = draw.sample(_LEAVES, k=draw.choice((0, 1, 1, 1, 2)))
+        labels = draw.sample(leaves, k=draw.choice((0, 1, 1, 1, 2)))
         words = [*draw.choices(_WORDS, k=4), *(f"{label}ish" for label in labels)]
-        above = [PARENTS[label] for label in labels if PARENTS[label]]
+        above = [PARENTS[label] for label in labels if label in PARENTS]
         yield {
             "id": f"n{number}",
             "text": " ".join([*words, *above]),
