@@ -15,13 +15,13 @@ SMALLEST_BATCH = 16
 """Documents in a batch at least, where negatives are sampled."""
 PAPER_CLASS_WEIGHTS = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 50.0)
 
-
-_CHOICES = {
+CHOICES = {
     "search": ("full", "racing"),
     "precision": ("float32", "mixed"),
     "consistent": ("no", "up", "down"),
     "regularised_pairs": ("parents", "siblings"),
 }
+"""What a setting may be, where it is one of a few words."""
 
 
 def _setting(default: Any, meaning: str, unit: str = "") -> Any:
@@ -60,10 +60,12 @@ class TrainingSettings:
         "train each epoch on all positives and this many negatives for each, drawn anew; 0 for all",
     )
     search: str = _setting(
-        "full", "full trains every class weight to its end, racing drops those that trail early"
+        "full",
+        "how class weights compete: full trains each to its end, racing drops those that trail",
     )
     precision: str = _setting(
-        "float32", "float32, or mixed for bfloat16 where a CUDA device gains by it"
+        "float32",
+        "numbers of the network: float32, or mixed for bfloat16 where a CUDA device gains by it",
     )
     seed: int = _setting(0, "seed of everything that is drawn at random")
     transfer: bool = _setting(True, "start each child from its parent's model")
@@ -88,7 +90,9 @@ class TrainingSettings:
         False, "turn scores into probabilities on the validation documents of each category"
     )
     consistent: str = _setting(
-        "no", "up accepts the ancestors of what is accepted, down drops what has one that is not"
+        "no",
+        "decisions that fit the taxonomy: up accepts the ancestors of what is accepted, down drops "
+        "what has one that is not",
     )
     weights_from: str = _setting(
         "", "finished run whose class weights gru-att-multi-weighted takes"
@@ -122,7 +126,7 @@ class TrainingSettings:
             raise HTransError("--validation-fraction must be between 0 and 1")
         if self.negatives < 0:
             raise HTransError("--negatives must be at least 1, or 0 for all")
-        for name, known in _CHOICES.items():
+        for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise HTransError(
                     f"{option_of(name)} {getattr(self, name)}: use {' or '.join(known)}"

@@ -222,7 +222,10 @@ def _expectation(
     expected = estimate(store, costs, settings, workers, system_named(request.system))
     basis = "epochs in this workspace" if expected.measured else "the reference machine's speed"
     trials = len(costs) * len(settings.class_weights)
-    said = f"{trials:,} trial{'s' * (trials != 1)}; estimate with {workers} workers, from {basis}: "
+    said = (
+        f"{trials:,} trial{'s' * (trials != 1)}; estimate with {workers} "
+        f"worker{'s' * (workers != 1)}, from {basis}: "
+    )
     if expected.least == expected.most:
         return said + _rough(expected.most)
     return (

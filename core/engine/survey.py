@@ -44,7 +44,9 @@ class Survey:
     """What an import would find. Numbers are of documents where nothing else is said.
 
     `problems` would make the import fail, `problem_count` says how many there are in all.
-    `unknown_labels` are labels outside the taxonomy with the documents that have them. `words` are
+    `labels` counts those that documents state, and `without_labels` documents without any of them,
+    both without `unknown_labels`: those outside the taxonomy, with the documents that have them.
+    `sources` has records and documents of each split by file or archive. `words` are
     different words among the `tokens` first `max_words` of each document; of `longer` documents
     not all words are among them. `vectors` says how many words each table of vectors covers, and
     which share of the tokens that is.
@@ -159,7 +161,7 @@ class _Surveyor:
             self._problem(f"{document.place}: the document id {document.id!r} appears twice")
         self._ids.add(key)
         stated = self._rules.categories(document)
-        survey.labels += len(document.labels)
+        survey.labels += len(stated)
         survey.without_labels += not stated
         self._positives[split].update(self._chosen.taxonomy.close(stated))
         if split == "train":
@@ -191,9 +193,11 @@ class _Surveyor:
         ]
         survey.unknown_labels = dict(self._rules.unknown.most_common())
         if survey.unknown_labels and self._plan.request.unknown_labels == "error":
+            number = len(survey.unknown_labels)
             self._problem(
-                f"{len(survey.unknown_labels):,} labels are not in the taxonomy; add them there, "
-                "or use --unknown-labels drop or top-level"
+                f"{number:,} {'label is' if number == 1 else 'labels are'} not in the taxonomy; "
+                f"add {'it' if number == 1 else 'them'} there, or use --unknown-labels drop or "
+                "top-level"
             )
         survey.words = len(self._vocabulary) - RESERVED
         survey.vectors = [self._coverage(name, folder) for name, folder in vectors.items()]

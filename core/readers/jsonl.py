@@ -66,7 +66,7 @@ def object_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
     def wrong(problem: str) -> InputError:
         return InputError(problem, source=source, line=number)
 
-    text = decoded(line, source, number)
+    text = decoded(line, source, number).rstrip("\r\n")
     try:
         record = json.loads(text)
     except json.JSONDecodeError as error:

@@ -67,8 +67,11 @@ def _recognises(sample: Sample) -> bool:
     lines = sample.lines
     if not lines or lines[0][0].isspace() or not any(line[0].isspace() for line in lines):
         return False
-    a_table = ("\t" in lines[0] or "," in lines[0]) and is_pairs(sample)
-    return not a_table and not has_header(sample)
+    if has_header(sample):
+        return False
+    if "\t" in lines[0] and any(line.startswith(" ") for line in lines):
+        return True
+    return not (("\t" in lines[0] or "," in lines[0]) and is_pairs(sample))
 
 
 FORMAT = TaxonomyFormat(

@@ -45,12 +45,15 @@ def setting(name: str) -> Any:
     """The option of a setting, with its meaning and default."""
     shown = default(name)
     if shown == "":
-        return typer.Option(help=f"{meaning(name).capitalize()}.", show_default=False)
+        return typer.Option(help=_sentence(name), show_default=False)
     if name == "class_weights":
         shown = ",".join(f"{weight:g}" for weight in PAPER_CLASS_WEIGHTS)
-    return typer.Option(
-        help=f"{meaning(name).capitalize()}. [default: {shown}]", show_default=False
-    )
+    return typer.Option(help=f"{_sentence(name)} [default: {shown}]", show_default=False)
+
+
+def _sentence(name: str) -> str:
+    text = meaning(name)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _switch(name: str) -> Any:
@@ -58,7 +61,7 @@ def _switch(name: str) -> Any:
     option = option_of(name)
     return typer.Option(
         f"{option}/--no-{option.removeprefix('--')}",
-        help=f"{meaning(name).capitalize()}. [default: {shown}]",
+        help=f"{_sentence(name)} [default: {shown}]",
         show_default=False,
     )
 

@@ -37,8 +37,9 @@ def survey(
     else:
         _print(found)
     if found.problem_count:
+        problems = "problem" if found.problem_count == 1 else "problems"
         raise HTransError(
-            f"{found.problem_count:,} problems would make the import fail; nothing was imported"
+            f"{found.problem_count:,} {problems} would make the import fail; nothing was imported"
         )
 
 
@@ -122,5 +123,6 @@ def _print_categories(found: Survey) -> None:
     print_table(("category", "name", "train", "test"), rows, "llrr")
     empty = sum(1 for c in found.categories if not c.train)
     rare = sum(1 for c in found.categories if 0 < c.train < _RARE)
-    if empty or rare:
-        print(f"{empty:,} categories have no training document, {rare:,} fewer than {_RARE}")
+    for number, what in ((empty, "no training document"), (rare, f"fewer than {_RARE}")):
+        if number:
+            print(f"{number:,} {'category has' if number == 1 else 'categories have'} {what}")

@@ -324,6 +324,7 @@ def test_help_of_every_command_names_its_options(trained: Trained) -> None:
     shown = htrans(trained.workspace, "train", "--help").stdout
     for name in TrainingSettings.__dataclass_fields__:
         assert f"--{name.replace('_', '-')}" in shown
+    assert all(word in shown for word in ("validation F1", "GRU's", "Adam", "a CUDA device"))
 
 
 def test_workspace_is_named_before_or_after_the_command(trained: Trained, tmp_path: Path) -> None:

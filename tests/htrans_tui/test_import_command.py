@@ -117,7 +117,7 @@ def test_a_dry_run_with_problems_fails_and_tells_them(
     )
     assert "problem: 3 labels are not in the taxonomy" in result.stderr
     assert result.stderr.splitlines()[-1] == (
-        "error: 1 problems would make the import fail; nothing was imported"
+        "error: 1 problem would make the import fail; nothing was imported"
     )
 
 

@@ -13,7 +13,7 @@ from core.engine.corpora import import_corpus
 from core.engine.engine_choice import EngineRequest
 from core.engine.import_plan import ImportRequest
 from core.engine.processes import own_identity
-from core.engine.runs import RunRequest, start_run
+from core.engine.runs import RunRequest, plan_run, start_run
 from core.engine.token_store import token_folder
 from core.engine.vectors import add_vectors_file
 from core.errors import ConflictError, HTransError, NotFoundError
@@ -197,6 +197,14 @@ def test_run_without_vectors_says_so(store: Store, workspace: Workspace, corpus:
     run, notes = start_run(store, workspace, REQUEST)
     assert (run.vectors_id, run.coverage) == (None, 0.0)
     assert notes[0] == "no vectors: embeddings start at random and are trained at the top level"
+
+
+@pytest.mark.parametrize(("workers", "said"), [(1, "with 1 worker,"), (3, "with 3 workers,")])
+def test_the_estimate_names_the_workers(
+    store: Store, workspace: Workspace, corpus: Corpus, workers: int, said: str
+) -> None:
+    plan = plan_run(store, workspace, replace(REQUEST, device="cpu", workers=workers))
+    assert said in plan.notes[-1]
 
 
 def test_engine_is_configured_for_the_run_that_wakes_it(

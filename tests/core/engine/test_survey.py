@@ -93,12 +93,12 @@ def test_every_problem_is_told_and_the_look_goes_on(tmp_path: Path) -> None:
         f"{source}, line 4: the split 'both' is unknown; use one of train, training, validation, "
         "valid, val, dev, test",
         f"{source}, line 3: the document id 'a' appears twice",
-        "1 labels are not in the taxonomy; add them there, or use --unknown-labels drop or "
-        "top-level",
+        "1 label is not in the taxonomy; add it there, or use --unknown-labels drop or top-level",
     ]
     assert found.problem_count == 4
     assert (found.records, found.train, found.test) == (5, 2, 1)
     assert found.unknown_labels == {"birds": 1}
+    assert (found.labels, found.without_labels) == (2, 1)
     dropped = survey_corpus(replace(asked, unknown_labels="drop"))
     assert (dropped.problem_count, dropped.unknown_labels) == (3, {"birds": 1})
     added = survey_corpus(replace(asked, unknown_labels="top-level"))

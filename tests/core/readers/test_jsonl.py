@@ -101,6 +101,7 @@ def test_empty_file_holds_no_document(tmp_path: Path) -> None:
     [
         (b'{"text": "caf\xe9", "labels": []}', "not UTF-8 at byte 13"),
         (b'{"text": "a", "labels": [}', "not JSON"),
+        (b'{"text": "a"', "not JSON (Expecting ',' delimiter, column 13)"),
         (b'["text", "labels"]', "not a JSON object"),
         (b"null", "not a JSON object"),
         (b'{"labels": []}', '"text" is missing'),

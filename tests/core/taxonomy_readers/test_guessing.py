@@ -61,6 +61,7 @@ def test_every_format_is_recognised_and_read_plain_and_compressed(
         (INDENTED, "indented"),
         ("deep sea\n  cold fish\n", "indented"),
         ("sea\n\tfish\n", "indented"),
+        ("sea\tThe sea\n  fish\tFish\n", "indented"),
         ("Root\n\tfish\n", "indented"),
         ("Root vegetables and others\n  red beet\n", "indented"),
         ("\n" + TURTLE, "skos"),
