@@ -1,14 +1,14 @@
-"""Run the command line as a user does: in a process of its own."""
+"""Run the command line as a user does, in a process of its own; it is forked, to start at once."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import sys
 from typing import Any
 
 from core.workspace import Workspace
+from tests.forked import run_module
 
 TRAIN_QUICKLY = (
     "--class-weights=1,3",
@@ -29,27 +29,13 @@ def htrans(
     workspace: Workspace, *arguments: str, input: str | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run `htrans-tui ARGUMENTS` in a workspace."""
-    return subprocess.run(
-        [sys.executable, "-m", "htrans_tui", *arguments],
-        env={**os.environ, "HTRANS_WORKSPACE": str(workspace.root)},
-        input=input,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    environment = {**os.environ, "HTRANS_WORKSPACE": str(workspace.root)}
+    return run_module("htrans_tui", arguments, environment, input, timeout)
 
 
 def htrans_alone(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `htrans-tui ARGUMENTS` without a workspace, with further environment variables."""
-    return subprocess.run(
-        [sys.executable, "-m", "htrans_tui", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_module("htrans_tui", arguments, {**os.environ, **environment})
 
 
 def htrans_json(workspace: Workspace, *arguments: str) -> Any:

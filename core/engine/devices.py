@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 
 from core.errors import HTransError
 
@@ -26,7 +27,9 @@ def cpu_cores() -> int:
 
 
 def cuda_devices() -> int:
-    """Number of CUDA devices, asked of torch in a process of its own."""
+    """Number of CUDA devices, asked of torch in a process of its own; a build for CPUs has none."""
+    if version("torch").endswith("+cpu"):
+        return 0
     result = subprocess.run(
         [sys.executable, "-c", _PROBE], capture_output=True, text=True, check=False
     )

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from core.engine.devices import cpu_cores, slots
+from core.engine import devices
+from core.engine.devices import cpu_cores, cuda_devices, slots
 from core.errors import HTransError
 
 
@@ -53,6 +54,16 @@ def test_every_gpu_is_taken_and_shared(device: str) -> None:
 def test_workers_are_dealt_to_the_gpus_in_turn() -> None:
     assert slots("auto", 3, 2, two) == ["cuda:0", "cuda:1", "cuda:0"]
     assert slots("auto", 1, 2, two) == ["cuda:0"]
+
+
+def test_build_of_torch_for_cpus_is_not_started_to_count_gpus(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices, "version", lambda name: {"torch": "2.10.0+cpu"}[name])
+    monkeypatch.setattr(devices, "_PROBE", "print(7)")
+    assert cuda_devices() == 0
+    monkeypatch.setattr(devices, "version", lambda name: {"torch": "2.10.0"}[name])
+    assert cuda_devices() == 7
 
 
 def test_list_of_gpus_takes_only_those() -> None:
