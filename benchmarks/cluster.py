@@ -28,13 +28,13 @@ from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
-from core.engine.corpora import import_corpus
-from core.engine.engine_choice import EngineRequest
-from core.engine.import_plan import ImportRequest
-from core.engine.launch import running_supervisor, stop_supervisor
-from core.engine.runs import RunRequest, start_run
-from core.engine.steering import cancel_in_run
-from core.engine.vectors import add_vectors_file
+from core.engine.importing.corpora import import_corpus
+from core.engine.importing.import_plan import ImportRequest
+from core.engine.importing.vectors import add_vectors_file
+from core.engine.processes.launch import running_supervisor, stop_supervisor
+from core.engine.runs.engine_choice import EngineRequest
+from core.engine.runs.starting import RunRequest, start_run
+from core.engine.runs.steering import cancel_in_run
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store

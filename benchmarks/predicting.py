@@ -29,10 +29,10 @@ import numpy as np
 import psutil
 from app import Terminal
 
-from core.engine.document_index import ensure_index, index_folder
-from core.engine.predictions import CategoryPredictions
-from core.engine.run_files import scores_path
-from core.engine.text_search import ensure_search_index, search_path
+from core.engine.inspecting.document_index import ensure_index, index_folder
+from core.engine.inspecting.predictions import CategoryPredictions
+from core.engine.inspecting.text_search import ensure_search_index, search_path
+from core.engine.training.run_files import scores_path
 from core.settings import TrainingSettings
 from core.taxonomy import Edge, Taxonomy
 from core.workspace import Workspace
@@ -72,7 +72,8 @@ def typing(workspace: str, run: str) -> None:
                 times.append(1000 * _until_scored(terminal))
                 terminal.drain(0.3)
             app = psutil.Process(terminal.process.pid)
-            service = next(p for p in app.children() if "core.engine.model_service" in p.cmdline())
+            module = "core.engine.predicting.model_service"
+            service = next(p for p in app.children() if module in p.cmdline())
             print(
                 f"{run}: {len(TWENTY.split())} words, {KEYS} keys: median "
                 f"{statistics.median(times):.0f} ms, 95th percentile "

@@ -28,13 +28,13 @@ import schedule_check
 
 from core.bench.workload import random_workload
 from core.costs import CostModel, epoch_work
-from core.engine.bench import run_together
-from core.engine.corpora import import_corpus
-from core.engine.devices import cpu_cores
-from core.engine.engine_choice import EngineRequest
-from core.engine.import_plan import ImportRequest
-from core.engine.launch import running_supervisor
-from core.engine.runs import RunRequest, start_run
+from core.engine.importing.corpora import import_corpus
+from core.engine.importing.import_plan import ImportRequest
+from core.engine.processes.devices import cpu_cores
+from core.engine.processes.launch import running_supervisor
+from core.engine.runs.engine_choice import EngineRequest
+from core.engine.runs.starting import RunRequest, start_run
+from core.engine.upkeep.bench import run_together
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store

@@ -28,14 +28,14 @@ from core.bench.phases import phases_of_an_epoch
 from core.bench.plain import train_plainly
 from core.bench.workload import Workload
 from core.dropout import keep_factors
-from core.engine.corpora import import_corpus
-from core.engine.engine_choice import EngineRequest
-from core.engine.import_plan import ImportRequest
-from core.engine.launch import running_supervisor
-from core.engine.retraining import RetrainRequest, retrain
-from core.engine.run_data import RunData
-from core.engine.runs import RunRequest, start_run
-from core.engine.vectors import add_vectors_file
+from core.engine.importing.corpora import import_corpus
+from core.engine.importing.import_plan import ImportRequest
+from core.engine.importing.vectors import add_vectors_file
+from core.engine.processes.launch import running_supervisor
+from core.engine.runs.engine_choice import EngineRequest
+from core.engine.runs.retraining import RetrainRequest, retrain
+from core.engine.runs.starting import RunRequest, start_run
+from core.engine.training.run_data import RunData
 from core.examples import validation_split
 from core.initialisation import from_scratch, parameter_groups
 from core.passes import PackedPass

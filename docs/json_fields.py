@@ -80,6 +80,7 @@ SHAPES: dict[str, tuple[str, Fields]] = {
             "epoch": ("integer or null", "in this epoch"),
             "documents_per_second": ("number or null", "its pace"),
             "heartbeat_age": ("number", "seconds since its last heartbeat"),
+            "node": ("string or null", "its machine in a cluster, null for a process of this one"),
         },
     ),
     "alert": (
@@ -204,6 +205,8 @@ SHAPES: dict[str, tuple[str, Fields]] = {
             "heartbeat": ("number", "its last heartbeat, seconds since 1970"),
             "device": ("string", "`--device` as it was given"),
             "workers_per_device": ("integer", "workers that share a GPU"),
+            "kind": ("string", "`local`, or `ray` for a cluster"),
+            "address": ("string or null", "`--address` as it was given"),
             "workers": ("list of worker", "its workers"),
         },
     ),

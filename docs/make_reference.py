@@ -17,7 +17,7 @@ from typing import Any
 import typer
 from json_fields import COMMANDS, LINES, SHAPES
 
-from core.engine.retraining import CHANGEABLE
+from core.engine.runs.retraining import CHANGEABLE
 from core.settings import CHOICES, PRESETS, TrainingSettings, default, option_of
 from core.systems import SYSTEMS
 from htrans_tui.cli import COMMANDS as COMMAND_MODULES

@@ -15,7 +15,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from core.engine.steering import pause_run, resume_run
+from core.engine.runs.steering import pause_run, resume_run
 from core.errors import HTransError
 from core.plain_text import printable
 from core.workspace import Workspace

@@ -1,4 +1,4 @@
-"""The background process that keeps a run's models loaded (`core.engine.model_service`)."""
+"""The process that keeps a run's models loaded (`core.engine.predicting.model_service`)."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class ModelProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "core.engine.model_service",
+            "core.engine.predicting.model_service",
             *self._arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

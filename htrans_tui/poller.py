@@ -19,7 +19,7 @@ from pathlib import Path
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from core.engine.load import LoadMeter
+from core.engine.watching.load import LoadMeter
 from core.errors import HTransError
 from db.connection import Store, may_write
 from htrans_tui.preferences import REFRESH

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.engine.alerts import (
+from core.engine.watching.alerts import (
     Alert,
     category_alerts,
     disk_alerts,
     newest_faults,
     worker_alerts,
 )
-from core.engine.history import PastAttempt, history_of
-from core.engine.live_status import LiveRuns, LiveStatus
-from core.engine.load import Load
-from core.engine.losses import losses_among, losses_of
-from core.engine.status import CategoryStatus, RunStatus, Status
+from core.engine.watching.history import PastAttempt, history_of
+from core.engine.watching.live_status import LiveRuns, LiveStatus
+from core.engine.watching.load import Load
+from core.engine.watching.losses import losses_among, losses_of
+from core.engine.watching.status import CategoryStatus, RunStatus, Status
 from db.connection import Store
 from db.events import Event, events_of
 from db.runs import run_category

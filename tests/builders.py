@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.engine import scheduling
-from core.engine.corpora import import_corpus
-from core.engine.engine_choice import EngineRequest
-from core.engine.import_plan import ImportRequest
-from core.engine.run_data import RunData
-from core.engine.run_files import scores_path
-from core.engine.runs import RunRequest, start_run
-from core.engine.scores import save_array
-from core.engine.trial_work import work_on
+from core.engine.importing.corpora import import_corpus
+from core.engine.importing.import_plan import ImportRequest
+from core.engine.measuring.scores import save_array
+from core.engine.runs import scheduling
+from core.engine.runs.engine_choice import EngineRequest
+from core.engine.runs.starting import RunRequest, start_run
+from core.engine.training.run_data import RunData
+from core.engine.training.run_files import scores_path
+from core.engine.training.trial_work import work_on
 from core.settings import settings_for
 from core.systems import system_named
 from core.taxonomy import Edge, Taxonomy

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.engine.status import status_of
+from core.engine.watching.status import status_of
 from core.errors import HTransError
 from core.settings import TrainingSettings
 from core.workspace import Workspace
@@ -55,7 +55,7 @@ def demo(
         store.close()
         run_app(place, run.name)
         return
-    from core.engine.waiting import wait_for
+    from core.engine.runs.waiting import wait_for
 
     with progress("training", "trials") as step:
         state = wait_for(store, place, run.id, step)
@@ -68,8 +68,8 @@ def demo(
 
 
 def _import(store: Store, place: Workspace) -> None:
-    from core.engine.corpora import import_corpus
-    from core.engine.import_plan import ImportRequest
+    from core.engine.importing.corpora import import_corpus
+    from core.engine.importing.import_plan import ImportRequest
 
     if any(corpus.name == CORPUS for corpus in list_corpora(store)):
         return
@@ -83,7 +83,7 @@ def _import(store: Store, place: Workspace) -> None:
 
 
 def _start(store: Store, place: Workspace) -> Run:
-    from core.engine.runs import RunRequest, start_run
+    from core.engine.runs.starting import RunRequest, start_run
 
     run, notes = start_run(store, place, RunRequest(CORPUS, SETTINGS))
     for note in notes:
@@ -93,8 +93,8 @@ def _start(store: Store, place: Workspace) -> Run:
 
 
 def _evaluate(store: Store, place: Workspace, run: Run) -> None:
-    from core.engine.evaluation import evaluate
-    from core.engine.run_data import RunData
-    from core.engine.torch_device import pick_device
+    from core.engine.measuring.evaluation import evaluate
+    from core.engine.processes.torch_device import pick_device
+    from core.engine.training.run_data import RunData
 
     evaluate(store, RunData(store, place, run), "test", pick_device("cpu"))

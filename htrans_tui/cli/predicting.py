@@ -60,8 +60,12 @@ def predict(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Label documents with a run's models; called again after a stop, it goes on where it was."""
-    from core.engine.model_source import ModelSource
-    from core.engine.prediction import PredictionRequest, predict_to_file, predict_to_stream
+    from core.engine.predicting.model_source import ModelSource
+    from core.engine.predicting.prediction import (
+        PredictionRequest,
+        predict_to_file,
+        predict_to_stream,
+    )
     from core.prediction_inputs import read_inputs
 
     source = ModelSource.of(workspace_at(workspace), run)
@@ -100,8 +104,8 @@ def predict(
 
 def _where(device: str, workers: int | None) -> tuple[str, int]:
     """The device as torch names it, and how many processes share it."""
-    from core.engine.devices import cpu_cores
-    from core.engine.torch_device import pick_device
+    from core.engine.processes.devices import cpu_cores
+    from core.engine.processes.torch_device import pick_device
 
     chosen = str(pick_device(device))
     return chosen, workers or (cpu_cores() if chosen == "cpu" else 1)
@@ -123,8 +127,8 @@ def export(
     from db.runs import run_named
 
     record = run_named(store, run)
-    from core.engine.export import export_run
-    from core.engine.torch_device import pick_device
+    from core.engine.predicting.export import export_run
+    from core.engine.processes.torch_device import pick_device
 
     with progress(f"exporting {record.name}", "categories") as step:
         report = export_run(

@@ -30,8 +30,8 @@ from htrans_tui.cli.output import print_json, print_table, progress, say
 from htrans_tui.cli.runs import parse_weights, setting
 
 if TYPE_CHECKING:
-    from core.engine.reproduction import Planned
-    from core.engine.status import Status
+    from core.engine.runs.reproduction import Planned
+    from core.engine.watching.status import Status
 
 
 _INTERVAL = 2.0
@@ -88,8 +88,8 @@ def reproduce(
 
     Stopped and called again, it goes on where it was.
     """
-    from core.engine.engine_choice import EngineRequest
-    from core.engine.reproduction import ORDER, RULES, Plan, check_plan, planned_runs
+    from core.engine.runs.engine_choice import EngineRequest
+    from core.engine.runs.reproduction import ORDER, RULES, Plan, check_plan, planned_runs
 
     file = output or Path(f"{name or corpus}.html")
     check_output(file)
@@ -142,9 +142,9 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
     """Start what can start, until all has ended. Ctrl-C ends the waiting, not the runs."""
-    from core.engine.reproduction import start_ready
-    from core.engine.status import status_of
-    from core.engine.waiting import EngineWatch
+    from core.engine.runs.reproduction import start_ready
+    from core.engine.runs.waiting import EngineWatch
+    from core.engine.watching.status import status_of
 
     watch = EngineWatch(store, place)
     views: dict[str, Status] = {}

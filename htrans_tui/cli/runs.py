@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.engine.devices import DEFAULT_WORKERS_PER_DEVICE
+from core.engine.processes.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
 from core.plain_text import printable
 from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, option_of, settings_changes
@@ -149,9 +149,9 @@ def train(
         consistent=consistent,
     )
     settings = system_named(system).settings(preset, changes)
-    from core.engine.engine_choice import EngineRequest
-    from core.engine.runs import RunRequest, plan_run, start_run
-    from core.engine.status import status_of
+    from core.engine.runs.engine_choice import EngineRequest
+    from core.engine.runs.starting import RunRequest, plan_run, start_run
+    from core.engine.watching.status import status_of
 
     place = workspace_at(workspace)
     store = open_store(place)
@@ -181,7 +181,7 @@ def train(
         if not json:
             say(f"watch it with: htrans-tui, or htrans-tui status {run.name} --watch")
         return
-    from core.engine.waiting import wait_for
+    from core.engine.runs.waiting import wait_for
 
     # Ctrl-C ends the waiting, not the run.
     with progress("training", "trials") as step:
@@ -206,7 +206,7 @@ def parse_weights(text: str) -> tuple[float, ...]:
 
 def runs(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     """List the runs, the newest first."""
-    from core.engine.status import all_runs
+    from core.engine.watching.status import all_runs
 
     every = all_runs(open_store(workspace_at(workspace)))
     if json:
@@ -236,9 +236,9 @@ def status(
     json: JsonOption = False,
 ) -> None:
     """Show a run: its categories, what they came to, and the workers."""
-    from core.engine.alerts import alerts_of
-    from core.engine.losses import losses_of
-    from core.engine.status import status_of
+    from core.engine.watching.alerts import alerts_of
+    from core.engine.watching.losses import losses_of
+    from core.engine.watching.status import status_of
     from db.events import events_of
     from db.runs import run_named
 

@@ -32,7 +32,7 @@ def pause(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Pause a run, or a category of it: batches in flight end and checkpoints are written."""
-    from core.engine.steering import pause_category, pause_run
+    from core.engine.runs.steering import pause_category, pause_run
     from db.runs import run_named
 
     store = open_store(workspace_at(workspace))
@@ -50,7 +50,7 @@ def resume(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Resume a paused run, or a paused category of it, from its checkpoints."""
-    from core.engine.steering import resume_category, resume_run
+    from core.engine.runs.steering import resume_category, resume_run
     from db.runs import run_named
 
     place = workspace_at(workspace)
@@ -69,7 +69,7 @@ def cancel(
     workspace: WorkspaceOption = None,
 ) -> None:
     """End a run, or a category of it; what is done keeps its models."""
-    from core.engine.steering import cancel_in_run, cancel_run
+    from core.engine.runs.steering import cancel_in_run, cancel_run
     from db.runs import run_named
 
     store = open_store(workspace_at(workspace))
@@ -106,8 +106,8 @@ def retrain(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Train a category again; its model stays current until the new one is done."""
-    from core.engine.retraining import RetrainRequest
-    from core.engine.retraining import retrain as start
+    from core.engine.runs.retraining import RetrainRequest
+    from core.engine.runs.retraining import retrain as start
     from db.runs import run_named
 
     place = workspace_at(workspace)
@@ -134,7 +134,7 @@ def restore(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Make the model of an earlier attempt at a category current again."""
-    from core.engine.retraining import restore as bring_back
+    from core.engine.runs.retraining import restore as bring_back
     from db.runs import run_named
 
     store = open_store(workspace_at(workspace))
@@ -148,7 +148,7 @@ def delete(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Delete a run with its models, scores and history; nothing of it can be brought back."""
-    from core.engine.deletion import delete_run
+    from core.engine.runs.deletion import delete_run
     from db.runs import run_named
 
     place = workspace_at(workspace)

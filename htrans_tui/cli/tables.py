@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.engine.status import CategoryStatus, RunStatus, Status
+from core.engine.watching.status import CategoryStatus, RunStatus, Status
 from htrans_tui.cli.output import print_table, say
 from htrans_tui.format import STATE_SIGNS, duration, rate, weight
 

@@ -14,8 +14,8 @@ from htrans_tui.cli.options import JsonOption, WorkspaceOption, workspace_at
 from htrans_tui.cli.output import print_json, progress, say
 
 if TYPE_CHECKING:
-    from core.engine.doctor import Examination
-    from core.engine.machine import Machine
+    from core.engine.upkeep.doctor import Examination
+    from core.engine.upkeep.machine import Machine
 
 
 def register(app: typer.Typer) -> None:
@@ -33,8 +33,8 @@ def doctor(
     json: JsonOption = False,
 ) -> None:
     """Examine the installation, and the workspace with every file; exit code 1 for problems."""
-    from core.engine.doctor import Examination, examine
-    from core.engine.machine import this_machine
+    from core.engine.upkeep.doctor import Examination, examine
+    from core.engine.upkeep.machine import this_machine
 
     place = workspace_at(workspace)
     there = place.database.is_file()
@@ -89,7 +89,7 @@ def backup(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Copy the workspace into one file while training goes on; it unpacks with tar."""
-    from core.engine.backup import back_up
+    from core.engine.upkeep.backup import back_up
 
     place = workspace_at(workspace)
     with progress("copying", "files") as step:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from core.engine.comparison import TEST, Compared, Comparison
-from core.engine.report import LARGEST_P, Change, Group, Report, Spread
+from core.engine.measuring.comparison import TEST, Compared, Comparison
+from core.engine.measuring.report import LARGEST_P, Change, Group, Report, Spread
 from core.systems import system_named
 from htrans_tui.format import duration
 

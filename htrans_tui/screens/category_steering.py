@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 from textual.widgets import TabbedContent
 
-from core.engine.retraining import Outlook, RetrainRequest, outlook, restore, retrain
-from core.engine.status import CategoryStatus, RunStatus
-from core.engine.steering import (
+from core.engine.runs.retraining import Outlook, RetrainRequest, outlook, restore, retrain
+from core.engine.runs.steering import (
     cancel_in_run,
     cancel_run,
     pause_category,
     resume_category,
 )
+from core.engine.watching.status import CategoryStatus, RunStatus
 from core.settings import TrainingSettings
 from db.connection import Store
 from db.runs import RunCategory

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, RadioSet, Static
 
-from core.engine.retraining import ORIGINS, Outlook, RetrainRequest
+from core.engine.runs.retraining import ORIGINS, Outlook, RetrainRequest
 from core.errors import HTransError
 from core.plain_text import printable
 from core.settings import settings_changes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.engine.status import CategoryStatus
+from core.engine.watching.status import CategoryStatus
 
 
 def matching(

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input, TabbedContent, TabPane
 
-from core.engine.status import Status
+from core.engine.watching.status import Status
 from core.plain_text import printable
 from core.settings import TrainingSettings
 from db.connection import Store

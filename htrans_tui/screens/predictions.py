@@ -13,8 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input
 
-from core.engine.predictions import CategoryPredictions, NotPreparedError
-from core.engine.text_search import ensure_search_index
+from core.engine.inspecting.predictions import CategoryPredictions, NotPreparedError
+from core.engine.inspecting.text_search import ensure_search_index
 from core.errors import HTransError
 from core.plain_text import printable
 from core.predictions import Kind, PrecisionRecall

@@ -11,8 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer
 
-from core.engine.deletion import delete_run
-from core.engine.status import RunStatus
+from core.engine.runs.deletion import delete_run
+from core.engine.watching.status import RunStatus
 from core.plain_text import printable
 from db.connection import Store
 from db.corpora import list_corpora

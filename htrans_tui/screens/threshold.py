@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, cast
 
 from core.decisions import CategoryRule
-from core.engine.predictions import CategoryPredictions
+from core.engine.inspecting.predictions import CategoryPredictions
 from db.connection import Store
 from htrans_tui.screens.dialogs import TextDialog
 from htrans_tui.screens.steerable import SteerableScreen

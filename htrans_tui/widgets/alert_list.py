@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from core.engine.alerts import Alert
+from core.engine.watching.alerts import Alert
 from core.plain_text import printable
 from db.events import Event
 from htrans_tui.widgets.category_table import ALERT

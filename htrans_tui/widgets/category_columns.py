@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.engine.status import CategoryStatus
+from core.engine.watching.status import CategoryStatus
 from htrans_tui.format import duration, rate, weight
 from htrans_tui.preferences import COLUMN_NAMES
 from htrans_tui.widgets.sparkline import sparkline

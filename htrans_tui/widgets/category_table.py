@@ -19,7 +19,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Static
 
-from core.engine.status import CategoryStatus
+from core.engine.watching.status import CategoryStatus
 from core.plain_text import printable
 from htrans_tui.format import STATE_SIGNS, shortened
 from htrans_tui.preferences import COLUMNS

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from core.engine.predictions import OtherScore
+from core.engine.inspecting.predictions import OtherScore
 from core.plain_text import printable
 from core.taxonomy import Taxonomy
 from htrans_tui.model_process import Shading

@@ -10,7 +10,7 @@ from typing import Any
 from rich.text import Text
 from textual.widgets import DataTable
 
-from core.engine.history import PastAttempt
+from core.engine.watching.history import PastAttempt
 from core.plain_text import printable
 from htrans_tui.format import duration, rate, weight
 from htrans_tui.snapshot import Details

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widgets import Static
 
-from core.engine.alerts import Alert
-from core.engine.load import GpuLoad, Load
-from core.engine.status import WorkerStatus
+from core.engine.watching.alerts import Alert
+from core.engine.watching.load import GpuLoad, Load
+from core.engine.watching.status import WorkerStatus
 from core.plain_text import printable
 from htrans_tui.format import shortened, size, weight
 from htrans_tui.widgets.category_table import ALERT

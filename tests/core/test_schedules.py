@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine import scheduling
+from core.engine.runs import scheduling
 from core.schedules import (
     CategoryWork,
     Schedule,

@@ -39,8 +39,6 @@ OTHER_OPTIONS: dict[str, str] = {
     "--index-url": "pip's",
 }
 """Options in the text that are not this program's."""
-NOT_THERE_YET = ("cluster.md",)
-"""Documents that others link to before they are written."""
 SNIPPETS_NOT_RUN: dict[tuple[str, str], str] = {
     ("README.md", ".fit("): "trains with the paper's settings on data that it does not show",
     ("docs/predictions.md", ".fit("): "likewise",

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import torch
 
-from core.engine.launch import running_supervisor
-from core.engine.model_source import load_models
-from core.engine.prediction import PredictionRequest
-from core.engine.prediction_worker import FORMS, table_header
-from core.engine.run_data import RunData
-from core.engine.trial_work import work_on
+from core.engine.predicting.model_source import load_models
+from core.engine.predicting.prediction import PredictionRequest
+from core.engine.predicting.prediction_worker import FORMS, table_header
+from core.engine.processes.launch import running_supervisor
+from core.engine.training.run_data import RunData
+from core.engine.training.trial_work import work_on
 from core.prediction_inputs import InputDocument
 from core.settings import TrainingSettings
 from core.systems import System
@@ -87,9 +87,9 @@ def small_world() -> Iterator[None]:
             patched.setattr(f"core.engine.{module}.ensure_supervisor", _train_everything)
         patched.setattr("htrans_tui.cli.reproducing._INTERVAL", 0.0)
         patched.setattr("os.fsync", lambda file: None)
-        patched.setattr("core.engine.devices._PROBE", "print(0)")
-        patched.setattr("core.engine.prediction._Pool", LabellingHere)
-        patched.setattr("core.engine.devices.cpu_cores", lambda: 1)
+        patched.setattr("core.engine.processes.devices._PROBE", "print(0)")
+        patched.setattr("core.engine.predicting.prediction._Pool", LabellingHere)
+        patched.setattr("core.engine.processes.devices.cpu_cores", lambda: 1)
         patched.delenv("HTRANS_WORKSPACE", raising=False)
         yield
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs.command_tree import COMMANDS, options_of
 from tests.docs.documents import NAMES, PROGRAM, ROOT, blocks, spans
-from tests.docs.exceptions import NOT_THERE_YET, OTHER_OPTIONS
+from tests.docs.exceptions import OTHER_OPTIONS
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -53,7 +53,7 @@ def test_every_link_leads_somewhere(document: str) -> None:
             continue
         path, _, anchor = target.partition("#")
         file = (ROOT / document).parent / path if path else ROOT / document
-        assert file.exists() or file.name in NOT_THERE_YET, (document, target)
+        assert file.exists(), (document, target)
         if anchor:
             assert anchor in _anchors(file.read_text(encoding="utf-8")), (document, target)
 

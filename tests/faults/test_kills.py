@@ -17,7 +17,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from core.engine.processes import is_alive
+from core.engine.processes.identity import is_alive
 from core.workspace import Workspace
 from db.connection import Store
 from db.trials import Claim, LostClaimError, record_progress
@@ -121,7 +121,7 @@ def test_a_worker_whose_supervisor_dies_before_it_has_begun_ends(
     place = workspaces("place")
     start_and_die = (
         "import os, subprocess, sys\n"
-        "command = [sys.executable, '-m', 'core.engine.worker', sys.argv[1], 'cpu']\n"
+        "command = [sys.executable, '-m', 'core.engine.processes.worker', sys.argv[1], 'cpu']\n"
         "worker = subprocess.Popen([*command, str(os.getpid())], stdout=subprocess.DEVNULL,\n"
         "                          stderr=subprocess.DEVNULL)\n"
         "print(worker.pid)\n"
@@ -215,7 +215,8 @@ def test_of_two_supervisors_started_at_once_one_stays(
     )
     assert second.returncode == 0
     assert "another supervisor is at work" in second.stderr
-    supervisors = [p for p in engine_processes(place) if "core.engine.supervisor" in p.cmdline()]
+    module = "core.engine.processes.supervisor"
+    supervisors = [p for p in engine_processes(place) if module in p.cmdline()]
     assert len(supervisors) == 1
     engine = engine_of(store)
     assert engine is not None

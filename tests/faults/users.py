@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.engine import scheduling
-from core.engine.processes import own_identity
+from core.engine.processes.identity import own_identity
+from core.engine.runs import scheduling
 from db.connection import Store
 from db.trials import Claim, claim_trial, record_epoch, record_progress
 from db.workers import add_worker, set_worker_state, worker_heartbeat

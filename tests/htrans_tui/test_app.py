@@ -179,7 +179,7 @@ async def test_p_pauses_and_resumes_the_run(
 ) -> None:
     started: list[Workspace] = []
     monkeypatch.setattr(
-        "core.engine.steering.ensure_supervisor", lambda store, place: started.append(place)
+        "core.engine.runs.steering.ensure_supervisor", lambda store, place: started.append(place)
     )
     store = Store(still.database)
     app = HTransApp(still)

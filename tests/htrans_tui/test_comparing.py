@@ -23,7 +23,7 @@ def two_runs(
     store: Store, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Workspace:
     """A workspace with the scored runs `worse` and, newer, `[b]better[/b]`."""
-    monkeypatch.setattr("core.engine.runs.ensure_supervisor", lambda store, place: None)
+    monkeypatch.setattr("core.engine.runs.starting.ensure_supervisor", lambda store, place: None)
     import_small_corpus(store, workspace, tmp_path, number=240)
     scored_run(store, workspace, "small", "worse", "gru-att", 0.3)
     scored_run(store, workspace, "small", "[b]better[/b]", "htrans", 0.02)

@@ -284,7 +284,7 @@ async def test_what_cannot_be_retrained_is_told_before_it_is_asked_for(still: Wo
 
 
 async def test_history_shows_attempts_and_brings_a_model_back(own_copy: Workspace) -> None:
-    from core.engine.retraining import RetrainRequest, retrain
+    from core.engine.runs.retraining import RetrainRequest, retrain
     from db.trials import claim_trial
 
     store = Store(own_copy.database)
@@ -399,7 +399,7 @@ def test_smoothing_over_one_point_changes_nothing_and_over_more_follows_slowly()
 
 
 def test_sorts_put_what_has_no_value_last(still: Workspace) -> None:
-    from core.engine.status import status_of
+    from core.engine.watching.status import status_of
 
     store = Store(still.database)
     categories = status_of(store, run_named(store, "still").id).categories

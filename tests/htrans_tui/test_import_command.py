@@ -23,7 +23,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, taxonomy_of, unfinished_corpora
 from tests.command_line import htrans, htrans_json
-from tests.core.engine.test_import_resuming import everything
+from tests.core.engine.importing.test_import_resuming import everything
 from tests.faults.mode import FULL
 from tests.small_corpus import TAXONOMY, documents
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textual.widgets import Button, Input, Select, Static
 
-from core.engine.doctor import engine_at_work
+from core.engine.upkeep.doctor import engine_at_work
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import list_runs, run_named

@@ -11,8 +11,8 @@ from rich.text import Text
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from core.engine.document_index import open_index
-from core.engine.run_files import scores_path
+from core.engine.inspecting.document_index import open_index
+from core.engine.training.run_files import scores_path
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, RunCategory, run_categories, run_named

@@ -19,9 +19,9 @@ from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
-from core.engine.document_index import open_index
-from core.engine.load import GpuLoad, Load
-from core.engine.run_files import scores_path
+from core.engine.inspecting.document_index import open_index
+from core.engine.training.run_files import scores_path
+from core.engine.watching.load import GpuLoad, Load
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import list_runs, run_categories

@@ -106,5 +106,5 @@ def test_killed_command_leaves_nothing_that_the_next_does_not_remove(
 
 
 def test_command_loads_nothing_heavy_for_a_text_file() -> None:
-    loaded = loaded_by("htrans_tui.cli.vectors", "core.engine.vectors")
+    loaded = loaded_by("htrans_tui.cli.vectors", "core.engine.importing.vectors")
     assert loaded.isdisjoint({*HEAVY, "ijson"})

@@ -66,7 +66,7 @@ class CheckpointLost:
 
 @dataclass(frozen=True, slots=True)
 class PackedProduct:
-    """A `core.engine.preparation.Product` as arrays; `table` (words, dimensions)."""
+    """A `core.engine.training.preparation.Product` as arrays; `table` (words, dimensions)."""
 
     model: Content
     embeddings: str | None

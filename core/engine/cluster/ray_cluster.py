@@ -36,7 +36,7 @@ from core.engine.cluster.tasks import (
     train_trial,
     version,
 )
-from core.engine.deaths import describe
+from core.engine.processes.deaths import describe
 from core.errors import HTransError
 
 _FETCH = 60.0

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.engine.cluster.desk import FASTEST, Answer, News, Order
 from core.engine.cluster.news import EpochDone, Progressed
-from core.engine.reporter import INTERVAL
+from core.engine.training.reporter import INTERVAL
 from core.training import BatchProgress, EpochResult
 
 _log = logging.getLogger("htrans.worker")

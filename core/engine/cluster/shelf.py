@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from core.engine.assignment import Assignment
 from core.engine.cluster.tasks import PackedModel
-from core.engine.run_data import RunData
+from core.engine.training.assignment import Assignment
+from core.engine.training.run_data import RunData
 from core.model_files import ModelInfo, model_info
 from core.tokens import TokenArrays
 

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.engine.assignment import assign, outputs_of
 from core.engine.cluster.desk import Order
 from core.engine.cluster.news import (
     Begun,
@@ -38,29 +37,30 @@ from core.engine.cluster.ray_cluster import Cluster, RayCluster, StoreFullError,
 from core.engine.cluster.requirement import NoClusterError
 from core.engine.cluster.shelf import Shelf
 from core.engine.cluster.tasks import ScoringOrder
-from core.engine.deaths import describe
-from core.engine.evaluation import evaluate, score_category
-from core.engine.outcomes import (
-    clear_unused_tables,
-    record_corruption,
-    record_failure,
-    record_finished,
-    record_resting,
-)
-from core.engine.preparation import Product
-from core.engine.processes import is_alive, own_identity
-from core.engine.reporter import record_batches, record_result
-from core.engine.run_data import RunData
-from core.engine.run_files import checkpoints_of
-from core.engine.scheduling import (
+from core.engine.measuring.evaluation import evaluate, score_category
+from core.engine.measuring.scores import save_scores
+from core.engine.processes.deaths import describe
+from core.engine.processes.identity import is_alive, own_identity
+from core.engine.runs.scheduling import (
     crash,
     end_supervisor_if_idle,
     end_worker,
     has_work,
     release,
 )
-from core.engine.scores import save_scores
-from core.engine.steering import pause_run
+from core.engine.runs.steering import pause_run
+from core.engine.training.assignment import assign, outputs_of
+from core.engine.training.outcomes import (
+    clear_unused_tables,
+    record_corruption,
+    record_failure,
+    record_finished,
+    record_resting,
+)
+from core.engine.training.preparation import Product
+from core.engine.training.reporter import record_batches, record_result
+from core.engine.training.run_data import RunData
+from core.engine.training.run_files import checkpoints_of
 from core.errors import HTransError, TrainingError
 from core.workspace import Workspace
 from db.connection import Store, StoreError

@@ -18,7 +18,6 @@ import torch
 from ray.exceptions import ObjectStoreFullError, OutOfDiskError
 
 from core.checkpoints import checkpoint_content, checkpoint_of
-from core.engine.assignment import Assignment, Materials, Output, training_and_validation
 from core.engine.cluster.desk import Answer, News
 from core.engine.cluster.news import (
     Begun,
@@ -31,8 +30,9 @@ from core.engine.cluster.news import (
     TrialEnd,
 )
 from core.engine.cluster.reporter import ClusterReporter
-from core.engine.preparation import Product, prepare
-from core.engine.scores import network_scores
+from core.engine.measuring.scores import network_scores
+from core.engine.training.assignment import Assignment, Materials, Output, training_and_validation
+from core.engine.training.preparation import Product, prepare
 from core.errors import HTransError, TrainingError
 from core.examples import Documents
 from core.model_files import ModelInfo, TrainedModel, model_of_content

@@ -32,7 +32,8 @@ def once_trained_systems(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store = Store(place.database, create=True)
         import_small_corpus(store, place, folder, number=120)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("core.engine.runs.ensure_supervisor", lambda store, place: None)
+            asleep = "core.engine.runs.starting.ensure_supervisor"
+            patched.setattr(asleep, lambda store, place: None)
             for system, changes in OTHER_SYSTEMS.items():
                 run = start_system(store, place, "small", system, **changes)
                 with store.write():

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import torch
 
-from core.engine import runs, steering
-from core.engine.steering import cancel_in_run, pause_run, resume_run
+from core.engine.runs import starting as runs
+from core.engine.runs import steering
+from core.engine.runs.steering import cancel_in_run, pause_run, resume_run
 from core.errors import TrainingError
 from core.workspace import Workspace
 from db.connection import Store
@@ -427,5 +428,5 @@ def test_workers_of_an_engine_that_was_killed_are_buried_and_their_trials_go_on(
 def test_the_modules_that_ask_for_ray_do_not_load_it() -> None:
     import subprocess
 
-    code = "import core.engine.engine_choice, sys; sys.exit('ray' in sys.modules)"
+    code = "import core.engine.runs.engine_choice, sys; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,8 +7,8 @@ import importlib.util
 import pytest
 
 from core.engine.cluster.requirement import cluster_places, require_ray
-from core.engine.engine_choice import EngineRequest, choose_engine
-from core.engine.processes import own_identity
+from core.engine.processes.identity import own_identity
+from core.engine.runs.engine_choice import EngineRequest, choose_engine
 from core.errors import ConflictError, HTransError
 from db.connection import Store
 from db.workers import configure_engine, record_supervisor

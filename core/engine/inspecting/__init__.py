@@ -1,0 +1,1 @@
+"""What a category's model says of each document, and full-text search."""

@@ -1,0 +1,1 @@
+"""Scores, measures, comparisons and reports of trained runs."""

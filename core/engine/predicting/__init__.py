@@ -1,0 +1,1 @@
+"""Trained runs at work: typed text, bulk prediction, export, the estimator."""

@@ -1,0 +1,1 @@
+"""The processes of an engine on this machine, and its devices."""

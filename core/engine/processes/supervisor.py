@@ -1,0 +1,268 @@
+"""The supervisor: one detached process per workspace that keeps a worker in each slot.
+
+Run as `python -m core.engine.processes.supervisor WORKSPACE` by its guardian. It holds a file lock
+for as long as it lives, restarts workers that die, and ends when no run has work left. It imports
+no torch.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from core.engine.cluster.requirement import require_ray
+from core.engine.processes.deaths import ENVIRONMENT, cause_of_death, out_of_memory_kills
+from core.engine.processes.devices import slots
+from core.engine.processes.identity import is_alive, own_identity
+from core.engine.runs.scheduling import end_supervisor_if_idle, end_worker, has_work
+from core.errors import HTransError
+from core.workspace import Workspace
+from db.connection import Store
+from db.workers import (
+    engine_of,
+    present_workers,
+    record_supervisor,
+    remove_supervisor,
+    supervisor_heartbeat,
+)
+
+LEASE = 60.0
+"""Seconds without a heartbeat after which a worker's trial is given to another.
+
+HTRANS_LEASE sets another number, for machines that stall for longer.
+"""
+_TICK = 0.25
+_HEARTBEAT = 1.0
+_LOCK_PATIENCE = 10.0
+_WORKER_PATIENCE = 45.0
+_RESTART_DELAY = 2.0
+
+_log = logging.getLogger("htrans.supervisor")
+
+
+@dataclass(slots=True)
+class _Slot:
+    number: int
+    device: str
+    process: subprocess.Popen[bytes] | None = None
+    not_before: float = 0.0
+    kills_before: int | None = None
+
+
+@dataclass(slots=True)
+class _Pulse:
+    """A worker's newest heartbeat, and when it was seen by the supervisor's own steady clock."""
+
+    heartbeat: float
+    seen: float
+
+
+class Supervisor:
+    """Keeps the workers of one workspace alive."""
+
+    def __init__(self, workspace: Workspace, store: Store) -> None:
+        self._workspace = workspace
+        self._store = store
+        self._stopping = False
+        self._slots: list[_Slot] = []
+        self._last_heartbeat = 0.0
+        self._pulses: dict[int, _Pulse] = {}
+        self._silent: list[subprocess.Popen[bytes]] = []
+
+    def run(self) -> None:
+        """Work until no run has work, or until SIGTERM or SIGINT."""
+        engine = engine_of(self._store)
+        assert engine is not None
+        record_supervisor(self._store, *own_identity())
+        self._bury_strangers()
+        devices = slots(engine.device, engine.workers, engine.workers_per_device)
+        self._slots = [_Slot(number, device) for number, device in enumerate(devices)]
+        _log.info("supervising %d workers: %s", len(devices), ", ".join(devices))
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        while not self._stopping:
+            self._tick()
+            if not has_work(self._store) and end_supervisor_if_idle(self._store):
+                break
+            time.sleep(_TICK)
+        self._stop_workers()
+        if self._stopping:
+            with self._store.write(durable=True):
+                remove_supervisor(self._store)
+        _log.info("ended: %s", "stopped" if self._stopping else "no work left")
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self._silent = [process for process in self._silent if process.poll() is None]
+        if now - self._last_heartbeat >= _HEARTBEAT:
+            supervisor_heartbeat(self._store)
+            self._expire_leases()
+            self._bury_strangers()
+            self._last_heartbeat = now
+        for slot in self._slots:
+            if slot.process is not None and slot.process.poll() is not None:
+                self._bury(slot)
+            if slot.process is None and now >= slot.not_before:
+                self._start(slot)
+
+    def _start(self, slot: _Slot) -> None:
+        slot.kills_before = out_of_memory_kills()
+        with self._log_of(slot).open("ab") as log:
+            slot.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "core.engine.processes.worker",
+                    str(self._workspace.root),
+                    slot.device,
+                    str(os.getpid()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _bury(self, slot: _Slot) -> None:
+        assert slot.process is not None
+        code = slot.process.returncode
+        pid = slot.process.pid
+        slot.process = None
+        if code != 0:
+            slot.not_before = time.monotonic() + _RESTART_DELAY
+        reason = cause_of_death(code, self._log_of(slot), slot.kills_before)
+        for worker in present_workers(self._store):
+            if worker.pid == pid:
+                _log.warning("worker %d (pid %d) ended: %s", worker.id, pid, reason)
+                end_worker(self._store, worker.id, reason, is_crash=code != ENVIRONMENT)
+
+    def _log_of(self, slot: _Slot) -> Path:
+        return self._workspace.logs / f"worker-{slot.number}.log"
+
+    def _bury_strangers(self) -> None:
+        """Enter the deaths of workers of an earlier supervisor."""
+        own = {slot.process.pid for slot in self._slots if slot.process is not None}
+        own |= {process.pid for process in self._silent}
+        for worker in present_workers(self._store):
+            lives = worker.node is None and is_alive(worker.pid, worker.process_started)
+            if worker.pid not in own and not lives:
+                _log.warning("worker %d (pid %d) is gone", worker.id, worker.pid)
+                end_worker(self._store, worker.id, "its engine was killed", is_crash=False)
+
+    def _expire_leases(self) -> None:
+        """Take trials from workers that have been silent for too long.
+
+        Silence is measured by this process's steady clock, so a clock that jumps expires nothing.
+        """
+        now = time.monotonic()
+        workers = present_workers(self._store)
+        self._pulses = {
+            worker.id: pulse
+            if (pulse := self._pulses.get(worker.id)) and pulse.heartbeat == worker.heartbeat
+            else _Pulse(worker.heartbeat, now)
+            for worker in workers
+        }
+        for worker in workers:
+            silence = now - self._pulses[worker.id].seen
+            if silence > lease_seconds() and worker.trial_id is not None:
+                _log.warning("worker %d (pid %d) is silent", worker.id, worker.pid)
+                end_worker(self._store, worker.id, f"silent for {silence:.0f} s")
+                self._replace_silent(worker.pid)
+
+    def _replace_silent(self, pid: int) -> None:
+        """Free the slot of a worker that may come back; if it does, it finds itself replaced."""
+        for slot in self._slots:
+            if slot.process is not None and slot.process.pid == pid:
+                self._silent.append(slot.process)
+                slot.process = None
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._stopping = True
+
+    def _stop_workers(self) -> None:
+        for process in self._silent:
+            process.kill()
+            process.wait()
+        living = [slot for slot in self._slots if slot.process is not None]
+        for slot in living:
+            assert slot.process is not None
+            slot.process.terminate()
+        deadline = time.monotonic() + _WORKER_PATIENCE
+        for slot in living:
+            assert slot.process is not None
+            try:
+                slot.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                slot.process.kill()
+                slot.process.wait()
+            self._bury(slot)
+
+
+def lease_seconds() -> float:
+    """The lease that is in force."""
+    return float(os.environ.get("HTRANS_LEASE", LEASE))
+
+
+@contextmanager
+def _only_supervisor(workspace: Workspace) -> Iterator[bool]:
+    """Hold the workspace's lock; False if another supervisor keeps it."""
+    with workspace.supervisor_lock.open("ab") as file:
+        deadline = time.monotonic() + _LOCK_PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    yield False
+                    return
+                time.sleep(0.1)
+            else:
+                yield True
+                return
+
+
+def _supervise(workspace: Workspace, store: Store) -> None:
+    engine = engine_of(store)
+    assert engine is not None
+    if engine.kind == "local":
+        Supervisor(workspace, store).run()
+        return
+    require_ray()
+    from core.engine.cluster.supervisor import ClusterSupervisor
+
+    ClusterSupervisor(workspace, store, engine, lease_seconds()).run()
+
+
+def main(root: str) -> int:
+    """Supervise the workspace in the folder `root`."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    workspace = Workspace(Path(root))
+    try:
+        with _only_supervisor(workspace) as alone:
+            if not alone:
+                _log.info("another supervisor is at work")
+                return 0
+            store = Store(workspace.database)
+            try:
+                _supervise(workspace, store)
+            finally:
+                store.close()
+    except HTransError:
+        _log.exception("the engine cannot go on")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

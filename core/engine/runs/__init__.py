@@ -1,0 +1,1 @@
+"""Starting, steering and scheduling runs: what a request or an ended trial changes."""

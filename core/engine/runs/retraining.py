@@ -1,0 +1,250 @@
+"""Retrain a category, alone or with its subtree, and bring an earlier model back.
+
+The model of a category stays current until the new attempt is done. Attempts are kept, so that each
+can be restored. What was trained from a model that is no longer current becomes stale; nothing is
+retrained by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.engine.processes.devices import cpu_cores
+from core.engine.processes.launch import ensure_supervisor
+from core.engine.runs.estimate import estimate
+from core.engine.runs.scheduling import refresh_stale, settle_run
+from core.engine.runs.steering import chosen_categories
+from core.errors import ConflictError, HTransError, NotFoundError
+from core.settings import TrainingSettings, option_of
+from core.systems import System, system_named
+from core.workspace import Workspace
+from db.connection import Store
+from db.runs import Run, RunCategory, add_attempt, attempts_of, run_category, update_category
+from db.workers import present_workers
+
+ORIGINS = ("parent", "scratch", "current")
+CHANGEABLE = (
+    "class_weights",
+    "epochs",
+    "patience",
+    "batch_size",
+    "learning_rate",
+    "transferred_learning_rate",
+    "seed",
+)
+"""Settings that an attempt may have different from its run: none that changes the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainRequest:
+    """What to retrain and how.
+
+    `origin` says what the category starts from: its parent's model, scratch, or its own current
+    model; None takes what the system does. It is the origin of the named category: in a subtree,
+    each one below starts from its retrained parent. `changes` are settings that differ from the
+    run's.
+    """
+
+    key: str
+    subtree: bool = False
+    origin: str | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def attempt_settings(run: Run, changes: str) -> TrainingSettings:
+    """The settings of an attempt: the run's with the attempt's changes, a JSON object."""
+    values = json.loads(changes)
+    if "class_weights" in values:
+        values["class_weights"] = tuple(values["class_weights"])
+    return dataclasses.replace(TrainingSettings.from_json(run.settings), **values)
+
+
+def retrain(
+    store: Store, workspace: Workspace, run: Run, request: RetrainRequest
+) -> list[RunCategory]:
+    """Record new attempts and wake the engine; return the categories, in training order.
+
+    Raises `ConflictError` for a category that is being trained, has nothing to train on, or lacks
+    the model that it is to start from.
+    """
+    transfer = TrainingSettings.from_json(run.settings).transfer
+    changes = _checked_changes(run, system_named(run.system), request.changes)
+    settings = attempt_settings(run, changes)
+    with store.write(durable=True):
+        trainable, origin = _checked(store, run, request)
+        for category in trainable:
+            if category.lead_id is not None:
+                continue
+            first = category.id == trainable[0].id
+            waits = not first and transfer
+            _begin_attempt(
+                store,
+                category,
+                origin=origin if first else "parent" if transfer else "scratch",
+                changes=changes,
+                state="waiting" if waits else "ready",
+                settings=settings,
+            )
+        if store.value("SELECT state FROM runs WHERE id = ?", (run.id,)) in (
+            "done",
+            "failed",
+            "cancelled",
+        ):
+            store.execute(
+                "UPDATE runs SET state = 'running', finished_at = NULL WHERE id = ?", (run.id,)
+            )
+    ensure_supervisor(store, workspace)
+    return [run_category(store, category.id) for category in trainable]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How many categories a retraining concerns, and its seconds at the least and the most.
+
+    `stale` are the categories below that would be older than what they were trained from.
+    """
+
+    categories: int
+    stale: int
+    least: float
+    most: float
+
+
+def outlook(store: Store, run: Run, request: RetrainRequest) -> Outlook:
+    """What `retrain` would do; raises as it does, and changes nothing."""
+    system = system_named(run.system)
+    transfer = TrainingSettings.from_json(run.settings).transfer
+    settings = attempt_settings(run, _checked_changes(run, system, request.changes))
+    trainable, _ = _checked(store, run, request)
+    below = chosen_categories(store, run, request.key, subtree=True)
+    stale = sum(1 for c in below if c.kept_trial_id is not None and c not in trainable)
+    marks = ", ".join("?" * len(trainable))
+    costs = [
+        float(row["cost"])
+        for row in store.rows(
+            f"SELECT cost FROM run_categories WHERE lead_id IS NULL AND id IN ({marks})",
+            tuple(category.id for category in trainable),
+        )
+    ]
+    workers = len([w for w in present_workers(store) if w.state != "starting"]) or cpu_cores()
+    expected = estimate(store, costs, settings, workers, system)
+    return Outlook(len(trainable), stale if transfer else 0, expected.least, expected.most)
+
+
+def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> RunCategory:
+    """Make the model of an earlier attempt current again, by default the one before the present.
+
+    Raises `ConflictError` while the category is being trained, `NotFoundError` for an attempt that
+    has no model.
+    """
+    with store.write(durable=True):
+        category = chosen_categories(store, run, key, subtree=False)[0]
+        _refuse_unfinished(run, category)
+        with_model = {a.attempt: a for a in attempts_of(store, category.id) if a.kept_trial_id}
+        earlier = [number for number in with_model if number < category.attempt]
+        wanted = attempt if attempt is not None else max(earlier, default=None)
+        if wanted is None or wanted not in with_model:
+            known = ", ".join(map(str, with_model)) or "none"
+            which = f"attempt {wanted}" if wanted is not None else "an earlier attempt"
+            raise NotFoundError(
+                f"category {key!r} has no model of {which}; attempts with one: {known}"
+            )
+        update_category(
+            store,
+            category.id,
+            "state = 'done', attempt = ?, kept_trial_id = ?",
+            (wanted, with_model[wanted].kept_trial_id),
+        )
+        refresh_stale(store, run.id)
+        settle_run(store, run.id)
+    return run_category(store, category.id)
+
+
+def _checked(store: Store, run: Run, request: RetrainRequest) -> tuple[list[RunCategory], str]:
+    """The categories to retrain, in training order, and what the first starts from."""
+    chosen = chosen_categories(store, run, request.key, subtree=request.subtree)
+    if chosen[0].state == "empty":
+        raise ConflictError(f"category {request.key!r} has no positives to train on")
+    trainable = [category for category in chosen if category.state != "empty"]
+    for category in trainable:
+        _refuse_unfinished(run, category)
+    transfer = TrainingSettings.from_json(run.settings).transfer
+    return trainable, _origin(store, run, transfer, chosen[0], request.origin)
+
+
+def _checked_changes(run: Run, system: System, changes: Mapping[str, Any]) -> str:
+    unknown = [name for name in changes if name not in CHANGEABLE]
+    if unknown:
+        raise HTransError(
+            f"{unknown[0]} cannot differ within a run; what can: {', '.join(CHANGEABLE)}"
+        )
+    for name in changes:
+        if name in system.without:
+            raise HTransError(f"{option_of(name)} means nothing to the system {system.name}")
+    text = json.dumps(dict(changes))
+    attempt_settings(run, text)
+    return text
+
+
+def _refuse_unfinished(run: Run, category: RunCategory) -> None:
+    if category.state in ("waiting", "ready", "running", "paused"):
+        raise ConflictError(
+            f"category {category.key!r} of run {run.name!r} is {category.state}; let it end, or "
+            f"cancel it with: htrans-tui cancel {run.name} {category.key}"
+        )
+
+
+def _origin(
+    store: Store, run: Run, transfer: bool, category: RunCategory, wanted: str | None
+) -> str:
+    system = system_named(run.system)
+    below = category.parent_id is not None
+    origin = wanted or ("parent" if transfer and below else "scratch")
+    if origin not in ORIGINS:
+        raise HTransError(f"--from {origin}: use one of {', '.join(ORIGINS)}")
+    if origin == "parent" and system.joint:
+        raise ConflictError(
+            f"the categories of run {run.name!r} share a model: use --from scratch or current"
+        )
+    if origin != "scratch" and system.is_linear:
+        raise ConflictError(f"the system {system.name} always trains from scratch")
+    if origin == "parent" and not below:
+        raise ConflictError(
+            f"category {category.key!r} of run {run.name!r} is at the top: use --from scratch "
+            "or current"
+        )
+    if origin == "parent" and category.parent_id is not None:
+        parent = run_category(store, category.parent_id)
+        if parent.kept_trial_id is None:
+            raise ConflictError(
+                f"the parent {parent.key!r} has no model to start from; retrain it first"
+            )
+    if origin == "current" and category.kept_trial_id is None:
+        raise ConflictError(f"category {category.key!r} has no model yet; use --from scratch")
+    return origin
+
+
+def _begin_attempt(
+    store: Store,
+    category: RunCategory,
+    *,
+    origin: str,
+    changes: str,
+    state: str,
+    settings: TrainingSettings,
+) -> None:
+    attempt = max(a.attempt for a in attempts_of(store, category.id)) + 1
+    add_attempt(
+        store,
+        category.id,
+        attempt=attempt,
+        origin=origin,
+        changes=changes,
+        state=state,
+        class_weights=settings.class_weights,
+    )
+    update_category(store, category.id, "state = ?, attempt = ?, held = 0", (state, attempt))

@@ -1,0 +1,275 @@
+"""Start a run: record it with its categories and trials, and wake the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from core.engine.importing.token_store import Progress, ensure_graphs, ensure_tokens, token_folder
+from core.engine.processes.launch import ensure_supervisor
+from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
+from core.engine.runs.estimate import corpus_size, epoch_cost, estimate
+from core.errors import HTransError
+from core.settings import TrainingSettings
+from core.systems import System, system_named
+from core.taxonomy import Taxonomy
+from core.workspace import Workspace
+from db.connection import Store
+from db.corpora import (
+    Corpus,
+    corpus_named,
+    document_numbers,
+    taxonomy_of,
+    training_positives,
+)
+from db.runs import (
+    NewRunCategory,
+    Run,
+    chosen_weights,
+    create_run,
+    end_run,
+    run_named,
+    run_with_id,
+)
+from db.vectors import Vectors, vectors_named
+
+ENGINE_AT_WORK = "the engine is at work already; it keeps its devices and workers"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to train and with what. `categories` are ids; their ancestors come along.
+
+    `settings` are those of the system, as `core.systems.System.settings` makes them.
+    """
+
+    corpus: str
+    settings: TrainingSettings
+    name: str | None = None
+    system: str = "htrans"
+    vectors: str | None = None
+    categories: tuple[str, ...] = ()
+    engine: EngineRequest = field(default_factory=EngineRequest)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run as it would be recorded, and notes for the user: vectors, trials, how long it takes."""
+
+    request: RunRequest
+    corpus: Corpus
+    vectors: Vectors | None
+    coverage: float
+    categories: list[NewRunCategory]
+    notes: list[str]
+
+
+def plan_run(
+    store: Store,
+    workspace: Workspace,
+    request: RunRequest,
+    progress: Progress = lambda _done, _total: None,
+) -> PlannedRun:
+    """Check a request and say what it comes to; records no run.
+
+    `progress` is called while documents are read that the system needs in another form. Raises
+    `HTransError` for an unknown corpus, system, category, vector table or device.
+    """
+    corpus = corpus_named(store, request.corpus)
+    system = system_named(request.system)
+    settings = request.settings
+    if request.vectors and system.is_linear:
+        raise HTransError(f"the system {system.name} reads no word vectors; leave --vectors out")
+    vectors = vectors_named(store, request.vectors) if request.vectors else None
+    taxonomy = _chosen(taxonomy_of(store, corpus.id), request.categories)
+    engine = choose_engine(store, request.engine)
+    if settings.precision == "mixed" and engine.on_cpu:
+        raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
+    weights = _given_weights(store, corpus, system, settings, taxonomy)
+    ensure_tokens(store, workspace, corpus, settings.max_words, progress)
+    if system.network == "dgcnn":
+        ensure_graphs(store, workspace, corpus, settings.max_words, progress)
+    coverage, notes = _coverage(workspace, corpus, system, settings, vectors)
+    dimensions = vectors.dimensions if vectors else settings.dimensions
+    new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions, weights)
+    notes.append(_expectation(store, new, request, engine.places))
+    return PlannedRun(request, corpus, vectors, coverage, new, notes)
+
+
+def start_run(
+    store: Store,
+    workspace: Workspace,
+    request: RunRequest,
+    progress: Progress = lambda _done, _total: None,
+) -> tuple[Run, list[str]]:
+    """Record a run and start the engine; return the run and notes for the user.
+
+    Raises what `plan_run` raises, before anything is recorded.
+    """
+    planned = plan_run(store, workspace, request, progress)
+    settings, notes = request.settings, planned.notes
+    run_id = create_run(
+        store,
+        name=request.name,
+        corpus_id=planned.corpus.id,
+        corpus_name=planned.corpus.name,
+        vectors_id=planned.vectors.id if planned.vectors else None,
+        system=request.system,
+        settings=settings.to_json(),
+        seed=settings.seed,
+        coverage=planned.coverage,
+        categories=planned.categories,
+        class_weights=settings.class_weights,
+    )
+    _end_if_nothing_to_train(store, run_id)
+    if not configure(store, request.engine):
+        notes.append(ENGINE_AT_WORK)
+    ensure_supervisor(store, workspace)
+    return run_with_id(store, run_id), notes
+
+
+def _chosen(taxonomy: Taxonomy, categories: tuple[str, ...]) -> Taxonomy:
+    return taxonomy.with_ancestors(categories) if categories else taxonomy
+
+
+def _new_categories(
+    store: Store,
+    workspace: Workspace,
+    corpus: Corpus,
+    taxonomy: Taxonomy,
+    system: System,
+    settings: TrainingSettings,
+    dimensions: int,
+    weights: dict[str, float],
+) -> list[NewRunCategory]:
+    from core.tokens import ALL_WORDS, TokenArrays
+
+    tokens = TokenArrays.open(token_folder(workspace, corpus.id, settings.max_words))
+    words = settings.max_words or ALL_WORDS
+    size = corpus_size(tokens, document_numbers(store, corpus.id, "train"), words)
+    positives = training_positives(store, corpus.id)
+    new: list[NewRunCategory] = []
+    lead: str | None = None
+    for category in taxonomy:
+        count = positives.get(category.id, 0)
+        below = category.parent is not None
+        waits = settings.transfer and below
+        cost = epoch_cost(
+            size,
+            settings,
+            dimensions,
+            count,
+            trains_embeddings=not (settings.freeze and below),
+            network=system.network,
+        )
+        state = "empty" if not count else "waiting" if waits else "ready"
+        origin = "parent" if waits else "scratch"
+        follows = lead if count else None
+        new.append(
+            NewRunCategory(
+                category.id, count, state, origin, cost, follows, weights.get(category.id)
+            )
+        )
+        if system.joint and count and lead is None:
+            lead = category.id
+    return new
+
+
+def _given_weights(
+    store: Store, corpus: Corpus, system: System, settings: TrainingSettings, taxonomy: Taxonomy
+) -> dict[str, float]:
+    """The class weights that the run named by --weights-from has chosen, by category id."""
+    if "weights_from" in system.without:
+        return {}
+    if not settings.weights_from:
+        raise HTransError(
+            f"the system {system.name} takes its class weights from a finished run of gru-att or "
+            "htrans; name it with --weights-from RUN"
+        )
+    source = run_named(store, settings.weights_from)
+    if source.corpus_id != corpus.id:
+        raise HTransError(
+            f"--weights-from {source.name}: it is a run of the corpus {source.corpus!r}, not of "
+            f"{corpus.name!r}"
+        )
+    if system_named(source.system).joint or system_named(source.system).is_linear:
+        raise HTransError(
+            f"--weights-from {source.name}: the system {source.system} chooses no class weights"
+        )
+    if source.state != "done":
+        raise HTransError(
+            f"--weights-from {source.name}: it is {source.state}; wait until it is done"
+        )
+    chosen = chosen_weights(store, source.id)
+    positives = training_positives(store, corpus.id)
+    missing = [c.id for c in taxonomy if c.id not in chosen and positives.get(c.id)]
+    if missing:
+        raise HTransError(
+            f"--weights-from {source.name}: it has no class weight for {missing[0]!r}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}; train them there, or "
+            "choose with --categories"
+        )
+    return chosen
+
+
+def _expectation(
+    store: Store,
+    categories: list[NewRunCategory],
+    request: RunRequest,
+    workers: int,
+) -> str:
+    settings = request.settings
+    costs = [c.cost for c in categories if c.state != "empty" and c.lead is None]
+    expected = estimate(store, costs, settings, workers, system_named(request.system))
+    basis = "epochs in this workspace" if expected.measured else "the reference machine's speed"
+    trials = len(costs) * len(settings.class_weights)
+    said = (
+        f"{trials:,} trial{'s' * (trials != 1)}; estimate with {workers} "
+        f"worker{'s' * (workers != 1)}, from {basis}: "
+    )
+    if expected.least == expected.most:
+        return said + _rough(expected.most)
+    return (
+        f"{said}{_rough(expected.least)} if all stop as early as they may, "
+        f"{_rough(expected.most)} if none does"
+    )
+
+
+def _rough(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _coverage(
+    workspace: Workspace,
+    corpus: Corpus,
+    system: System,
+    settings: TrainingSettings,
+    vectors: Vectors | None,
+) -> tuple[float, list[str]]:
+    if system.is_linear:
+        return 0.0, []
+    if vectors is None and system.joint:
+        return 0.0, ["no vectors: embeddings start at random and are trained"]
+    if vectors is None:
+        return 0.0, ["no vectors: embeddings start at random and are trained at the top level"]
+    from core.tokens import Vocabulary
+    from core.vectors import vector_coverage
+
+    folder = token_folder(workspace, corpus.id, settings.max_words)
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    coverage = vector_coverage(vocabulary, workspace.vectors(vectors.id))
+    return coverage.share, [
+        f"vectors {vectors.name}: {coverage.covered:,} of the corpus's {coverage.words:,} "
+        f"words have one ({coverage.share:.0%})"
+    ]
+
+
+def _end_if_nothing_to_train(store: Store, run_id: int) -> None:
+    with store.write(durable=True):
+        if not store.row(
+            "SELECT 1 FROM run_categories WHERE run_id = ? AND state <> 'empty'", (run_id,)
+        ):
+            end_run(store, run_id, "done")

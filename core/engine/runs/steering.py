@@ -1,0 +1,160 @@
+"""Pause, resume and cancel: a run, a category, or a category with all below it.
+
+A request is a change of rows that workers obey between two batches. Front ends call these functions
+and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.engine.processes.launch import ensure_supervisor
+from core.engine.runs.scheduling import cancel_category, settle, settle_run, waiting_below
+from core.errors import ConflictError, NotFoundError
+from core.workspace import Workspace
+from db.connection import Store
+from db.runs import Run, RunCategory, run_categories, run_with_id
+from db.states import ENDED
+
+_OPEN = ("waiting", "ready", "running", "paused")
+
+
+def pause_run(store: Store, run: Run) -> Run:
+    """Ask a run to pause: batches in flight end, checkpoints are written, devices are freed."""
+    with store.write(durable=True):
+        state = _state(store, run)
+        if state in ("pausing", "paused"):
+            return run_with_id(store, run.id)
+        _refuse_ended(run, state, "paused")
+        at_work = store.row(
+            "SELECT 1 FROM run_categories WHERE run_id = ? AND state = 'running'", (run.id,)
+        )
+        _set_state(store, run, "pausing" if at_work else "paused")
+    return run_with_id(store, run.id)
+
+
+def resume_run(store: Store, workspace: Workspace, run: Run) -> Run:
+    """Let a paused run and all its held categories go on; starts the engine if none runs."""
+    with store.write(durable=True):
+        state = _state(store, run)
+        _refuse_ended(run, state, "resumed")
+        if state != "running":
+            _set_state(store, run, "running")
+        _let_go(store, [category.id for category in run_categories(store, run.id)])
+    ensure_supervisor(store, workspace)
+    return run_with_id(store, run.id)
+
+
+def cancel_run(store: Store, run: Run) -> Run:
+    """End a run; categories that are done keep their models."""
+    with store.write(durable=True):
+        _refuse_ended(run, _state(store, run), "cancelled")
+        for category in run_categories(store, run.id):
+            cancel_category(store, category.id)
+        settle_run(store, run.id)
+    return run_with_id(store, run.id)
+
+
+def pause_category(store: Store, run: Run, key: str, *, subtree: bool) -> list[RunCategory]:
+    """Hold a category, or its subtree; return those that are held now.
+
+    Raises `ConflictError` if nothing of it is unfinished.
+    """
+    with store.write(durable=True):
+        chosen = _unfinished(store, run, key, subtree, "paused")
+        for category in chosen:
+            store.execute("UPDATE run_categories SET held = 1 WHERE id = ?", (category.id,))
+    return chosen
+
+
+def resume_category(
+    store: Store, workspace: Workspace, run: Run, key: str, *, subtree: bool
+) -> list[RunCategory]:
+    """Let a held category, or the held ones of its subtree, go on; return them.
+
+    Raises `ConflictError` if none is held, or if the whole run is paused.
+    """
+    with store.write(durable=True):
+        held = [c for c in chosen_categories(store, run, key, subtree=subtree) if c.held]
+        if not held:
+            raise ConflictError(f"category {key!r} of run {run.name!r} is not paused by itself")
+        if _state(store, run) != "running":
+            raise ConflictError(
+                f"the whole run {run.name!r} is paused; go on with: htrans-tui resume {run.name}"
+            )
+        _let_go(store, [category.id for category in held])
+    ensure_supervisor(store, workspace)
+    return held
+
+
+def cancel_in_run(store: Store, run: Run, key: str, *, subtree: bool) -> list[RunCategory]:
+    """Cancel a category, or its subtree, and what waits for it; return what was unfinished.
+
+    A category that is being retrained keeps the model that it had.
+    """
+    with store.write(durable=True):
+        chosen = {c.id: c for c in _unfinished(store, run, key, subtree, "cancelled")}
+        every = {c.id: c for c in run_categories(store, run.id)}
+        for category in list(chosen.values()):
+            chosen |= {id_: every[id_] for id_ in waiting_below(store, category.id)}
+        for category in chosen.values():
+            cancel_category(store, category.id)
+            store.execute("UPDATE run_categories SET held = 0 WHERE id = ?", (category.id,))
+        settle_run(store, run.id)
+    return list(chosen.values())
+
+
+def chosen_categories(store: Store, run: Run, key: str, *, subtree: bool) -> list[RunCategory]:
+    """A category of a run, alone or with all below it, in training order.
+
+    One that shares its model with others comes with all of them. Raises `NotFoundError` if the run
+    does not train it.
+    """
+    every = run_categories(store, run.id)
+    first = next((category for category in every if category.key == key), None)
+    if first is None:
+        raise NotFoundError(f"run {run.name!r} has no category {key!r}; ids are case-sensitive")
+    chosen = {first.id: first}
+    if subtree:
+        for category in every:
+            if category.parent_id in chosen:
+                chosen[category.id] = category
+    # What shares a model with a category is chosen with it, the one that has the trials first.
+    leads = [category.trained_by for category in chosen.values()]
+    together = [c for lead in dict.fromkeys(leads) for c in every if c.trained_by == lead]
+    return sorted(together, key=lambda c: c.lead_id is not None)
+
+
+def _unfinished(store: Store, run: Run, key: str, subtree: bool, verb: str) -> list[RunCategory]:
+    chosen = chosen_categories(store, run, key, subtree=subtree)
+    unfinished = [category for category in chosen if category.state in _OPEN]
+    if not unfinished:
+        state = chosen[0].state
+        raise ConflictError(
+            f"category {key!r} of run {run.name!r} is {state}: nothing of it can be {verb}"
+        )
+    return unfinished
+
+
+def _let_go(store: Store, run_category_ids: Sequence[int]) -> None:
+    for run_category_id in run_category_ids:
+        store.execute("UPDATE run_categories SET held = 0 WHERE id = ?", (run_category_id,))
+        changed = store.execute(
+            "UPDATE trials SET state = 'ready' WHERE state = 'paused' AND run_category_id = ?",
+            (run_category_id,),
+        )
+        if changed.rowcount:
+            settle(store, run_category_id)
+
+
+def _state(store: Store, run: Run) -> str:
+    return str(store.value("SELECT state FROM runs WHERE id = ?", (run.id,)))
+
+
+def _set_state(store: Store, run: Run, state: str) -> None:
+    store.execute("UPDATE runs SET state = ? WHERE id = ?", (state, run.id))
+
+
+def _refuse_ended(run: Run, state: str, verb: str) -> None:
+    if state in ENDED:
+        raise ConflictError(f"run {run.name!r} is {state} and cannot be {verb}")

@@ -1,0 +1,75 @@
+"""Waiting for a run to end, and noticing that nothing works on it any more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from core.engine.processes.launch import running_supervisor
+from core.engine.watching.status import Status, status_of
+from core.errors import HTransError
+from core.workspace import Workspace
+from db.connection import Store
+from db.states import ENDED
+
+INTERVAL = 0.5
+"""Seconds between two looks at a run."""
+_PATIENCE = 15.0
+"""Seconds without an engine, which may be about to be started again by its guardian."""
+
+Progress = Callable[[int, int], None]
+"""Called with the trials that are done and how many there are."""
+
+
+def wait_for(
+    store: Store,
+    workspace: Workspace,
+    run_id: int,
+    progress: Progress = lambda _done, _total: None,
+) -> str:
+    """Wait until a run has ended and its test documents are scored; return its state.
+
+    Raises `HTransError` if the engine dies meanwhile.
+    """
+    watch = EngineWatch(store, workspace)
+    while True:
+        status = status_of(store, run_id)
+        if status.run.run.state in ENDED and not _scoring(status):
+            return status.run.run.state
+        progress(
+            sum(category.trials_done for category in status.categories),
+            sum(category.trials for category in status.categories),
+        )
+        watch.look(still=status.run.run.state == "running")
+        time.sleep(INTERVAL)
+
+
+class EngineWatch:
+    """Notices that the engine has died while there was work for it."""
+
+    def __init__(self, store: Store, workspace: Workspace) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._missing_since: float | None = None
+
+    def look(self, *, still: bool) -> None:
+        """Raise `HTransError` if no engine was there for a while; `still` says that runs go on."""
+        now = time.monotonic()
+        if running_supervisor(self._store) is not None or not still:
+            self._missing_since = None
+        elif self._missing_since is None:
+            self._missing_since = now
+        elif now - self._missing_since > _PATIENCE:
+            raise HTransError(
+                f"the engine has ended before the run; see {self._workspace.logs}/supervisor.log, "
+                "then go on with: htrans-tui engine start"
+            )
+
+
+def _scoring(status: Status) -> bool:
+    """Whether a worker still scores the test documents of what it has just trained."""
+    return any(
+        worker.state == "scoring"
+        or (worker.state == "training" and worker.run_id == status.run.run.id)
+        for worker in status.workers
+    )

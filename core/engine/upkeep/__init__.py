@@ -1,0 +1,1 @@
+"""Examining, mending, copying and measuring a workspace and its machine."""

@@ -1,0 +1,84 @@
+"""The supervisor's judgement of its workers, without processes."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from core.engine.processes.supervisor import LEASE, Supervisor
+from core.workspace import Workspace
+from db.connection import Store
+from db.trials import Claim, holds
+from tests.builders import claim_next, record_corpus, record_run, start_worker
+
+
+@pytest.fixture
+def supervisor(store: Store, workspace: Workspace) -> Supervisor:
+    return Supervisor(workspace, store)
+
+
+@pytest.fixture
+def claim(store: Store) -> Claim:
+    record_run(store, record_corpus(store))
+    return claim_next(store, start_worker(store))
+
+
+def set_heartbeat(store: Store, at: float) -> None:
+    with store.write():
+        store.execute("UPDATE workers SET heartbeat = ?", (at,))
+
+
+@pytest.mark.parametrize("jump", [-1e9, 1e9])
+def test_a_clock_that_jumps_takes_no_trial_away(
+    store: Store, supervisor: Supervisor, claim: Claim, jump: float
+) -> None:
+    supervisor._expire_leases()
+    set_heartbeat(store, time.time() + jump)
+    supervisor._expire_leases()
+    assert holds(store, claim)
+
+
+def test_a_worker_silent_for_longer_than_its_lease_loses_its_trial(
+    store: Store, supervisor: Supervisor, claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("core.engine.processes.supervisor.time.monotonic", lambda: now)
+    supervisor._expire_leases()
+    now += LEASE - 1
+    supervisor._expire_leases()
+    assert holds(store, claim)
+    set_heartbeat(store, time.time() + 1)
+    now += LEASE - 1
+    supervisor._expire_leases()
+    now += LEASE - 1
+    supervisor._expire_leases()
+    assert holds(store, claim)
+    now += 2
+    supervisor._expire_leases()
+    assert not holds(store, claim)
+
+
+def test_the_lease_can_be_set(
+    store: Store, supervisor: Supervisor, claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTRANS_LEASE", "5")
+    now = time.monotonic()
+    monkeypatch.setattr("core.engine.processes.supervisor.time.monotonic", lambda: now)
+    supervisor._expire_leases()
+    now += 6
+    supervisor._expire_leases()
+    assert not holds(store, claim)
+    assert store.value("SELECT reason FROM trials WHERE id = ?", (claim.trial_id,)) == (
+        "silent for 6 s"
+    )
+
+
+def test_workers_of_a_killed_supervisor_that_are_gone_lose_their_trials_without_a_crash(
+    store: Store, supervisor: Supervisor, claim: Claim
+) -> None:
+    supervisor._bury_strangers()
+    assert not holds(store, claim)
+    row = store.row("SELECT state, crashes FROM trials WHERE id = ?", (claim.trial_id,))
+    assert row is not None
+    assert tuple(row) == ("ready", 0)
