@@ -37,6 +37,13 @@ STANDS_FOR: dict[str, tuple[str, ...]] = {
 OTHER_OPTIONS: dict[str, str] = {
     "--extra-index-url": "pip's",
     "--index-url": "pip's",
+    "--num-cpus": "Ray's",
+    "--speedup": "benchmarks/scale.py's",
+    "--price": "benchmarks/scale.py's",
+    "--markdown": "benchmarks/scale.py's",
+    "--overhead": "benchmarks/scale.py's",
+    "--documents": "benchmarks/scale.py's",
+    "--vocabulary": "benchmarks/scale.py's",
 }
 """Options in the text that are not this program's."""
 SNIPPETS_NOT_RUN: dict[tuple[str, str], str] = {

@@ -83,8 +83,8 @@ def small_world() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(System, "settings", tiny)
-        for module in ("runs", "steering", "retraining"):
-            patched.setattr(f"core.engine.{module}.ensure_supervisor", _train_everything)
+        for module in ("starting", "steering", "retraining"):
+            patched.setattr(f"core.engine.runs.{module}.ensure_supervisor", _train_everything)
         patched.setattr("htrans_tui.cli.reproducing._INTERVAL", 0.0)
         patched.setattr("os.fsync", lambda file: None)
         patched.setattr("core.engine.processes.devices._PROBE", "print(0)")

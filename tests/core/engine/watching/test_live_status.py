@@ -38,7 +38,8 @@ NOW = 2_000_000_000.0
 def started(monkeypatch: pytest.MonkeyPatch) -> None:
     """No engine is started."""
     for module in ("retraining", "steering"):
-        monkeypatch.setattr(f"core.engine.{module}.ensure_supervisor", lambda store, place: None)
+        asleep = f"core.engine.runs.{module}.ensure_supervisor"
+        monkeypatch.setattr(asleep, lambda store, place: None)
 
 
 @pytest.fixture
