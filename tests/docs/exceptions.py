@@ -44,6 +44,9 @@ OTHER_OPTIONS: dict[str, str] = {
     "--overhead": "benchmarks/scale.py's",
     "--documents": "benchmarks/scale.py's",
     "--vocabulary": "benchmarks/scale.py's",
+    "--branching": "benchmarks/scale.py's",
+    "--depth": "benchmarks/scale.py's",
+    "--words": "benchmarks/scale.py's",
 }
 """Options in the text that are not this program's."""
 SNIPPETS_NOT_RUN: dict[tuple[str, str], str] = {
