@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -167,18 +169,37 @@ SYSTEMS = {
 }
 
 
+@pytest.fixture(scope="module")
+def on_both_engines(
+    nodes: TwoNodes, once_imported: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workspace]:
+    """A workspace with a run of each system on this machine, and one on the cluster."""
+    place = Workspace(tmp_path_factory.mktemp("both") / "workspace")
+    shutil.copytree(once_imported, place.root)
+    store = Store(place.database)
+    try:
+        here = ("--engine=local", "--device=cpu", "--workers=1")
+        for name, engine in (("here", here), ("there", nodes.options)):
+            for system, options in SYSTEMS.items():
+                arguments = ("train", "small", "--name", f"{system}-{name}", "--system", system)
+                result = htrans(place, *arguments, "--categories=cats,dogs", *options, *engine)
+                assert result.returncode == 0, result.stderr
+            until(lambda: not store.value("SELECT count(*) FROM runs WHERE state != 'done'"), 300)
+            htrans(place, "engine", "stop")
+        yield place
+    finally:
+        htrans(place, "engine", "stop")
+        store.close()
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_system_comes_to_the_measures_of_one_machine(
-    system: str, nodes: TwoNodes, workspaces: Callable[[str], Workspace]
+    system: str, on_both_engines: Workspace
 ) -> None:
-    place = workspaces(system)
-    options = ("--system", system, "--categories=cats,dogs", *SYSTEMS[system], "--device=cpu")
-    for name, engine in (("here", ("--engine=local",)), ("there", nodes.options)):
-        arguments = ("train", "small", "--name", name, *options, *engine, "--wait")
-        result = htrans(place, *arguments, timeout=300)
-        assert result.returncode == 0, result.stderr
-        htrans(place, "engine", "stop")
-    here, there = (htrans_json(place, "status", name)["categories"] for name in ("here", "there"))
+    here, there = (
+        htrans_json(on_both_engines, "status", f"{system}-{name}")["categories"]
+        for name in ("here", "there")
+    )
     for category in (*here, *there):
         category["seconds"] = None
     assert here == there

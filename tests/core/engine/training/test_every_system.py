@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ from core.errors import HTransError
 from core.systems import SYSTEMS
 from core.workspace import Workspace
 from db.connection import Store
-from db.corpora import Corpus
-from db.runs import Run, run_categories, run_with_id
+from db.corpora import Corpus, corpus_named
+from db.runs import Run, run_categories, run_named
 from tests.builders import (
     category_of,
     category_trials,
@@ -30,6 +31,7 @@ from tests.builders import (
     start_system,
     train_here,
 )
+from tests.made_once import made_once
 
 CPU = torch.device("cpu")
 TRAINED_ALONE = ["gru-att-basic", "gru-att-multi", "dgcnn", "linear"]
@@ -41,25 +43,50 @@ def started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.engine.runs.starting.ensure_supervisor", lambda store, place: None)
 
 
+@pytest.fixture(scope="module")
+def every_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the small corpus, whole, and a run of each system, to be copied."""
+
+    def train(folder: Path) -> None:
+        place = Workspace(folder / "workspace")
+        place.create()
+        store = Store(place.database, create=True)
+        corpus = import_small_corpus(store, place, folder, number=240)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("core.engine.runs.ensure_supervisor", lambda store, place: None)
+            for system in ("gru-att", *TRAINED_ALONE):
+                train_here(store, place, start_system(store, place, corpus.name, system))
+        store.close()
+
+    return made_once(tmp_path_factory, "every-system", train) / "workspace"
+
+
 @pytest.fixture
-def corpus(store: Store, workspace: Workspace, tmp_path: Path) -> Corpus:
-    """The small corpus, whole."""
-    return import_small_corpus(store, workspace, tmp_path, number=240)
+def workspace(every_system: Path, tmp_path: Path) -> Workspace:
+    """A copy of it for each test."""
+    shutil.copytree(every_system, tmp_path / "workspace")
+    return Workspace(tmp_path / "workspace")
 
 
-def trained(store: Store, workspace: Workspace, corpus: Corpus, system: str) -> Run:
-    """A finished run of a system."""
-    run = start_system(store, workspace, corpus.name, system)
-    train_here(store, workspace, run)
+@pytest.fixture
+def corpus(store: Store) -> Corpus:
+    """The small corpus."""
+    return corpus_named(store, "small")
+
+
+def trained(store: Store, corpus: Corpus, system: str) -> Run:
+    """The finished run of a system."""
+    run = run_named(store, f"{corpus.name}-{system}")
+    assert run.system == system
     assert run_state(store, run) == "done"
-    return run_with_id(store, run.id)
+    return run
 
 
 @pytest.mark.parametrize("system", TRAINED_ALONE)
 def test_system_trains_scores_and_classifies(
     store: Store, workspace: Workspace, corpus: Corpus, system: str
 ) -> None:
-    run = trained(store, workspace, corpus, system)
+    run = trained(store, corpus, system)
     status = status_of(store, run.id)
     assert {c.state for c in status.categories if c.key != "unused"} == {"done"}
     with_model = [c for c in status.categories if c.key != "unused"]
@@ -92,7 +119,7 @@ def test_system_trains_scores_and_classifies(
 def test_typed_text_gets_the_scores_of_the_same_document(
     store: Store, workspace: Workspace, corpus: Corpus, system: str
 ) -> None:
-    run = trained(store, workspace, corpus, system)
+    run = trained(store, corpus, system)
     data = RunData(store, workspace, run)
     classifier, _ = load_classifier(store, workspace, run, CPU)
     number = int(data.rows("test")[0])
@@ -110,7 +137,7 @@ def test_typed_text_gets_the_scores_of_the_same_document(
 def test_run_that_is_stopped_and_resumed_makes_the_same_model(
     store: Store, workspace: Workspace, corpus: Corpus, system: str
 ) -> None:
-    whole = trained(store, workspace, corpus, system)
+    whole = trained(store, corpus, system)
     stopped = start_system(store, workspace, corpus.name, system)
     for patience in (1, 2, 5, 3, 8):
         asked = iter(range(patience))
@@ -139,7 +166,7 @@ def test_run_that_is_stopped_and_resumed_makes_the_same_model(
 def test_scores_are_computed_once_and_mapped_from_disk(
     store: Store, workspace: Workspace, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = trained(store, workspace, corpus, "gru-att-multi")
+    run = trained(store, corpus, "gru-att-multi")
     data = RunData(store, workspace, run)
     cats = category_of(store, run, "cats")
     _, first = scores_of(data, cats, "test", CPU)
@@ -154,7 +181,7 @@ def test_scores_are_computed_once_and_mapped_from_disk(
 def test_scores_that_were_lost_are_made_again_to_the_same_numbers(
     store: Store, workspace: Workspace, corpus: Corpus, system: str, split: str
 ) -> None:
-    run = trained(store, workspace, corpus, system)
+    run = trained(store, corpus, system)
     data = RunData(store, workspace, run)
     cats = category_of(store, run, "cats")
     before = scores_of(data, cats, split, CPU)[1].copy()
@@ -166,7 +193,7 @@ def test_scores_that_were_lost_are_made_again_to_the_same_numbers(
 def test_class_weights_of_a_finished_run_are_taken_over(
     store: Store, workspace: Workspace, corpus: Corpus
 ) -> None:
-    source = trained(store, workspace, corpus, "gru-att")
+    source = trained(store, corpus, "gru-att")
     run = start_system(
         store, workspace, corpus.name, "gru-att-multi-weighted", weights_from=source.name
     )
@@ -181,7 +208,7 @@ def test_class_weights_of_a_finished_run_are_taken_over(
 def test_class_weights_change_what_the_shared_model_learns(
     store: Store, workspace: Workspace, corpus: Corpus
 ) -> None:
-    plain = trained(store, workspace, corpus, "gru-att-multi")
+    plain = trained(store, corpus, "gru-att-multi")
     source = record_run(store, corpus, weights=(50.0,), transfer=False, name="heavy")
     for category in run_categories(store, source.id):
         if category.state != "empty":
@@ -228,7 +255,7 @@ def test_source_of_class_weights_must_be_a_finished_run(
 def test_source_of_class_weights_must_have_chosen_some(
     store: Store, workspace: Workspace, corpus: Corpus
 ) -> None:
-    linear = trained(store, workspace, corpus, "linear")
+    linear = trained(store, corpus, "linear")
     with pytest.raises(HTransError, match="the system linear chooses no class weights"):
         start_system(
             store, workspace, corpus.name, "gru-att-multi-weighted", weights_from=linear.name
@@ -264,7 +291,7 @@ def test_switches_decide_what_a_child_starts_from_and_what_it_trains(
 def test_thresholds_come_from_validation_and_are_recorded(
     store: Store, workspace: Workspace, corpus: Corpus
 ) -> None:
-    run = trained(store, workspace, corpus, "gru-att-basic")
+    run = trained(store, corpus, "gru-att-basic")
     data = RunData(store, workspace, run)
     cats = category_of(store, run, "cats")
     tuned = DecisionRule(tune_thresholds=True)
@@ -288,7 +315,13 @@ def test_rule_of_the_run_is_what_its_measures_and_labels_follow(
     store: Store, workspace: Workspace, corpus: Corpus
 ) -> None:
     run = start_system(
-        store, workspace, corpus.name, "gru-att-basic", tune_thresholds=True, consistent="down"
+        store,
+        workspace,
+        corpus.name,
+        "gru-att-basic",
+        tune_thresholds=True,
+        consistent="down",
+        epochs=2,
     )
     train_here(store, workspace, run)
     data = RunData(store, workspace, run)
