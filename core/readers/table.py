@@ -9,7 +9,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.line_files import lines_of, without_compression
-from core.readers.fields import FieldReader
+from core.readers.fields import FieldReader, missing
 from core.readers.format import (
     CorpusFormat,
     Parse,
@@ -38,14 +38,15 @@ def _records(source: str, options: ReadingOptions, delimiter: str) -> Iterator[R
                     line=line,
                 )
             if options.header:
-                names = _header(source, line, row)
+                names = _header(source, line, row, options)
                 continue
             names = tuple(str(number) for number in range(1, len(row) + 1))
         size = _BYTES_OF_A_ROW + sum(map(len, row))
         yield Record((source, line, names, row), size)
 
 
-def _header(source: str, line: int, row: list[str]) -> tuple[str, ...]:
+def _header(source: str, line: int, row: list[str], options: ReadingOptions) -> tuple[str, ...]:
+    """The names of the columns; what every row would lack is said once, of the header."""
     names = tuple(name.strip() for name in row)
     twice = [name for name, count in Counter(names).items() if name and count > 1]
     if twice:
@@ -54,6 +55,11 @@ def _header(source: str, line: int, row: list[str]) -> tuple[str, ...]:
             source=source,
             line=line,
         )
+    wanted = (("--text-field", options.text_fields), ("--label-field", options.label_fields))
+    for option, fields in wanted:
+        for field in fields:
+            if field not in names:
+                raise missing(dict.fromkeys(names), field, option, f"{source}, line {line}")
     return names
 
 

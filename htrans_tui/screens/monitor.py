@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input, TabbedContent, TabPane
 
-from core.engine.watching.status import Status
+from core.engine.watching.status import CategoryStatus, Status
 from core.plain_text import printable
 from core.settings import TrainingSettings
 from db.connection import Store
@@ -170,7 +171,7 @@ class MonitorScreen(CategorySteering):
         self.query_one(ColumnTitles).follow()
 
     def _show_categories(self, snapshot: Snapshot) -> None:
-        found = matching(self._categories, self._text, self._state)
+        found = self._found()
         searching = found is not self._categories
         self._table.show(
             with_ancestors(self._categories, found) if self._sort is None else found,
@@ -189,6 +190,10 @@ class MonitorScreen(CategorySteering):
         line = self.query_one("#shown", Said)
         line.display = bool(parts)
         line.say(f" {len(found)} of {len(self._categories)}: {', '.join(parts)}")
+
+    def _found(self) -> Sequence[CategoryStatus]:
+        """The categories that the filter lets through."""
+        return matching(self._categories, self._text, self._state)
 
     def _again(self) -> None:
         """Show the categories that are known with another filter or order."""
@@ -245,6 +250,11 @@ class MonitorScreen(CategorySteering):
         """Filter while typing."""
         self._text = event.value.strip()
         self._again()
+        if self._text:
+            # What matches is meant, not the categories above it that are shown too.
+            found = [category.id for category in self._found()]
+            if found and self._table.chosen not in found:
+                self._table.choose(found[0])
 
     def action_keep_filter(self) -> None:
         """Keep the filter and go back to the categories."""

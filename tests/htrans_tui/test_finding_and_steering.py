@@ -67,7 +67,10 @@ async def test_filter_shows_what_matches_with_its_ancestors_while_typing(still: 
         assert "bread" in tree_rows(app)[1]
         assert "1 of 7: with 'Rea'" in text_of(app, "#shown")
         await pilot.press("enter")
-        assert isinstance(app.focused, CategoryTable)
+        table = app.focused
+        assert isinstance(table, CategoryTable)
+        chosen = next(row.key for row in table.rows if row.id == table.chosen)
+        assert chosen == "bread", "the cursor is on what matches, not on what stands above it"
         await pilot.press("escape")
         await until(pilot, lambda: len(tree_rows(app)) == 7)
         assert not app.screen.query_one("#filter").display

@@ -235,8 +235,17 @@ def test_row_that_never_ends_is_refused_in_time(tmp_path: Path) -> None:
             list(CSV.read(source))
 
 
+def test_a_column_that_is_missing_is_told_once_of_the_header(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        read(tmp_path, "title,labels\na,b\nc,d\n")
+    assert str(error.value).endswith(
+        'corpus.csv, line 1: the field "text" is missing; there are title, labels: name one with '
+        "--text-field"
+    )
+
+
 def test_header_of_many_names_is_looked_at_in_time(tmp_path: Path) -> None:
-    header = ",".join(map(str, range(10_000)))
+    header = ",".join(["text", "labels", *map(str, range(9_998))])
     began = time.monotonic()
     assert read(tmp_path, header + "\n") == []
     assert time.monotonic() - began < 1
