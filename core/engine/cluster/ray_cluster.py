@@ -39,7 +39,7 @@ from core.engine.cluster.tasks import (
 from core.engine.processes.deaths import describe
 from core.errors import HTransError
 
-_FETCH = 60.0
+_FETCH = 20.0
 """Seconds in which a checkpoint must have come."""
 
 FULL = (ObjectStoreFullError, OutOfDiskError)

@@ -269,8 +269,14 @@ class ClusterSupervisor:
 
     def _put_off(self, place: _Place, claim: Claim, why: str) -> None:
         self._note("cluster", f"{why}; trials wait and are tried again", claim)
-        release(self._store, claim)
+        self._give_back(claim)
         self._wait(place, 5.0)
+
+    def _give_back(self, claim: Claim) -> None:
+        try:
+            release(self._store, claim)
+        except LostClaimError as error:  # cancelled meanwhile
+            _log.warning("%s", error)
 
     def _wait(self, place: _Place, seconds: float = 2.0) -> None:
         set_worker_state(self._store, place.worker, "idle")
@@ -428,7 +434,7 @@ class ClusterSupervisor:
             if error.errno not in _DISK_FULL:
                 raise
             self._pause_for_space(claim, error)
-            release(self._store, claim)
+            self._give_back(claim)
         _log.info("%s: %s", task.name, end.how)
         self._after_trial(place, claim, done)
 
