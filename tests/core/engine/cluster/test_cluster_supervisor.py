@@ -198,6 +198,14 @@ def hashes(store: Store, run: Run) -> list[str | None]:
     return [trial.sha256 for trial in trained(store, run)]
 
 
+def assert_as_on_one_machine(store: Store, workspace: Workspace, run: Run) -> None:
+    """Train the same in this process, as a local worker does, and compare the models."""
+    again = start_system(store, workspace, "small", "htrans", epochs=2)
+    cancel_in_run(store, again, "food", subtree=True)
+    train_here(store, workspace, again)
+    assert hashes(store, run) == hashes(store, again)
+
+
 def test_a_run_comes_to_the_models_of_one_machine(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -208,10 +216,7 @@ def test_a_run_comes_to_the_models_of_one_machine(
     assert engine.pid is None
     states = category_states(store, run)
     assert {states[key] for key in ("animals", "cats", "dogs")} == {"done"}
-    again = start_system(store, workspace, "small", "htrans", epochs=2, seed=0)
-    cancel_in_run(store, again, "food", subtree=True)
-    train_here(store, workspace, again)
-    assert hashes(store, run) == hashes(store, again)
+    assert_as_on_one_machine(store, workspace, run)
     assert None not in hashes(store, run)
     measured = store.value("SELECT count(*) FROM measures WHERE split = 'test'")
     assert measured == 6, "three categories of two runs"
@@ -293,10 +298,7 @@ def test_a_full_disk_pauses_the_run_and_it_goes_on_to_the_same_models(
     assert any("the disk is full (model); run paused" in message for message in messages(store))
     resume_run(store, workspace, run)
     supervise(store, workspace, cluster)
-    again = start_system(store, workspace, "small", "htrans", epochs=2)
-    cancel_in_run(store, again, "food", subtree=True)
-    train_here(store, workspace, again)
-    assert hashes(store, run) == hashes(store, again)
+    assert_as_on_one_machine(store, workspace, run)
 
 
 def test_scores_are_tried_three_times_and_then_left_for_later(
@@ -352,10 +354,7 @@ def test_a_paused_trial_leaves_a_checkpoint_and_goes_on_to_the_same_models(
     resume_run(other, workspace, run)
     other.close()
     supervise(store, workspace, cluster)
-    again = start_system(store, workspace, "small", "htrans", epochs=2)
-    cancel_in_run(store, again, "food", subtree=True)
-    train_here(store, workspace, again)
-    assert hashes(store, run) == hashes(store, again)
+    assert_as_on_one_machine(store, workspace, run)
 
 
 def test_a_silent_task_loses_its_trial(
