@@ -20,7 +20,7 @@ TRAIN_QUICKLY = (
     "--learning-rate=0.01",
     "--transferred-learning-rate=0.005",
     "--device=cpu",
-    "--workers=2",
+    "--workers=1",
 )
 """Options with which the small corpus is learned in a few seconds."""
 

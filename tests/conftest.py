@@ -84,7 +84,9 @@ def once_trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             place, "import", str(corpus), "--name", "small", "--taxonomy", str(taxonomy)
         )
         assert imported.returncode == 0, imported.stderr
-        result = htrans(place, "train", "small", "--name", "small", *TRAIN_QUICKLY, "--wait")
+        result = htrans(
+            place, "train", "small", "--name", "small", *TRAIN_QUICKLY, "--workers=2", "--wait"
+        )
         assert result.returncode == 0, result.stderr
         wait_until_ended(place)
 

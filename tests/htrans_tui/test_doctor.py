@@ -17,8 +17,8 @@ from tests.command_line import htrans, htrans_json
 
 SLOWLY = (
     "--class-weights=1",
-    "--epochs=60",
-    "--patience=60",
+    "--epochs=24",
+    "--patience=24",
     "--hidden-units=24",
     "--dimensions=16",
     "--batch-size=8",

@@ -166,13 +166,13 @@ def test_a_corpus_goes_out_and_comes_in_by_the_command_that_is_told(
     result = htrans(workspace, "corpora", "export", "news", str(out), "--taxonomy-format", "skos")
     assert (result.returncode, result.stdout) == (0, f"{out}\n")
     told = result.stderr.splitlines()[-1].removeprefix("to import it: htrans-tui ")
-    again = subprocess.run(
-        ["bash", "-c", f'"$0" -m htrans_tui {told.replace("NAME", "again")}', sys.executable],
-        env={**os.environ, "HTRANS_WORKSPACE": str(workspace.root)},
+    cut = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {told.replace('NAME', 'again')}"],
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
+    again = htrans(workspace, *cut.stdout.split("\0")[:-1])
     assert again.returncode == 0, again.stderr
     store = Store(workspace.database)
     assert everything(store, workspace, "again") == everything(store, workspace, "news")
