@@ -60,13 +60,13 @@ def test_visitors_look_and_classify_and_steer_nothing(
 def test_a_visitor_who_may_steer_pauses_a_run_that_outlives_the_visit(
     visit: Visit, own_copy: Workspace, tmp_path: Path
 ) -> None:
-    slow_run(own_copy, "watched", 4)
+    slow_run(own_copy, "watched", 8)
     store = Store(own_copy.database)
     with serving(tmp_path, own_copy, "--allow-steering") as at:
         one, other = visit(at.url), visit(at.url)
         one.shows("watched", "running", "p Pause")
         one.keys(*["ArrowUp"] * 3, "Enter")
-        one.shows("watched", "epoch 1/4", "docs/s")
+        one.shows("watched", "epoch 1/8", "docs/s")
         one.keys("p")
         one.shows("paused", "no worker runs")
         assert store.value("SELECT state FROM runs WHERE name = 'watched'") == "paused"
