@@ -440,7 +440,7 @@ class ClusterSupervisor:
 
     def _after_trial(self, place: _Place, claim: Claim, category_done: bool) -> None:
         """Score the documents if the category is done with its trial, else free the place."""
-        if not category_done:
+        if not category_done or self._stopping:
             set_worker_state(self._store, place.worker, "idle")
             return
         shelf = self._shelf(claim.run_id)
@@ -491,7 +491,9 @@ class ClusterSupervisor:
             for one in data.together(category):
                 for split in splits:
                     score_category(store, data, one, split, _CPU)
-            if data.rule.consistent != "no" and run_with_id(store, data.run.id).state == "done":
+            others = any(p.task and p.task.claim.run_id == data.run.id for p in self._places)
+            is_last = not others and run_with_id(store, data.run.id).state == "done"
+            if data.rule.consistent != "no" and is_last:
                 # Only now is it known what the other categories say of each document.
                 evaluate(store, data, "test", _CPU)
         except OSError as error:
@@ -533,10 +535,11 @@ class ClusterSupervisor:
             silent = 0.0 if task is None or task.heard is None else now - task.heard
             if silent <= _QUIET:
                 living.append(place.worker)
-            elif silent > self._lease and task is not None and task.scores is None:
+            elif silent > self._lease and task is not None and task.order != "leave":
                 _log.warning("%s is silent", task.name)
                 task.give("leave")
-                self._end_worker(place, f"silent for {silent:.0f} s", is_crash=True)
+                if task.scores is None:
+                    self._end_worker(place, f"silent for {silent:.0f} s", is_crash=True)
         worker_heartbeat(self._store, *living)
 
     def _bury_strangers(self) -> None:

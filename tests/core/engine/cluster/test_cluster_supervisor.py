@@ -374,6 +374,24 @@ def test_a_silent_task_loses_its_trial(
     assert store.value("SELECT sum(crashes) FROM trials") == 1
 
 
+def test_a_scoring_that_falls_silent_is_killed_and_done_again(
+    store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
+) -> None:
+    def fall_silent(name: str) -> None:
+        if name.startswith("score") and not cluster.cancelled:
+            cluster.hanging.add(name)
+            cluster.told = {name: Visit((), 100.0)}
+        elif cluster.cancelled:
+            cluster.told = {}
+
+    cluster.number = 1
+    cluster.before_end = fall_silent
+    supervise(store, workspace, cluster, lease=60.0)
+    assert len(cluster.cancelled) == 1
+    assert store.value("SELECT count(*) FROM measures WHERE split = 'test'") == 3
+    assert not store.value("SELECT sum(crashes) FROM trials")
+
+
 def test_without_a_cluster_it_tells_once_and_tries_until_there_is_one(
     store: Store,
     workspace: Workspace,
