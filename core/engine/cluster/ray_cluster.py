@@ -6,7 +6,6 @@ part in it.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
@@ -37,6 +36,7 @@ from core.engine.cluster.tasks import (
     version,
 )
 from core.engine.processes.deaths import describe
+from core.engine.watching.disk import is_full
 from core.errors import HTransError
 
 _FETCH = 20.0
@@ -232,9 +232,8 @@ def _places_on(machine: dict[str, float], per_device: int, uses_gpus: bool) -> i
 
 def _is_circumstance(cause: BaseException) -> bool:
     """Whether an exception in a task says something of the machine, not of the trial."""
-    if isinstance(cause, OSError):
-        return cause.errno in (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(cause, (*FULL, ObjectLostError, ImportError, OtherVersionError))
+    of_the_machine = (*FULL, ObjectLostError, ImportError, OtherVersionError)
+    return is_full(cause) or isinstance(cause, of_the_machine)
 
 
 def _first_line(error: BaseException) -> str:

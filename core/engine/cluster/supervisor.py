@@ -13,32 +13,22 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
 
-import numpy as np
 import torch
 
-from core.engine.cluster.desk import Order
 from core.engine.cluster.news import (
-    Begun,
-    CheckpointLost,
-    CheckpointMade,
-    Content,
-    EpochDone,
-    PackedProduct,
-    Placed,
-    Progressed,
     ScoringEnd,
     TrialEnd,
 )
+from core.engine.cluster.notices import Notices
+from core.engine.cluster.places import Place, Task
 from core.engine.cluster.ray_cluster import Cluster, RayCluster, StoreFullError, TaskLostError
+from core.engine.cluster.recording import Recorder, as_array
 from core.engine.cluster.requirement import NoClusterError
 from core.engine.cluster.shelf import Shelf
 from core.engine.cluster.tasks import ScoringOrder
-from core.engine.measuring.evaluation import evaluate, score_category
-from core.engine.measuring.scores import save_scores
+from core.engine.measuring.evaluation import measured_splits
 from core.engine.processes.deaths import describe
 from core.engine.processes.identity import is_alive, own_identity
 from core.engine.runs.scheduling import (
@@ -46,31 +36,23 @@ from core.engine.runs.scheduling import (
     end_supervisor_if_idle,
     end_worker,
     has_work,
-    release,
 )
-from core.engine.runs.steering import pause_run
 from core.engine.training.assignment import assign, outputs_of
 from core.engine.training.outcomes import (
     clear_unused_tables,
     record_corruption,
     record_failure,
-    record_finished,
-    record_resting,
 )
-from core.engine.training.preparation import Product
-from core.engine.training.reporter import record_batches, record_result
 from core.engine.training.run_data import RunData
 from core.engine.training.run_files import checkpoints_of
 from core.errors import HTransError, TrainingError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
-from db.events import add_event
 from db.runs import run_category, run_with_id
-from db.trials import Claim, LostClaimError, claim_trial, holds, may_go_on, rewind_progress
+from db.trials import Claim, LostClaimError, claim_trial, holds, may_go_on
 from db.workers import (
     Engine,
     add_worker,
-    place_worker,
     present_workers,
     record_supervisor,
     remove_supervisor,
@@ -97,46 +79,6 @@ _CPU = torch.device("cpu")
 _log = logging.getLogger("htrans.supervisor")
 
 
-@dataclass(slots=True)
-class _Task:
-    """What runs at a place: a trial's training, or the scoring after a category's last trial.
-
-    `heard` is when its worker last gave a sign, by this process's clock, None before the first.
-    """
-
-    name: str
-    claim: Claim
-    shelf: Shelf
-    scores: int | None = None
-    reference: Any = None
-    order: Order = "go on"
-    ordered: float = 0.0
-    recorded: int = 0
-    heard: float | None = None
-    killed: bool = False
-
-    def give(self, order: Order) -> None:
-        if order != self.order:
-            self.order, self.ordered = order, time.monotonic()
-
-
-@dataclass(slots=True)
-class _Place:
-    """Room for one trial somewhere on the cluster, known to the database as a worker."""
-
-    worker: int
-    task: _Task | None = None
-    not_before: float = 0.0
-    scorings: int = 0
-
-
-@dataclass(slots=True)
-class _Timers:
-    heartbeat: float = 0.0
-    counting: float = 0.0
-    noted: dict[str, float] = field(default_factory=dict)
-
-
 class ClusterSupervisor:
     """Keeps the places of a cluster at work for one workspace."""
 
@@ -154,12 +96,15 @@ class ClusterSupervisor:
         self._lease = lease
         self._connect = connect
         self._stopping = False
-        self._places: list[_Place] = []
+        self._places: list[Place] = []
         self._shelves: dict[int, Shelf] = {}
-        self._timers = _Timers()
+        self._notices = Notices(store)
+        self._next_beat = 0.0
+        self._next_count = 0.0
         self._version = -1
         self._submitted = 0
         self._cluster: Cluster
+        self._recorder: Recorder
 
     def run(self) -> None:
         """Work until no run has work, or until SIGTERM or SIGINT."""
@@ -169,6 +114,7 @@ class ClusterSupervisor:
         if self._connected():
             self._obey_signals()  # Ray has put its own handlers there
             self._cluster.open_desk()
+            self._recorder = Recorder(self._store, self._cluster, self._notices)
             while not self._stopping:
                 self._tick()
                 if any(place.task for place in self._places) or has_work(self._store):
@@ -192,7 +138,7 @@ class ClusterSupervisor:
                 )
             except NoClusterError as error:
                 if not told:
-                    self._note("cluster", f"{error}; it is tried again until there is one")
+                    self._notices.tell("cluster", f"{error}; it is tried again until there is one")
                     told = True
             else:
                 _log.info("connected to the cluster at %s", engine.address or "this machine")
@@ -204,11 +150,11 @@ class ClusterSupervisor:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if now - self._timers.heartbeat >= _HEARTBEAT:
-            self._timers.heartbeat = now
+        if now >= self._next_beat:
+            self._next_beat = now + _HEARTBEAT
             self._beat(now)
-        if now - self._timers.counting >= _COUNTING:
-            self._timers.counting = now
+        if now >= self._next_count:
+            self._next_count = now + _COUNTING
             self._count_places()
         self._obey()
         self._hear()
@@ -227,19 +173,19 @@ class ClusterSupervisor:
         while len(self._places) < number:
             worker = add_worker(self._store, os.getpid(), 0.0, "ray", node="")
             set_worker_state(self._store, worker, "idle")
-            self._places.append(_Place(worker))
+            self._places.append(Place(worker))
         for place in [p for p in self._places if p.task is None][: len(self._places) - number]:
             set_worker_state(self._store, place.worker, "ended")
             self._places.remove(place)
 
-    def _fill(self, place: _Place) -> bool:
+    def _fill(self, place: Place) -> bool:
         """Submit the next trial for a place; False if none is ready."""
         claim = claim_trial(self._store, place.worker)
         if claim is not None:
             self._submit(place, claim)
         return claim is not None
 
-    def _submit(self, place: _Place, claim: Claim) -> None:
+    def _submit(self, place: Place, claim: Claim) -> None:
         try:
             shelf = self._shelf(claim.run_id)
             assignment = assign(self._store, shelf.data, claim)
@@ -248,8 +194,8 @@ class ClusterSupervisor:
             checkpoint = checkpoints_of(shelf.data.folder, claim).load_content(
                 lambda error: record_corruption(self._store, claim, error)
             )
-            resumed = None if checkpoint is None else self._cluster.share(_as_array(checkpoint))
-            task = _Task(self._name(claim, "train"), claim, shelf)
+            resumed = None if checkpoint is None else self._cluster.share(as_array(checkpoint))
+            task = Task(self._name(claim, "train"), claim, shelf)
             task.reference = self._cluster.train(task.name, assignment, *parts, resumed)
             place.task, place.scorings = task, 0
         except LostClaimError as error:
@@ -267,18 +213,12 @@ class ClusterSupervisor:
             crash(self._store, claim.trial_id, place.worker, describe(error))
             self._wait(place)
 
-    def _put_off(self, place: _Place, claim: Claim, why: str) -> None:
-        self._note("cluster", f"{why}; trials wait and are tried again", claim)
-        self._give_back(claim)
+    def _put_off(self, place: Place, claim: Claim, why: str) -> None:
+        self._notices.tell("cluster", f"{why}; trials wait and are tried again", claim)
+        self._recorder.give_back(claim)
         self._wait(place, 5.0)
 
-    def _give_back(self, claim: Claim) -> None:
-        try:
-            release(self._store, claim)
-        except LostClaimError as error:  # cancelled meanwhile
-            _log.warning("%s", error)
-
-    def _wait(self, place: _Place, seconds: float = 2.0) -> None:
+    def _wait(self, place: Place, seconds: float = 2.0) -> None:
         set_worker_state(self._store, place.worker, "idle")
         place.not_before = time.monotonic() + seconds
 
@@ -298,11 +238,11 @@ class ClusterSupervisor:
     # Orders.
 
     def _obey(self) -> None:
-        """Pass requests on to the tasks, if somebody else has written to the database."""
+        """Pass requests on to the tasks, if there may be any."""
         version = self._store.data_version()
-        if version == self._version:
+        if version == self._version and not self._recorder.has_paused:
             return
-        self._version = version
+        self._version, self._recorder.has_paused = version, False
         for place in self._places:
             task = place.task
             if task is None or task.scores is not None or task.order == "leave":
@@ -339,53 +279,7 @@ class ClusterSupervisor:
             if place is None or place.task is None:
                 continue
             place.task.heard = time.monotonic() - visit.silent
-            self._record(place, place.task, visit.news)
-
-    def _record(self, place: _Place, task: _Task, news: tuple[tuple[int, Any], ...]) -> None:
-        """Write what a task tells; news that were told before are passed over."""
-        for number, one in news:
-            if number <= task.recorded or task.order == "leave":
-                continue
-            try:
-                self._record_one(place, task, one)
-            except LostClaimError as error:
-                _log.warning("%s", error)
-                task.give("leave")
-            except OSError as error:
-                if error.errno not in _DISK_FULL:
-                    raise
-                self._pause_for_space(task.claim, error)
-            task.recorded = number
-
-    def _record_one(self, place: _Place, task: _Task, news: Any) -> None:
-        store, claim = self._store, task.claim
-        match news:
-            case Placed(node, pid, device):
-                place_worker(store, place.worker, pid, f"{node} {device}", node)
-            case Begun(epoch, batch):
-                rewind_progress(store, claim, epoch, batch)
-            case Progressed(progress, seconds):
-                record_batches(store, claim, progress, seconds)
-            case EpochDone(result, is_kept, seconds):
-                record_result(store, claim, result, seconds, is_kept=is_kept)
-            case CheckpointMade(reference):
-                self._keep_checkpoint(task, reference[0])
-            case CheckpointLost(reason):
-                self._note("cluster", f"a checkpoint was not kept: {reason}", claim)
-
-    def _keep_checkpoint(self, task: _Task, reference: Any) -> None:
-        try:
-            content = self._cluster.fetch(reference)
-        except TaskLostError as error:
-            _log.warning("%s: its checkpoint is gone: %s", task.name, error)
-        else:
-            self._save_checkpoint(task, content)
-
-    def _save_checkpoint(self, task: _Task, content: Content) -> None:
-        if not holds(self._store, task.claim):
-            raise LostClaimError(f"{task.name} was taken from its place")
-        checkpoints = checkpoints_of(task.shelf.data.folder, task.claim)
-        checkpoints.save_content(content.data, task.claim.number)
+            self._recorder.record(place, place.task, visit.news)
 
     # Results.
 
@@ -404,41 +298,19 @@ class ClusterSupervisor:
             except TaskLostError as error:
                 self._lost(place, task, error)
             else:
-                if isinstance(result, ScoringEnd):
-                    self._scored(place, task, result)
-                else:
-                    self._trained(place, task, result)
+                self._take(place, task, result)
 
-    def _trained(self, place: _Place, task: _Task, end: TrialEnd) -> None:
-        self._record(place, task, end.news)
-        claim, data = task.claim, task.shelf.data
-        done = False
-        try:
-            if end.how == "left" or task.order == "leave":
-                pass
-            elif end.how == "finished":
-                assert end.product is not None
-                done = record_finished(self._store, data, claim, _product(end.product))
-            elif end.how == "failed":
-                done = record_failure(self._store, data, claim, end.reason)
-            else:
-                if end.checkpoint is not None:
-                    self._save_checkpoint(task, end.checkpoint)
-                if end.how == "resting":
-                    done = record_resting(self._store, data, claim)
-                else:
-                    release(self._store, claim)
-        except LostClaimError as error:
-            _log.warning("%s", error)
-        except OSError as error:
-            if error.errno not in _DISK_FULL:
-                raise
-            self._pause_for_space(claim, error)
-            self._give_back(claim)
-        _log.info("%s: %s", task.name, end.how)
-        self._after_trial(place, claim, done)
+    def _take(self, place: Place, task: Task, end: TrialEnd | ScoringEnd) -> None:
+        if isinstance(end, TrialEnd):
+            done = self._recorder.trained(place, task, end)
+            self._after_trial(place, task.claim, done)
+            return
+        run_id = task.claim.run_id
+        others = any(p.task and p.task.claim.run_id == run_id for p in self._places)
+        self._recorder.scored(task, end, is_last=not others)
+        set_worker_state(self._store, place.worker, "idle")
 
-    def _after_trial(self, place: _Place, claim: Claim, category_done: bool) -> None:
+    def _after_trial(self, place: Place, claim: Claim, category_done: bool) -> None:
         """Score the documents if the category is done with its trial, else free the place."""
         if not category_done or self._stopping:
             set_worker_state(self._store, place.worker, "idle")
@@ -448,7 +320,7 @@ class ClusterSupervisor:
         set_worker_state(self._store, place.worker, "scoring")
         self._score(place, claim, shelf)
 
-    def _score(self, place: _Place, claim: Claim, shelf: Shelf) -> None:
+    def _score(self, place: Place, claim: Claim, shelf: Shelf) -> None:
         data = shelf.data
         category = run_category(self._store, claim.run_category_id)
         if category.kept_trial_id is None:
@@ -463,7 +335,7 @@ class ClusterSupervisor:
             _splits(data),
         )
         kept = category.kept_trial_id
-        task = _Task(self._name(claim, "score"), claim, shelf, scores=kept)
+        task = Task(self._name(claim, "score"), claim, shelf, scores=kept)
         try:
             task.reference = self._cluster.score(
                 task.name,
@@ -474,35 +346,13 @@ class ClusterSupervisor:
                 shelf.test_vectors,
             )
         except HTransError as error:
-            self._note("cluster", f"documents are not scored: {error}", claim)
+            self._notices.tell("cluster", f"documents are not scored: {error}", claim)
             set_worker_state(self._store, place.worker, "idle")
         else:
             place.task = task
             place.scorings += 1
 
-    def _scored(self, place: _Place, task: _Task, end: ScoringEnd) -> None:
-        data, store = task.shelf.data, self._store
-        category = run_category(store, task.claim.run_category_id)
-        assert task.scores is not None
-        try:
-            for split, columns in end.scores.items():
-                save_scores(data, category, task.scores, split, columns)
-            splits = [split for split in _measured(data) if split in end.scores]
-            for one in data.together(category):
-                for split in splits:
-                    score_category(store, data, one, split, _CPU)
-            others = any(p.task and p.task.claim.run_id == data.run.id for p in self._places)
-            is_last = not others and run_with_id(store, data.run.id).state == "done"
-            if data.rule.consistent != "no" and is_last:
-                # Only now is it known what the other categories say of each document.
-                evaluate(store, data, "test", _CPU)
-        except OSError as error:
-            if error.errno not in _DISK_FULL:
-                raise
-            self._note("disk", f"the disk is full: scores of {category.key} are not kept")
-        set_worker_state(store, place.worker, "idle")
-
-    def _lost(self, place: _Place, task: _Task, error: TaskLostError) -> None:
+    def _lost(self, place: Place, task: Task, error: TaskLostError) -> None:
         """A task that ended without a result: its trial goes on elsewhere."""
         _log.warning("%s: lost: %s", task.name, error)
         if task.scores is not None:
@@ -516,10 +366,12 @@ class ClusterSupervisor:
             return
         is_crash = error.is_crash and task.heard is not None
         if not is_crash:
-            self._note("cluster", f"{error}; the trial goes on from its checkpoint", task.claim)
+            self._notices.tell(
+                "cluster", f"{error}; the trial goes on from its checkpoint", task.claim
+            )
         self._end_worker(place, str(error), is_crash=is_crash)
 
-    def _end_worker(self, place: _Place, reason: str, *, is_crash: bool) -> None:
+    def _end_worker(self, place: Place, reason: str, *, is_crash: bool) -> None:
         """Take its trial from a place, which goes on as another worker."""
         end_worker(self._store, place.worker, reason, is_crash=is_crash)
         place.worker = add_worker(self._store, os.getpid(), 0.0, "ray", node="")
@@ -564,29 +416,6 @@ class ClusterSupervisor:
             end_worker(self._store, place.worker, "the engine was stopped", is_crash=False)
         self._cluster.disconnect()
 
-    def _pause_for_space(self, claim: Claim, error: OSError) -> None:
-        message = (
-            f"the disk is full ({error.filename}); run paused: free some space, then resume it"
-        )
-        _log.error("%s", message)
-        pause_run(self._store, run_with_id(self._store, claim.run_id))
-        self._note("disk", message, claim)
-        self._version = -1
-
-    def _note(self, kind: str, message: str, claim: Claim | None = None) -> None:
-        """Tell people, once a minute for each message; without a claim of every run at work."""
-        now = time.monotonic()
-        if now - self._timers.noted.get(message, -60.0) < 60.0:
-            return
-        self._timers.noted[message] = now
-        _log.warning("%s", message)
-        with self._store.write(durable=True):
-            if claim is not None:
-                add_event(self._store, kind, message, claim.run_id, claim.run_category_id)
-                return
-            for row in self._store.rows("SELECT id FROM runs WHERE state = 'running'"):
-                add_event(self._store, kind, message, row["id"], None)
-
     def _obey_signals(self) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._stop)
@@ -595,25 +424,8 @@ class ClusterSupervisor:
         self._stopping = True
 
 
-def _measured(data: RunData) -> tuple[str, ...]:
-    """The splits on which a category is measured when it is done."""
-    # A category that shares its model has no F1 of its own until its validation is measured.
-    return ("test", "validation") if data.system.joint else ("test",)
-
-
 def _splits(data: RunData) -> tuple[str, ...]:
-    """The splits whose scores are needed for that."""
+    """The splits whose scores are needed to measure a category."""
     if data.system.is_linear:
         return ("test",)
-    if data.rule.needs_validation:
-        return ("test", "validation")
-    return _measured(data)
-
-
-def _as_array(content: bytes) -> Content:
-    return np.frombuffer(content, dtype=np.uint8)
-
-
-def _product(packed: PackedProduct) -> Product:
-    table = None if packed.table is None else torch.from_numpy(packed.table.copy())
-    return Product(packed.model.tobytes(), packed.embeddings, table, packed.validation)
+    return ("test", "validation") if data.rule.needs_validation else measured_splits(data)

@@ -18,7 +18,7 @@ from core.metrics import Counts, Matrix, Rates, Summary, count, hierarchical, su
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.measures import record_measures
-from db.runs import RunCategory, run_categories
+from db.runs import RunCategory, run_categories, run_with_id
 
 Progress = Callable[[int, int], None]
 """Called with the categories that are done and how many there are."""
@@ -95,6 +95,36 @@ def score_category(
     if category.kept_trial_id is not None:
         accepted = category_rule(store, data, category, data.rule, device, stop).accepts(scores)
         _record(store, category, split, count(examples.targets, accepted))
+
+
+def measured_splits(data: RunData) -> tuple[str, ...]:
+    """The splits on which a category is measured when it is done."""
+    # A category that shares its model has no F1 of its own until its validation is measured.
+    return ("test", "validation") if data.system.joint else ("test",)
+
+
+def measure_done(
+    store: Store,
+    data: RunData,
+    category: RunCategory,
+    device: torch.device,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    is_last: bool = True,
+) -> None:
+    """Measure a category that is done, with all that its model serves.
+
+    `is_last`: no scores of the run's other categories are being made, so that decisions that must
+    be consistent can be measured once the run is done. Raises `ScoringAbandonedError` if `stop`
+    says so.
+    """
+    for one in data.together(category):
+        for split in measured_splits(data):
+            score_category(store, data, one, split, device, stop)
+    is_last = is_last and run_with_id(store, data.run.id).state == "done"
+    if data.rule.consistent != "no" and is_last:
+        # Only now is it known what the other categories say of each document.
+        evaluate(store, data, "test", device)
 
 
 @dataclass(frozen=True, slots=True)

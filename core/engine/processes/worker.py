@@ -7,7 +7,6 @@ began.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -22,13 +21,13 @@ import torch
 from core.engine.processes.deaths import ENVIRONMENT, describe
 from core.engine.processes.identity import own_identity
 from core.engine.runs.scheduling import crash, release
-from core.engine.runs.steering import pause_run
+from core.engine.runs.steering import pause_for_space
 from core.engine.training.run_data import RunData
 from core.engine.training.trial_work import work_on
+from core.engine.watching.disk import is_full
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
-from db.events import add_event
 from db.runs import run_with_id
 from db.trials import Claim, LostClaimError, claim_trial
 from db.workers import add_worker, has_ended, set_worker_state, worker_heartbeat
@@ -37,17 +36,14 @@ HEARTBEAT = 1.0
 """Seconds between two signs of life."""
 _IDLE = 0.2
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-
 _log = logging.getLogger("htrans.worker")
 
 
-class _DiskFullError(HTransError):
+class _DiskFullError(Exception):
     def __init__(self, claim: Claim, error: OSError) -> None:
-        super().__init__(
-            f"the disk is full ({error.filename}); run paused: free some space, then resume it"
-        )
+        super().__init__(str(error))
         self.claim = claim
+        self.error = error
 
 
 class Worker:
@@ -91,12 +87,8 @@ class Worker:
 
     def _pause_for_space(self, error: _DiskFullError) -> None:
         """Give the trial back and pause its run; a checkpoint before it is still there."""
-        claim = error.claim
-        _log.error("%s", error)
-        pause_run(self._store, run_with_id(self._store, claim.run_id))
-        with self._store.write(durable=True):
-            add_event(self._store, "disk", str(error), claim.run_id, claim.run_category_id)
-        release(self._store, claim)
+        _log.error("%s", pause_for_space(self._store, error.claim, error.error))
+        release(self._store, error.claim)
 
     def _work_on(self, claim: Claim) -> None:
         try:
@@ -109,7 +101,7 @@ class Worker:
         except StoreError:
             raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            if isinstance(error, OSError) and is_full(error):
                 raise _DiskFullError(claim, error) from error
             _log.exception("trial %d went wrong", claim.trial_id)
             crash(self._store, claim.trial_id, self._id, describe(error))

@@ -13,8 +13,10 @@ from core.engine.runs.scheduling import cancel_category, settle, settle_run, wai
 from core.errors import ConflictError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store
+from db.events import add_event
 from db.runs import Run, RunCategory, run_categories, run_with_id
 from db.states import ENDED
+from db.trials import Claim
 
 _OPEN = ("waiting", "ready", "running", "paused")
 
@@ -31,6 +33,18 @@ def pause_run(store: Store, run: Run) -> Run:
         )
         _set_state(store, run, "pausing" if at_work else "paused")
     return run_with_id(store, run.id)
+
+
+def pause_for_space(store: Store, claim: Claim, error: OSError) -> str:
+    """Pause the run of a trial that found the disk full, and tell people; return what is told.
+
+    The trial is still its worker's, who gives it back.
+    """
+    told = f"the disk is full ({error.filename}); run paused: free some space, then resume it"
+    pause_run(store, run_with_id(store, claim.run_id))
+    with store.write(durable=True):
+        add_event(store, "disk", told, claim.run_id, claim.run_category_id)
+    return told
 
 
 def resume_run(store: Store, workspace: Workspace, run: Run) -> Run:

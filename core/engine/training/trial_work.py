@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from core.engine.measuring.evaluation import evaluate, score_category
+from core.engine.measuring.evaluation import measure_done
 from core.engine.runs.scheduling import release
 from core.engine.training.assignment import assign, materials_of
 from core.engine.training.outcomes import (
@@ -25,7 +25,7 @@ from core.errors import CorruptFileError, TrainingError
 from core.scoring import ScoringAbandonedError
 from core.training import Checkpoint, Outcome
 from db.connection import Store
-from db.runs import run_category, run_with_id
+from db.runs import run_category
 from db.trials import Claim, LostClaimError, holds, rewind_progress
 from db.workers import set_worker_state
 
@@ -105,14 +105,7 @@ def _after_category(
     category = run_category(store, claim.run_category_id)
     clear_unused_tables(store, data, claim)
     set_worker_state(store, claim.owner, "scoring")
-    # A category that shares its model has no F1 of its own until its validation is measured.
-    splits = ("test", "validation") if data.system.joint else ("test",)
     try:
-        for one in data.together(category):
-            for split in splits:
-                score_category(store, data, one, split, device, stopping)
-        if data.rule.consistent != "no" and run_with_id(store, data.run.id).state == "done":
-            # Only now is it known what the other categories say of each document.
-            evaluate(store, data, "test", device)
+        measure_done(store, data, category, device, stopping)
     except ScoringAbandonedError:
         _log.info("%s: scoring of the documents left for later", category.key)

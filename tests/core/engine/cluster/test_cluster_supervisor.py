@@ -42,7 +42,7 @@ from tests.builders import (
 
 pytest.importorskip("ray", reason="needs the extra cluster")
 
-from core.engine.cluster import supervisor, tasks
+from core.engine.cluster import recording, supervisor, tasks
 from core.engine.cluster.desk import Answer, Order, Visit
 from core.engine.cluster.news import CheckpointLost, Placed, TrialEnd
 from core.engine.cluster.ray_cluster import StoreFullError, TaskLostError
@@ -292,7 +292,7 @@ def test_a_full_disk_pauses_the_run_and_it_goes_on_to_the_same_models(
             patch.undo()
             raise OSError(errno.ENOSPC, "No space left on device", "model")
 
-        patch.setattr(supervisor, "record_finished", full)
+        patch.setattr(recording, "record_finished", full)
         supervise(store, workspace, cluster)
     assert run_state(store, run) == "paused"
     assert any("the disk is full (model); run paused" in message for message in messages(store))
