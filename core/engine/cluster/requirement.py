@@ -23,7 +23,7 @@ def require_ray() -> None:
     if importlib.util.find_spec("ray") is None:
         raise HTransError(
             "--engine ray needs Ray, which is not installed; install it with: "
-            "pip install 'htrans-tui[cluster]'"
+            "pip install 'ray>=2.40' (the extra cluster)"
         )
 
 
