@@ -34,7 +34,7 @@ from core.engine.importing.vectors import add_vectors_file
 from core.engine.processes.launch import running_supervisor, stop_supervisor
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, start_run
-from core.engine.runs.steering import cancel_in_run
+from core.engine.runs.steering import cancel_in_run, cancel_run
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
@@ -201,6 +201,7 @@ def cancelling(store: Store, workspace: Workspace, address: str, categories: lis
         while store.value(held, (row["id"],)) == "cancelled":
             time.sleep(0.005)
         seconds.append(time.perf_counter() - started)
+    cancel_run(store, run_named(store, "cancelled"))
     stop_supervisor(store)
     print(
         f"cancelled {len(seconds)} times in the middle of training: the place was free after "
