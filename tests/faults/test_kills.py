@@ -29,7 +29,7 @@ from tests.faults.mode import ENGINE_KILLS, FULL, PAUSES
 # What the product waits for is not what is tried here.
 AN_IMPATIENT_SUPERVISOR = (
     "import sys\n"
-    "from core.engine import supervisor\n"
+    "from core.engine.processes import supervisor\n"
     "supervisor._LOCK_PATIENCE = 1.0\n"
     "sys.exit(supervisor.main(sys.argv[1]))\n"
 )
