@@ -53,7 +53,7 @@ def every_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store = Store(place.database, create=True)
         corpus = import_small_corpus(store, place, folder, number=240)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("core.engine.runs.ensure_supervisor", lambda store, place: None)
+            patch.setattr("core.engine.runs.starting.ensure_supervisor", lambda store, place: None)
             for system in ("gru-att", *TRAINED_ALONE):
                 train_here(store, place, start_system(store, place, corpus.name, system))
         store.close()
