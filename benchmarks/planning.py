@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.costs import REFERENCE, epoch_work
-from core.plans import (
+from core.corpus.taxonomy import Taxonomy
+from core.planning.costs import REFERENCE, epoch_work
+from core.planning.plans import (
     RCV1_LEVELS,
     CorpusOutline,
     level_sizes,
@@ -16,7 +17,7 @@ from core.plans import (
     made_up_taxonomy,
     planned_work,
 )
-from core.schedules import (
+from core.planning.schedules import (
     CategoryWork,
     critical_path,
     knee,
@@ -27,7 +28,6 @@ from core.schedules import (
     with_overhead,
 )
 from core.settings import PAPER_CLASS_WEIGHTS, TrainingSettings, settings_changes, settings_for
-from core.taxonomy import Taxonomy
 
 _DOCUMENTS = (10**5, 10**6, 10**7)
 _GPUS = (1, 4, 16, 64, 256)
@@ -146,8 +146,8 @@ def _basis(options: argparse.Namespace, settings: TrainingSettings) -> str:
     weights = len(settings.class_weights)
     return (
         f"Seconds are those of reference slots divided by {options.speedup:g}: no GPU was measured."
-        f"\nA reference slot is one CPU core (core/costs.py); below the top level it trains "
-        f"{pace:,.0f} documents of {options.words:g} words a second, without sampling."
+        f"\nA reference slot is one CPU core (core/planning/costs.py); below the top level it "
+        f"trains {pace:,.0f} documents of {options.words:g} words a second, without sampling."
         f"\nA GPU has {options.workers_per_device} slot(s). Preset {options.preset}: {weights} "
         f"class weights, {settings.epochs} epochs, none stops early; {options.vocabulary:,} "
         f"distinct words; {options.overhead:g} s more for each claim."

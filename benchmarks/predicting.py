@@ -29,12 +29,12 @@ import numpy as np
 import psutil
 from app import Terminal
 
+from core.corpus.taxonomy import Edge, Taxonomy
 from core.engine.inspecting.document_index import ensure_index, index_folder
 from core.engine.inspecting.predictions import CategoryPredictions
 from core.engine.inspecting.text_search import ensure_search_index, search_path
 from core.engine.training.run_files import scores_path
 from core.settings import TrainingSettings
-from core.taxonomy import Edge, Taxonomy
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import add_categories, add_documents, begin_corpus, finish_corpus

@@ -5,7 +5,7 @@
     python benchmarks/scale.py check
 
 Without a mode it measures: every point is a process with one thread, and as many run at once as
-workers would. The fitted numbers are those of `core.costs.REFERENCE`.
+workers would. The fitted numbers are those of `core.planning.costs.REFERENCE`.
 
 plan    hours by categories, documents and GPUs, from the fitted numbers; measures nothing
 check   a run of the engine with two workers against the simulation of its schedule
@@ -27,7 +27,6 @@ import planning
 import schedule_check
 
 from core.bench.workload import random_workload
-from core.costs import CostModel, epoch_work
 from core.engine.importing.corpora import import_corpus
 from core.engine.importing.import_plan import ImportRequest
 from core.engine.processes.devices import cpu_cores
@@ -35,6 +34,7 @@ from core.engine.processes.launch import running_supervisor
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, start_run
 from core.engine.upkeep.bench import run_together
+from core.planning.costs import CostModel, epoch_work
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store

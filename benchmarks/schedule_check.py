@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from core.plans import level_sizes, long_tail, made_up_taxonomy
-from core.schedules import CategoryWork, lower_bound, simulate, upper_bound
-from core.taxonomy import Taxonomy
+from core.corpus.taxonomy import Taxonomy
+from core.planning.plans import level_sizes, long_tail, made_up_taxonomy
+from core.planning.schedules import CategoryWork, lower_bound, simulate, upper_bound
 from core.workspace import Workspace
 from db.connection import Store
 

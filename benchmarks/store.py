@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from core.corpus.taxonomy import Edge, Taxonomy
 from core.settings import TrainingSettings
-from core.taxonomy import Edge, Taxonomy
 from db.connection import Store
 from db.corpora import add_categories, begin_corpus, finish_corpus
 from db.runs import NewRunCategory, create_run

@@ -27,7 +27,7 @@ from torch import nn
 from core.bench.phases import phases_of_an_epoch
 from core.bench.plain import train_plainly
 from core.bench.workload import Workload
-from core.dropout import keep_factors
+from core.corpus.examples import validation_split
 from core.engine.importing.corpora import import_corpus
 from core.engine.importing.import_plan import ImportRequest
 from core.engine.importing.vectors import add_vectors_file
@@ -36,12 +36,12 @@ from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.retraining import RetrainRequest, retrain
 from core.engine.runs.starting import RunRequest, start_run
 from core.engine.training.run_data import RunData
-from core.examples import validation_split
-from core.initialisation import from_scratch, parameter_groups
-from core.passes import PackedPass
+from core.models.dropout import keep_factors
 from core.settings import PAPER_CLASS_WEIGHTS, TrainingSettings
-from core.tokens import tokenizer_for
-from core.training import TrialKey
+from core.text.tokens import tokenizer_for
+from core.training.epochs import TrialKey
+from core.training.initialisation import from_scratch, parameter_groups
+from core.training.passes import PackedPass
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import run_category, run_named

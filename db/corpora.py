@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import ConflictError, NotFoundError
-from core.taxonomy import Edge, Taxonomy
 from db.connection import Row, Store
 
 

@@ -2,7 +2,7 @@
 
     from htrans_tui import HTransClassifier, load
 
-    model = load("exported-folder")              # see `core.exported.Model`
+    model = load("exported-folder")              # see `core.prediction.exported.Model`
     HTransClassifier().fit(texts, labels, taxonomy)  # see `core.engine.predicting.estimator`
 
 Importing this loads neither torch nor spaCy; both names load what they need when they are used.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.engine.predicting.estimator import HTransClassifier
-    from core.exported import Model
+    from core.prediction.exported import Model
 
 __all__ = ["HTransClassifier", "load"]
 
@@ -26,7 +26,7 @@ def load(folder: str | Path, device: str = "cpu") -> Model:
 
     Raises `core.errors.HTransError` if the folder does not hold one, whole and unchanged.
     """
-    from core.exported import load_model
+    from core.prediction.exported import load_model
 
     return load_model(folder, device)
 

@@ -17,7 +17,7 @@ from textual.screen import Screen
 
 from core.engine.runs.steering import pause_run, resume_run
 from core.errors import HTransError
-from core.plain_text import printable
+from core.text.plain_text import printable
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, RunCategory, run_named

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from core.corpus.taxonomy import Edge, Taxonomy
 from core.engine.importing.corpora import import_corpus
 from core.engine.importing.import_plan import ImportRequest
 from core.engine.measuring.scores import save_array
@@ -20,7 +21,6 @@ from core.engine.training.run_files import scores_path
 from core.engine.training.trial_work import work_on
 from core.settings import settings_for
 from core.systems import system_named
-from core.taxonomy import Edge, Taxonomy
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import (

@@ -17,10 +17,10 @@ import torch
 from core.bench.phases import frozen_network, phases_of_an_epoch
 from core.bench.plain import train_plainly
 from core.bench.workload import Workload, random_workload
-from core.examples import validation_split
-from core.initialisation import from_scratch, parameter_groups
+from core.corpus.examples import validation_split
 from core.settings import TrainingSettings
-from core.training import BatchProgress, EpochResult, Trainer, TrialKey
+from core.training.epochs import BatchProgress, EpochResult, Trainer, TrialKey
+from core.training.initialisation import from_scratch, parameter_groups
 
 
 @dataclass(frozen=True, slots=True)

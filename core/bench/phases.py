@@ -13,17 +13,17 @@ import torch
 from torch import nn
 
 from core.bench.workload import Workload
-from core.checkpoints import write_checkpoint
-from core.dropout import keep_factors
-from core.examples import validation_split
-from core.initialisation import from_scratch, parameter_groups
+from core.corpus.examples import validation_split
+from core.models.dropout import keep_factors
 from core.models.gru_att import GruAtt
 from core.models.packed_gru_att import PackedGruAtt
-from core.packing import pack
-from core.passes import PackedPass
-from core.scoring import logits_of
+from core.models.packing import pack
 from core.settings import TrainingSettings
-from core.training import TrialKey
+from core.training.checkpoints import write_checkpoint
+from core.training.epochs import TrialKey
+from core.training.initialisation import from_scratch, parameter_groups
+from core.training.passes import PackedPass
+from core.training.scoring import logits_of
 
 
 class Stopwatch:
@@ -52,7 +52,7 @@ def phases_of_an_epoch(
 ) -> tuple[dict[str, float], int]:
     """Seconds of each phase of one epoch on the CPU, and the documents that it trained on.
 
-    The parts are those of `core.training`, timed one by one; a checkpoint goes to `folder`.
+    The parts are those of `core.training.epochs`, timed one by one; a checkpoint goes to `folder`.
     """
     watch = Stopwatch()
     training, validation = validation_split(workload.examples, 0.15, 0, "bench")

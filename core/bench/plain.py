@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.bench.workload import Workload
-from core.examples import Examples
+from core.corpus.examples import Examples
 from core.models.gru_att import Attention
 from core.settings import TrainingSettings
 

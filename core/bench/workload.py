@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.examples import Examples
-from core.tokens import RESERVED, TokenArrays
+from core.corpus.examples import Examples
+from core.text.tokens import RESERVED, TokenArrays
 
 
 @dataclass(frozen=True, slots=True)

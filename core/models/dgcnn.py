@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from core.corpus.taxonomy import Taxonomy
 from core.models.network import Encoded, TextNetwork, embedding_layer
-from core.taxonomy import Taxonomy
-from core.tokens import PADDING
-from core.word_graph import NEIGHBOURS, NODES
+from core.text.tokens import PADDING
+from core.text.word_graph import NEIGHBOURS, NODES
 
 _CHANNELS = (64, 128, 256)
 _UNITS = (1024, 512)
@@ -64,7 +64,7 @@ class RelatedOutputs:
 
 
 class Dgcnn(TextNetwork):
-    """Three convolutions over the grid of `core.word_graph`, two hidden layers, an output each."""
+    """Three convolutions over the grid of `core.text.word_graph`, two hidden layers, outputs."""
 
     def __init__(self, embeddings: Tensor, outputs: int) -> None:
         """`embeddings`: (words, dimensions), taken as they are, not copied."""

@@ -10,7 +10,7 @@ What it saves against a padded `nn.GRU` under autograd:
 - Buffers are kept from batch to batch, so that no new memory is mapped and cleared.
 - tanh x is computed as 2 sigmoid(2x) - 1, since torch's sigmoid is several times faster; the 2x
   comes from doubled weights.
-- Products of matrices go to the fastest library there is (`core.matrix_product`).
+- Products of matrices go to the fastest library there is (`core.models.matrix_product`).
 
 Gates are r, z, n in torch's order and meaning (torch.nn.GRU): n = tanh(i_n + r h_n) and
 h' = n + z (h - n), where i is the input half of the gates and h_n the state's part of n.
@@ -25,9 +25,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.matrix_product import BLOCK, fast_linear, product_of_columns, product_of_rows
 from core.models.gru_att import GruAtt
-from core.packing import PackedDocuments
+from core.models.matrix_product import BLOCK, fast_linear, product_of_columns, product_of_rows
+from core.models.packing import PackedDocuments
 
 _STEP_ROWS = 16
 """Rows of one step of the recurrence are rounded up to these, which keeps their numbers few."""

@@ -8,11 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from core.documents import LONGEST_NAME, Document, document_of
+from core.corpus.documents import LONGEST_NAME, Document, document_of
 from core.errors import InputError
-from core.line_files import decoded, lines_of
-from core.plain_text import printable
 from core.readers.format import ReadingOptions, date_of, is_blank, split_of
+from core.text.line_files import decoded, lines_of
+from core.text.plain_text import printable
 
 _MOST_NAMES = 1_000_000
 

@@ -9,9 +9,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from core.documents import Document, Split
+from core.corpus.documents import Document, Split
+from core.corpus.taxonomy import Taxonomy
 from core.errors import HTransError, InputError
-from core.taxonomy import Taxonomy
 
 SPLITS: dict[str, Split] = {
     "train": "train",

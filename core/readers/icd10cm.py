@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from types import ModuleType
 
-from core.documents import Document, Split, held_out
+from core.corpus.documents import Document, Split, held_out
+from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import HTransError
 from core.readers.format import CorpusFormat, ReadingOptions, Record
-from core.taxonomy import Edge, Taxonomy
 
 NAME = "icd10cm"
 TEST_FRACTION = 0.2

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.line_files import decoded, lines_of, without_compression
 from core.readers.fields import FieldReader
 from core.readers.format import (
     CorpusFormat,
@@ -20,6 +19,7 @@ from core.readers.format import (
     files_in,
 )
 from core.readers.sniffing import first_record
+from core.text.line_files import decoded, lines_of, without_compression
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
 

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.documents import LONGEST_NAME, Split, document_of
+from core.corpus.documents import LONGEST_NAME, Split, document_of
 from core.errors import InputError
-from core.line_files import lines_of, without_compression
 from core.readers.format import (
     CorpusFormat,
     Parse,
@@ -29,6 +28,7 @@ from core.readers.format import (
     names_in,
 )
 from core.readers.sniffing import first_line
+from core.text.line_files import lines_of, without_compression
 
 LAST_FOR_TRAINING = 26150
 """The largest id of a training document in the LYRL2004 split."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.documents import document_of
+from core.corpus.documents import document_of
 from core.errors import InputError
-from core.line_files import without_compression
 from core.readers.format import CorpusFormat, Parse, ReadingOptions, any_in, files_in
 from core.readers.jsonl import SUFFIXES, object_of, records
 from core.readers.sniffing import first_record
+from core.text.line_files import without_compression
 
 
 def parser(_: ReadingOptions) -> Parse:

@@ -13,10 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.documents import MOST_LABELS
+from core.corpus.documents import MOST_LABELS
 from core.errors import InputError
-from core.line_files import LONGEST_LINE
-from core.plain_text import printable
 from core.readers.fields import FieldReader, missing
 from core.readers.format import (
     SPLITS,
@@ -30,6 +28,8 @@ from core.readers.format import (
     is_file,
 )
 from core.readers.sniffing import beginning
+from core.text.line_files import LONGEST_LINE
+from core.text.plain_text import printable
 
 _ROWS = 256
 """Rows that are unpacked together."""

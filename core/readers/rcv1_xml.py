@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from core.documents import document_of
+from core.corpus.documents import document_of
 from core.errors import InputError
-from core.plain_text import printable
 from core.readers.format import (
     CorpusFormat,
     Parse,
@@ -32,6 +31,7 @@ from core.readers.format import (
 )
 from core.readers.lyrl2004 import lyrl_split
 from core.readers.sniffing import beginning
+from core.text.plain_text import printable
 
 TOPICS = "bip:topics:1.0"
 _NAME = re.compile(r"(?:.*[/\\])?[0-9]+newsML\.xml", re.IGNORECASE | re.DOTALL)

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from core.documents import Document, Split, document_of
+from core.corpus.documents import Document, Split, document_of
 from core.errors import InputError
-from core.plain_text import printable
 from core.readers.format import (
     CorpusFormat,
     Parse,
@@ -26,6 +25,7 @@ from core.readers.format import (
     existing,
     names_in,
 )
+from core.text.plain_text import printable
 
 _FILE = re.compile(r"reut2-\d{3}\.sgm")
 _START = re.compile(r"<REUTERS[ >]")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.line_files import opened
 from core.readers.format import is_file
+from core.text.line_files import opened
 
 _BEGINNING = 64 * 1024
 

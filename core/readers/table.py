@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.line_files import lines_of, without_compression
 from core.readers.fields import FieldReader, missing
 from core.readers.format import (
     CorpusFormat,
@@ -19,7 +18,8 @@ from core.readers.format import (
     existing,
     files_in,
 )
-from core.tables import rows_of
+from core.text.line_files import lines_of, without_compression
+from core.text.tables import rows_of
 
 _SEPARATOR = ";"
 _BYTES_OF_A_ROW = 200

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.corpus.taxonomy import Taxonomy
 from core.errors import HTransError, InputError
-from core.taxonomy import Taxonomy
 from core.taxonomy_readers import edges, indented, neuralclassifier, rcv1_hier, skos
 from core.taxonomy_readers.format import Sample, TaxonomyFormat, sample_of
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from core.corpus.taxonomy import Edge
 from core.errors import InputError, TaxonomyError
-from core.taxonomy import Edge
 from core.taxonomy_readers.format import Sample, TaxonomyFormat
 from core.taxonomy_readers.text_lines import text_lines
 

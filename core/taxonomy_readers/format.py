@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from core.corpus.taxonomy import Edge
 from core.errors import InputError
-from core.line_files import opened, without_compression
-from core.taxonomy import Edge
+from core.text.line_files import opened, without_compression
 
 _SAMPLE_BYTES = 64 * 1024
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.corpus.taxonomy import Edge
 from core.errors import InputError
-from core.taxonomy import Edge
 from core.taxonomy_readers.edges import has_header, is_pairs
 from core.taxonomy_readers.format import Sample, TaxonomyFormat
 from core.taxonomy_readers.text_lines import text_lines

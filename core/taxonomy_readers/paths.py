@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.taxonomy import Edge, Taxonomy
+from core.corpus.taxonomy import Edge, Taxonomy
 
 SEPARATORS = ("--", " > ", "/")
 

@@ -22,10 +22,10 @@ from rdflib.plugins.parsers.ntriples import NTGraphSink, W3CNTriplesParser
 from rdflib.term import Node
 
 from core.errors import HTransError, InputError
-from core.line_files import opened
-from core.plain_text import printable
 from core.taxonomy_readers.rdf_xml import XMLError, parse_rdf_xml
 from core.taxonomy_readers.text_lines import text_lines
+from core.text.line_files import opened
+from core.text.plain_text import printable
 
 Add = Callable[[str, str, str, str | None], None]
 """Called with subject, predicate, object and language; that is None if the object is a node."""

@@ -14,7 +14,7 @@ from xml.sax.xmlreader import InputSource
 from rdflib import Graph
 from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 
-from core.plain_text import printable
+from core.text.plain_text import printable
 
 _DEEPEST = 4_000
 """Elements; a thousand levels of concepts inside `skos:narrower` are two thousand."""

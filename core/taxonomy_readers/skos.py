@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from core.corpus.taxonomy import Edge
 from core.errors import InputError
-from core.plain_text import without_surrogates
-from core.taxonomy import Edge
 from core.taxonomy_readers.format import Sample, TaxonomyFormat, sample_of
 from core.taxonomy_readers.skos_vocabulary import PREDICATES, Vocabulary
+from core.text.plain_text import without_surrogates
 
 _SYNTAX_OF_ENDING = {
     ".rdf": "RDF/XML",

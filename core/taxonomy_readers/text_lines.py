@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import InputError
-from core.line_files import opened
+from core.text.line_files import opened
 
 _LONGEST = 2**20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InputError
-from core.plain_text import printable
+from core.text.plain_text import printable
 
 MOST_DIMENSIONS = 10_000
 LONGEST_WORD = 1000

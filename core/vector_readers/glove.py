@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.line_files import without_compression
+from core.text.line_files import without_compression
 from core.vector_readers.first_lines import HEADER, dimensions_said
 from core.vector_readers.format import Pairs, VectorFormat
 from core.vector_readers.text_lines import first_line, open_lines

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from core.line_files import opened, without_compression
+from core.text.line_files import opened, without_compression
 from core.vector_readers.format import (
     Pairs,
     Place,

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.line_files import opened
+from core.text.line_files import opened
 from core.vector_readers.format import (
     Pairs,
     Place,

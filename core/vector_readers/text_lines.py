@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import InputError
-from core.line_files import opened
+from core.text.line_files import opened
 from core.vector_readers.format import Place
 from core.vector_readers.zip_members import ZIP, first_line_of_table, open_member
 

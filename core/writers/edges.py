@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.taxonomy import Taxonomy
+from core.corpus.taxonomy import Taxonomy
 from core.writers.text_file import check_categories, unwritable, write_text
 
 _BETWEEN_CELLS = re.compile("[\t\n\r]")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.documents import Document
+from core.corpus.documents import Document
 from core.files import replacing
 
 

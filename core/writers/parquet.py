@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from core.documents import Document
+from core.corpus.documents import Document
 from core.files import replacing
 
 _ROWS = 5000

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from core.corpus.taxonomy import Taxonomy
 from core.errors import HTransError
-from core.taxonomy import Taxonomy
 from core.writers.text_file import check_categories, write_text
 
 _LANGUAGE = re.compile("[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.corpus.taxonomy import Category, Taxonomy
 from core.errors import HTransError
 from core.files import replacing
-from core.line_files import COMPRESSED
-from core.taxonomy import Category, Taxonomy
+from core.text.line_files import COMPRESSED
 
 
 def write_text(path: Path, lines: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ from typing import Annotated
 import typer
 
 from core.errors import HTransError
-from core.plain_text import printable
+from core.text.plain_text import printable
 from htrans_tui.cli.options import WorkspaceOption, workspace_at
 from htrans_tui.cli.output import say
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.errors import HTransError
-from core.plain_text import printable
+from core.text.plain_text import printable
 from core.workspace import Workspace
 from db.connection import Store
 from htrans_tui.cli.options import (

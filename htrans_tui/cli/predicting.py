@@ -66,7 +66,7 @@ def predict(
         predict_to_file,
         predict_to_stream,
     )
-    from core.prediction_inputs import read_inputs
+    from core.prediction.inputs import read_inputs
 
     source = ModelSource.of(workspace_at(workspace), run)
     if source.workspace is not None:

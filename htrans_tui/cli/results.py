@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from core.errors import HTransError
-from core.plain_text import printable
+from core.text.plain_text import printable
 from htrans_tui.cli.options import (
     DeviceOption,
     JsonOption,

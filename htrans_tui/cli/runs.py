@@ -11,9 +11,9 @@ import typer
 
 from core.engine.processes.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
-from core.plain_text import printable
 from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, option_of, settings_changes
 from core.systems import SYSTEMS, system_named
+from core.text.plain_text import printable
 from db.states import ENDED
 from htrans_tui.cli.options import (
     AddressOption,

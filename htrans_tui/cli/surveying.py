@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import HTransError
-from core.plain_text import printable
+from core.text.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.cli.options import open_store
 from htrans_tui.cli.output import print_json, print_table, progress, say

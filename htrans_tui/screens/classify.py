@@ -14,9 +14,9 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Static, TextArea
 
+from core.corpus.taxonomy import Taxonomy
 from core.errors import HTransError
-from core.plain_text import printable
-from core.taxonomy import Taxonomy
+from core.text.plain_text import printable
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import Run, run_categories

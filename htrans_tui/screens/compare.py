@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from core.errors import HTransError
-from core.plain_text import printable
+from core.text.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.actions import Scope, bindings_for
 from htrans_tui.csv_files import write_csv

@@ -15,8 +15,8 @@ from textual.widgets import Button, Input, RadioSet, Static
 
 from core.engine.runs.retraining import ORIGINS, Outlook, RetrainRequest
 from core.errors import HTransError
-from core.plain_text import printable
 from core.settings import settings_changes
+from core.text.plain_text import printable
 from htrans_tui.format import duration
 from htrans_tui.widgets.ticks import Choose, Tick
 

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Footer, RichLog, Static
 
-from core.plain_text import printable
+from core.text.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.actions import Scope, bindings_for
 

@@ -12,8 +12,8 @@ from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input, TabbedContent, TabPane
 
 from core.engine.watching.status import CategoryStatus, Status
-from core.plain_text import printable
 from core.settings import TrainingSettings
+from core.text.plain_text import printable
 from db.connection import Store
 from db.runs import run_category
 from htrans_tui.actions import Scope, bindings_for

@@ -14,9 +14,9 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Select, Static
 
-from core.plain_text import printable
 from core.settings import PRESETS
 from core.systems import SYSTEMS, system_named
+from core.text.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.subprocesses import run_python
 

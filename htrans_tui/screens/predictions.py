@@ -16,8 +16,8 @@ from textual.widgets import Footer, Input
 from core.engine.inspecting.predictions import CategoryPredictions, NotPreparedError
 from core.engine.inspecting.text_search import ensure_search_index
 from core.errors import HTransError
-from core.plain_text import printable
-from core.predictions import Kind, PrecisionRecall
+from core.measures.ranking import Kind, PrecisionRecall
+from core.text.plain_text import printable
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import Run, RunCategory, run_category

@@ -13,7 +13,7 @@ from textual.widgets import DataTable, Footer
 
 from core.engine.runs.deletion import delete_run
 from core.engine.watching.status import RunStatus
-from core.plain_text import printable
+from core.text.plain_text import printable
 from db.connection import Store
 from db.corpora import list_corpora
 from db.vectors import list_vectors

@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from core.errors import HTransError
-from core.plain_text import printable
+from core.text.plain_text import printable
 from htrans_tui.preferences import (
     COLUMN_NAMES,
     REFRESH_RANGE,

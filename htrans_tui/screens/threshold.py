@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, cast
 
-from core.decisions import CategoryRule
 from core.engine.inspecting.predictions import CategoryPredictions
+from core.measures.decisions import CategoryRule
 from db.connection import Store
 from htrans_tui.screens.dialogs import TextDialog
 from htrans_tui.screens.steerable import SteerableScreen

@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler
 from textual_serve.server import Server
 
 from core.errors import HTransError
-from core.plain_text import printable
+from core.text.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.web.access import Access
 from htrans_tui.web.visit import PATIENCE, Visit, size_in, websocket_for_a_visit

@@ -11,7 +11,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from core.engine.watching.alerts import Alert
-from core.plain_text import printable
+from core.text.plain_text import printable
 from db.events import Event
 from htrans_tui.widgets.category_table import ALERT
 

@@ -20,7 +20,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from core.engine.watching.status import CategoryStatus
-from core.plain_text import printable
+from core.text.plain_text import printable
 from htrans_tui.format import STATE_SIGNS, shortened
 from htrans_tui.preferences import COLUMNS
 from htrans_tui.widgets.category_columns import Column, Sort, columns_for

@@ -15,7 +15,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from core.plain_text import printable
+from core.text.plain_text import printable
 from htrans_tui.widgets.line_list import LineList
 
 _KEPT = 2000

@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
+from core.corpus.taxonomy import Taxonomy
 from core.engine.inspecting.predictions import OtherScore
-from core.plain_text import printable
-from core.taxonomy import Taxonomy
+from core.text.plain_text import printable
 from htrans_tui.model_process import Shading
 from htrans_tui.shades import shades
 from htrans_tui.widgets.shaded_text import shaded

@@ -11,7 +11,7 @@ from rich.text import Text
 from textual.widgets import DataTable
 
 from core.engine.watching.history import PastAttempt
-from core.plain_text import printable
+from core.text.plain_text import printable
 from htrans_tui.format import duration, rate, weight
 from htrans_tui.snapshot import Details
 

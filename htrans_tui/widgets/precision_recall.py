@@ -6,8 +6,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual_plot import HiResMode
 
-from core.decisions import CategoryRule
-from core.predictions import PrecisionRecall, RankedPredictions
+from core.measures.decisions import CategoryRule
+from core.measures.ranking import PrecisionRecall, RankedPredictions
 from htrans_tui.shades import theme_colour
 from htrans_tui.widgets.curves import Plot
 from htrans_tui.widgets.said import Said

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.style import Style
 from rich.text import Text
 
-from core.plain_text import printable
+from core.text.plain_text import printable
 
 MOST_CHARACTERS = 20_000
 """So much of a text is shown; laying out a megabyte would stop the app for seconds."""

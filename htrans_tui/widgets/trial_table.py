@@ -7,7 +7,7 @@ from typing import Any
 from rich.text import Text
 from textual.widgets import DataTable
 
-from core.plain_text import printable
+from core.text.plain_text import printable
 from htrans_tui.format import STATE_SIGNS, rate, weight
 from htrans_tui.snapshot import Details, TrialCurves
 

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from core.engine.watching.alerts import Alert
 from core.engine.watching.load import GpuLoad, Load
 from core.engine.watching.status import WorkerStatus
-from core.plain_text import printable
+from core.text.plain_text import printable
 from htrans_tui.format import shortened, size, weight
 from htrans_tui.widgets.category_table import ALERT
 from htrans_tui.widgets.sparkline import bar

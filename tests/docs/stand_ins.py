@@ -23,7 +23,7 @@ from core.engine.predicting.prediction_worker import FORMS, table_header
 from core.engine.processes.launch import running_supervisor
 from core.engine.training.run_data import RunData
 from core.engine.training.trial_work import work_on
-from core.prediction_inputs import InputDocument
+from core.prediction.inputs import InputDocument
 from core.settings import TrainingSettings
 from core.systems import System
 from core.workspace import Workspace

@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.checkpoints import SUFFIX, TrialCheckpoints, read_checkpoint
 from core.errors import CorruptFileError
 from core.files import replacing, write_bytes
-from core.model_files import (
+from core.models.model_files import (
     EMBEDDINGS,
     ModelInfo,
     load_embeddings,
@@ -25,8 +24,9 @@ from core.model_files import (
     save_embeddings,
     save_model,
 )
-from core.tokens import RESERVED, TokenArrays, TokenWriter, Vocabulary
-from core.vectors import WordVectors, store_vectors
+from core.text.tokens import RESERVED, TokenArrays, TokenWriter, Vocabulary
+from core.text.vectors import WordVectors, store_vectors
+from core.training.checkpoints import SUFFIX, TrialCheckpoints, read_checkpoint
 
 _NUMBERS = 1_000_000
 _TRIAL = "run 1 trial 1"

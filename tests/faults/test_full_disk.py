@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.checkpoints import TrialCheckpoints
 from core.errors import CorruptFileError
-from core.model_files import ModelInfo, load_model, save_model
+from core.models.model_files import ModelInfo, load_model, save_model
+from core.training.checkpoints import TrialCheckpoints
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.events import add_event

@@ -170,7 +170,7 @@ def test_every_epoch_of_every_class_weight_has_its_row(trained: Trained) -> None
 
 
 def test_embeddings_below_the_top_are_the_top_levels(trained: Trained) -> None:
-    from core.model_files import load_model
+    from core.models.model_files import load_model
 
     store = Store(trained.workspace.database)
     table = {}

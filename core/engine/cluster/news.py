@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.decisions import Scores
-from core.training import BatchProgress, EpochResult
+from core.measures.decisions import Scores
+from core.training.epochs import BatchProgress, EpochResult
 from db.measures import ValidationFit
 
 Content = npt.NDArray[np.uint8]

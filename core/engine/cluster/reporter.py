@@ -11,7 +11,7 @@ from typing import Any
 from core.engine.cluster.desk import FASTEST, Answer, News, Order
 from core.engine.cluster.news import EpochDone, Progressed
 from core.engine.training.reporter import INTERVAL
-from core.training import BatchProgress, EpochResult
+from core.training.epochs import BatchProgress, EpochResult
 
 _log = logging.getLogger("htrans.worker")
 
@@ -20,7 +20,7 @@ Visit = Callable[[tuple[News, ...]], Answer]
 
 
 class ClusterReporter:
-    """A `core.training.Reporter` for a task that runs anywhere.
+    """A `core.training.epochs.Reporter` for a task that runs anywhere.
 
     As a context manager it visits the desk in a thread of its own, so that the desk hears of the
     task also while a batch or the scoring of documents takes long.

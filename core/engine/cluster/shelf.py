@@ -13,8 +13,8 @@ import numpy as np
 from core.engine.cluster.tasks import PackedModel
 from core.engine.training.assignment import Assignment
 from core.engine.training.run_data import RunData
-from core.model_files import ModelInfo, model_info
-from core.tokens import TokenArrays
+from core.models.model_files import ModelInfo, model_info
+from core.text.tokens import TokenArrays
 
 MODELS = 256
 """Models of parents that are kept in the object store; others are put there again."""

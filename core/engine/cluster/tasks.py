@@ -17,7 +17,7 @@ import ray
 import torch
 from ray.exceptions import ObjectStoreFullError, OutOfDiskError
 
-from core.checkpoints import checkpoint_content, checkpoint_of
+from core.corpus.examples import Documents
 from core.engine.cluster.desk import Answer, News
 from core.engine.cluster.news import (
     Begun,
@@ -34,13 +34,13 @@ from core.engine.measuring.scores import network_scores
 from core.engine.training.assignment import Assignment, Materials, Output, training_and_validation
 from core.engine.training.preparation import Product, prepare
 from core.errors import HTransError, TrainingError
-from core.examples import Documents
-from core.model_files import ModelInfo, TrainedModel, model_of_content
 from core.models.linear import LinearModel
-from core.scoring import ScoringAbandonedError
+from core.models.model_files import ModelInfo, TrainedModel, model_of_content
 from core.settings import TrainingSettings
 from core.systems import system_named
-from core.training import Checkpoint, Outcome
+from core.training.checkpoints import checkpoint_content, checkpoint_of
+from core.training.epochs import Checkpoint, Outcome
+from core.training.scoring import ScoringAbandonedError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from core.documents import Document
-from core.duplicates import Duplicates, count_duplicates
+from core.corpus.documents import Document
+from core.corpus.duplicates import Duplicates, count_duplicates
 from core.engine.importing.import_plan import ImportPlan, ImportRequest
 from core.engine.importing.taxonomy_choice import ChosenTaxonomy, choose_taxonomy
 from core.engine.inspecting.document_index import ensure_index
@@ -27,8 +27,8 @@ from core.errors import (
     InputError,
     InterruptedWorkError,
 )
-from core.reading import Prepared
-from core.tokens import TokensWritten, TokenWriter
+from core.readers.reading import Prepared
+from core.text.tokens import TokensWritten, TokenWriter
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.corpora import (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.documents import Document
+from core.corpus.documents import Document
 from core.errors import ConflictError, HTransError
 from core.readers.format import SPLITS
 from core.writers import edges, jsonl, parquet, skos

@@ -12,13 +12,13 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from core.documents import Document, Split
+from core.corpus.documents import Document, Split
+from core.corpus.label_rules import UNKNOWN_LABELS
 from core.errors import HTransError
-from core.label_rules import UNKNOWN_LABELS
 from core.readers import format_named, guess_format
 from core.readers.format import CorpusFormat, ReadingOptions
-from core.reading import Prepared, Reading, read_prepared, usual_processes
-from core.splitting import Splitting, splits_by_name
+from core.readers.reading import Prepared, Reading, read_prepared, usual_processes
+from core.readers.splitting import Splitting, splits_by_name
 from core.taxonomy_readers import MULTIPLE_PARENTS
 
 MOST_WORDS = 1_000_000

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.documents import Document, Split
-from core.duplicates import count_duplicates
+from core.corpus.documents import Document, Split
+from core.corpus.duplicates import count_duplicates
+from core.corpus.label_rules import LabelRules
 from core.engine.importing.import_plan import ImportPlan, ImportRequest
 from core.engine.importing.taxonomy_choice import ChosenTaxonomy, choose_taxonomy
 from core.errors import HTransError
-from core.label_rules import LabelRules
-from core.tokens import RESERVED, Vocabulary
-from core.vectors import stored_words
+from core.text.tokens import RESERVED, Vocabulary
+from core.text.vectors import stored_words
 
 MOST_PROBLEMS = 20
 """Problems that are told one by one; of the others only the number."""

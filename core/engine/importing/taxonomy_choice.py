@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from core.documents import Document
+from core.corpus.documents import Document
+from core.corpus.label_rules import LabelRules
+from core.corpus.taxonomy import MOST_CATEGORIES, Edge, Taxonomy
 from core.engine.importing.import_plan import ImportPlan
 from core.errors import HTransError
-from core.label_rules import LabelRules
-from core.taxonomy import MOST_CATEGORIES, Edge, Taxonomy
 from core.taxonomy_readers import PATHS, paths, read_taxonomy
 
 Progress = Callable[[int], None]

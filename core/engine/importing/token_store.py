@@ -1,8 +1,8 @@
 """Token arrays of a corpus, one set for each number of words that a run may read.
 
 `tokens-100` holds the first hundred words of each document, `tokens-all` all of them. `graphs-100`
-holds what a graph of these words makes of a document (`core.word_graph`), as an array of as many
-ids for each.
+holds what a graph of these words makes of a document (`core.text.word_graph`), as an array of as
+many ids for each.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from core.engine.processes.identity import own_identity
-from core.tokens import ALL_WORDS, TokenWriter, tokenizer_for
+from core.text.tokens import ALL_WORDS, TokenWriter, tokenizer_for
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus, texts
@@ -72,7 +72,7 @@ def ensure_graphs(
     target = graph_folder(workspace, corpus.id, max_words)
     if target.exists():
         return
-    from core.word_graph import GRID, content_words_for, grid
+    from core.text.word_graph import GRID, content_words_for, grid
 
     content_words = content_words_for(corpus.language)
     words = max_words or ALL_WORDS

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from core.engine.processes.identity import is_alive, own_identity, start_time
 from core.errors import HTransError
-from core.plain_text import without_surrogates
+from core.text.plain_text import without_surrogates
+from core.text.vectors import store_vectors
 from core.vector_readers import format_named, guess_format, read_vectors
-from core.vectors import store_vectors
 from core.workspace import Workspace
 from db.connection import Store
 from db.vectors import Vectors, add_vectors, refuse_used_name, vectors_named

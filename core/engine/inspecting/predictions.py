@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.decisions import CategoryRule, Scores
 from core.engine.inspecting.document_index import DocumentIndex, open_index
 from core.engine.inspecting.text_search import search
 from core.engine.measuring.rules import current_rule
 from core.engine.training.run_files import rows_path, scores_path
 from core.errors import ConflictError
 from core.files import append_lines
-from core.metrics import Counts
-from core.plain_text import without_surrogates
-from core.predictions import RankedPredictions
+from core.measures.decisions import CategoryRule, Scores
+from core.measures.metrics import Counts
+from core.measures.ranking import RankedPredictions
+from core.text.plain_text import without_surrogates
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_text

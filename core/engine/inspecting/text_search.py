@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from core.errors import HTransError
 from core.files import replacing
-from core.plain_text import without_surrogates
+from core.text.plain_text import without_surrogates
 from core.workspace import Workspace
 
 SEARCH_FILE = "search.db"

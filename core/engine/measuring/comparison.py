@@ -12,8 +12,8 @@ from core.engine.measuring.contenders import Contender, check_test_documents, op
 from core.engine.measuring.evaluation import Decisions, decisions
 from core.engine.training.run_data import RunData
 from core.errors import HTransError
-from core.metrics import Rates, Summary, count, hierarchical, summarise
-from core.significance import Significance, paired_randomisation
+from core.measures.metrics import Rates, Summary, count, hierarchical, summarise
+from core.measures.significance import Significance, paired_randomisation
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, taxonomy_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.decisions import DecisionRule, rule_of, with_rule
 from core.errors import HTransError, NotFoundError
+from core.measures.decisions import DecisionRule, rule_of, with_rule
 from core.settings import TrainingSettings
 from db.connection import Store
 from db.corpora import Corpus

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.decisions import DecisionRule, Scores, consistent
+from core.corpus.examples import Examples
 from core.engine.measuring.scores import category_rule, scores_of
 from core.engine.training.run_data import RunData
-from core.examples import Examples
-from core.metrics import Counts, Matrix, Rates, Summary, count, hierarchical, summarise
+from core.measures.decisions import DecisionRule, Scores, consistent
+from core.measures.metrics import Counts, Matrix, Rates, Summary, count, hierarchical, summarise
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.measures import record_measures
@@ -38,7 +38,8 @@ class CategoryEvaluation:
 class Evaluation:
     """Measures of a run on a split; `hierarchical` is None on validation (see `evaluate`).
 
-    `rule` names the way to decide if it is not the paper's (`core.decisions.DecisionRule.name`).
+    `rule` names the way to decide if it is not the paper's
+    (`core.measures.decisions.DecisionRule.name`).
     """
 
     split: str

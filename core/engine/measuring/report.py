@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from core.decisions import rule_of
 from core.engine.measuring.comparison import Arena, Compared, Comparison, compare
 from core.engine.measuring.contenders import Contender, alike
+from core.measures.decisions import rule_of
 from core.systems import system_named
 from db.connection import Store
 

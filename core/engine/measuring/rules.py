@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.calibration import Calibration
-from core.decisions import CategoryRule, DecisionRule, rule_of
+from core.measures.calibration import Calibration
+from core.measures.decisions import CategoryRule, DecisionRule, rule_of
 from core.settings import TrainingSettings
 from db.connection import Store
 from db.measures import ValidationFit, validation_fit

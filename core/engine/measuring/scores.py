@@ -14,18 +14,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.calibration import logit, platt
-from core.decisions import THRESHOLD, CategoryRule, DecisionRule, Scores
+from core.corpus.examples import Examples
 from core.engine.measuring.rules import rule_from
 from core.engine.training.run_data import RunData
 from core.engine.training.run_files import scores_path
-from core.examples import Examples
 from core.files import replacing
-from core.model_files import TrainedModel, build_network
-from core.passes import pass_for
-from core.scoring import logits_of, probabilities
-from core.thresholds import best_threshold
-from core.training import BatchProgress, EpochResult
+from core.measures.calibration import logit, platt
+from core.measures.decisions import THRESHOLD, CategoryRule, DecisionRule, Scores
+from core.measures.thresholds import best_threshold
+from core.models.model_files import TrainedModel, build_network
+from core.training.epochs import BatchProgress, EpochResult
+from core.training.passes import pass_for
+from core.training.scoring import logits_of, probabilities
 from db.connection import Store
 from db.measures import ValidationFit, record_validation_fit, validation_fit
 from db.runs import RunCategory
@@ -166,7 +166,7 @@ def save_scores(
 def _linear_scores(data: RunData, category: RunCategory, trial_id: int, split: str) -> Scores:
     if split == "test":
         return data.linear_model(trial_id).probabilities(data.test_vectors)
-    from core.linear_training import LinearTraining
+    from core.training.linear import LinearTraining
 
     targets = data.examples(category, "train").targets
     again = LinearTraining(data.training_vectors, targets, category.key, data.settings)

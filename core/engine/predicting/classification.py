@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import torch
 
-from core.classifier import Classifier
 from core.engine.measuring.scores import category_rule
 from core.engine.training.run_data import RunData
 from core.errors import ConflictError
-from core.exported import ExportedModel, Hierarchy
-from core.scorers import Scorer
-from core.text_reader import TextReader
+from core.prediction.classifier import Classifier
+from core.prediction.exported import ExportedModel, Hierarchy
+from core.prediction.scorers import Scorer
+from core.text.text_reader import TextReader
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, taxonomy_of

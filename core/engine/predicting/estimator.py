@@ -24,7 +24,7 @@ from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, start_run
 from core.engine.runs.waiting import wait_for
 from core.errors import ConflictError, HTransError
-from core.exported import Hierarchy, Model, read_hierarchy, write_hierarchy
+from core.prediction.exported import Hierarchy, Model, read_hierarchy, write_hierarchy
 from core.systems import system_named
 from core.workspace import Workspace
 from db.connection import Store

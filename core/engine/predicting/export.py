@@ -18,9 +18,9 @@ from core.engine.predicting.classification import hierarchy_of
 from core.engine.predicting.top_down import bounds_of
 from core.engine.training.run_data import RunData
 from core.errors import ConflictError, HTransError
-from core.exported import Hierarchy, write_hierarchy
-from core.metrics import Rates
-from core.onnx_export import export_onnx
+from core.measures.metrics import Rates
+from core.prediction.exported import Hierarchy, write_hierarchy
+from core.prediction.onnx_export import export_onnx
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id

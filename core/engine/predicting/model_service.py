@@ -26,15 +26,15 @@ from typing import Any
 
 import torch
 
-from core.classifier import Classifier
 from core.engine.inspecting.document_index import ensure_index
 from core.engine.measuring.scores import category_rule, save_array, scores_of
 from core.engine.predicting.classification import load_classifier, reader_of, scorer_of
 from core.engine.training.run_data import RunData
 from core.engine.training.run_files import rows_path
 from core.errors import HTransError, NotFoundError
-from core.scorers import Scorer
-from core.tokens import LocatedToken
+from core.prediction.classifier import Classifier
+from core.prediction.scorers import Scorer
+from core.text.tokens import LocatedToken
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import RunCategory, run_categories, run_named

@@ -15,7 +15,7 @@ from db.runs import run_named
 if TYPE_CHECKING:
     import torch
 
-    from core.classifier import Classifier
+    from core.prediction.classifier import Classifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def load_models(source: ModelSource, device: torch.device, *, top_down: bool) ->
 
     bounds: Mapping[str, float] | None = None
     if source.workspace is None:
-        from core.exported import load_model
+        from core.prediction.exported import load_model
 
         model = load_model(source.name, str(device))
         classifier = model.classifier

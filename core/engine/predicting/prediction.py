@@ -25,7 +25,7 @@ from typing import IO, Any
 
 from core.engine.predicting.model_source import ModelSource
 from core.errors import ConflictError, HTransError
-from core.prediction_inputs import InputDocument
+from core.prediction.inputs import InputDocument
 
 CHUNK = 256
 """Documents that a process labels together."""

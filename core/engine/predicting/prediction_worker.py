@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 import torch
 
-from core.classifier import Predictions
 from core.engine.predicting.model_source import ModelSource, load_models
 from core.errors import HTransError
+from core.prediction.classifier import Predictions
 
 
 def in_json_lines(ids: Sequence[str], found: Predictions) -> str:

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.calibration import logit, sigmoid
+from core.corpus.examples import Examples
 from core.engine.measuring.scores import category_rule, scores_of
 from core.engine.predicting.classification import scorer_of
 from core.engine.training.run_data import RunData
-from core.examples import Examples
-from core.passes import pass_for
-from core.scoring import logits_of, probabilities
+from core.measures.calibration import logit, sigmoid
+from core.training.passes import pass_for
+from core.training.scoring import logits_of, probabilities
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import RunCategory, run_categories

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.costs import FOLD_WORD, GRAPH_DOCUMENT, REFERENCE, epoch_work
-from core.search import rounds
+from core.planning.costs import FOLD_WORD, GRAPH_DOCUMENT, REFERENCE, epoch_work
 from core.settings import TrainingSettings
 from core.systems import Network, System
-from core.tokens import TokenArrays
+from core.text.tokens import TokenArrays
+from core.training.class_weight_search import rounds
 from db.connection import Store
 
 

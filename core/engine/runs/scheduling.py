@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.search import TrialScore, best_trial, next_rung, trailing
 from core.settings import TrainingSettings
+from core.training.class_weight_search import TrialScore, best_trial, next_rung, trailing
 from db.connection import Store
 from db.events import add_event
 from db.runs import end_run, update_category

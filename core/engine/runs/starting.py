@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from core.corpus.taxonomy import Taxonomy
 from core.engine.importing.token_store import Progress, ensure_graphs, ensure_tokens, token_folder
 from core.engine.processes.launch import ensure_supervisor
 from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
@@ -11,7 +12,6 @@ from core.engine.runs.estimate import corpus_size, epoch_cost, estimate
 from core.errors import HTransError
 from core.settings import TrainingSettings
 from core.systems import System, system_named
-from core.taxonomy import Taxonomy
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import (
@@ -141,7 +141,7 @@ def _new_categories(
     dimensions: int,
     weights: dict[str, float],
 ) -> list[NewRunCategory]:
-    from core.tokens import ALL_WORDS, TokenArrays
+    from core.text.tokens import ALL_WORDS, TokenArrays
 
     tokens = TokenArrays.open(token_folder(workspace, corpus.id, settings.max_words))
     words = settings.max_words or ALL_WORDS
@@ -255,8 +255,8 @@ def _coverage(
         return 0.0, ["no vectors: embeddings start at random and are trained"]
     if vectors is None:
         return 0.0, ["no vectors: embeddings start at random and are trained at the top level"]
-    from core.tokens import Vocabulary
-    from core.vectors import vector_coverage
+    from core.text.tokens import Vocabulary
+    from core.text.vectors import vector_coverage
 
     folder = token_folder(workspace, corpus.id, settings.max_words)
     vocabulary = Vocabulary.load(folder / "vocabulary.json")

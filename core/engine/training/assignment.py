@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from core.engine.runs.retraining import attempt_settings
-from core.engine.training.run_data import RunData
-from core.engine.training.run_files import trial_identity
-from core.errors import TrainingError
-from core.examples import (
+from core.corpus.examples import (
     Documents,
     Examples,
     Rows,
     shared_validation_split,
     validation_split,
 )
-from core.model_files import TrainedModel
+from core.engine.runs.retraining import attempt_settings
+from core.engine.training.run_data import RunData
+from core.engine.training.run_files import trial_identity
+from core.errors import TrainingError
 from core.models.dgcnn import RelatedOutputs
-from core.search import next_rung
+from core.models.model_files import TrainedModel
 from core.settings import TrainingSettings
+from core.training.class_weight_search import next_rung
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import Attempt, RunCategory, attempts_of, run_category

@@ -11,7 +11,7 @@ from core.engine.training.run_data import RunData
 from core.engine.training.run_files import checkpoints_of, model_path, scores_path
 from core.errors import CorruptFileError
 from core.files import sha256, write_bytes
-from core.model_files import save_embeddings
+from core.models.model_files import save_embeddings
 from db.connection import Store
 from db.events import add_event
 from db.measures import record_validation_fit

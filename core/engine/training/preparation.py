@@ -1,8 +1,8 @@
 """Make an assigned trial ready to train: its network or linear model, its documents, its objective.
 
 What differs between the systems is here, in `core.engine.measuring.scores` and in
-`core.engine.predicting.classification`; the rest of the engine knows a `core.training.Training` and
-a product.
+`core.engine.predicting.classification`; the rest of the engine knows a
+`core.training.epochs.Training` and a product.
 No database is needed, so that it works on any machine.
 """
 
@@ -14,22 +14,22 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from core.decisions import Scores
+from core.corpus.examples import Examples
 from core.engine.training.assignment import Assignment, Materials, training_and_validation
-from core.examples import Examples
-from core.initialisation import (
+from core.measures.decisions import Scores
+from core.measures.metrics import decided, support_weighted
+from core.models.dgcnn import Dgcnn
+from core.models.model_files import EMBEDDINGS, ModelInfo, embeddings_name, model_content
+from core.models.network import TextNetwork
+from core.systems import system_named
+from core.training.epochs import Objective, Trainer, Training, TrialKey
+from core.training.initialisation import (
     from_current,
     from_parent,
     from_scratch,
     new_dgcnn,
     parameter_groups,
 )
-from core.metrics import decided, support_weighted
-from core.model_files import EMBEDDINGS, ModelInfo, embeddings_name, model_content
-from core.models.dgcnn import Dgcnn
-from core.models.network import TextNetwork
-from core.systems import system_named
-from core.training import Objective, Trainer, Training, TrialKey
 from db.measures import ValidationFit
 
 ALL_CATEGORIES = "all categories"
@@ -169,7 +169,7 @@ def _network_product(trainer: Trainer, info: ModelInfo) -> Product:
 
 
 def _linear(assignment: Assignment, materials: Materials) -> Prepared:
-    from core.linear_training import LinearTraining
+    from core.training.linear import LinearTraining
 
     output = assignment.outputs[0]
     examples = materials.documents.examples(output.positives, "train")

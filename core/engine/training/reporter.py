@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from core.training import BatchProgress, EpochResult
+from core.training.epochs import BatchProgress, EpochResult
 from db.connection import Store
 from db.trials import (
     Claim,
@@ -52,7 +52,7 @@ def record_result(
 
 
 class LocalReporter:
-    """A `core.training.Reporter` for a worker on the machine that the database lies on."""
+    """A `core.training.epochs.Reporter` for a worker on the machine that the database lies on."""
 
     def __init__(self, store: Store, claim: Claim, stopping: Callable[[], bool]) -> None:
         self._store = store

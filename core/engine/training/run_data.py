@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from core.decisions import DecisionRule, rule_of
-from core.engine.importing.token_store import graph_folder, token_folder
-from core.errors import CorruptFileError
-from core.examples import (
+from core.corpus.examples import (
     Documents,
     Examples,
     Rows,
     shared_validation_split,
     validation_split,
 )
+from core.engine.importing.token_store import graph_folder, token_folder
+from core.errors import CorruptFileError
 from core.files import sha256
-from core.model_files import TrainedModel, build_network, load_embeddings, load_model
+from core.measures.decisions import DecisionRule, rule_of
+from core.models.model_files import TrainedModel, build_network, load_embeddings, load_model
 from core.models.network import TextNetwork
 from core.settings import TrainingSettings
 from core.systems import System, system_named
-from core.tokens import ALL_WORDS, TokenArrays, Vocabulary
-from core.vectors import WordVectors, embedding_matrix
+from core.text.tokens import ALL_WORDS, TokenArrays, Vocabulary
+from core.text.vectors import WordVectors, embedding_matrix
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_numbers, positive_numbers
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from core.models.linear import LinearModel
-    from core.tfidf import TfIdf
+    from core.models.tfidf import TfIdf
 
 
 class RunData:
@@ -90,7 +90,7 @@ class RunData:
     @cached_property
     def tfidf(self) -> TfIdf:
         """The TF-IDF vectors that the training documents make."""
-        from core.tfidf import TfIdf
+        from core.models.tfidf import TfIdf
 
         return TfIdf.fit(self.tokens, self.rows("train"), self.vocabulary, self.max_words)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from db.trials import Claim
 
 if TYPE_CHECKING:
-    from core.checkpoints import TrialCheckpoints
+    from core.training.checkpoints import TrialCheckpoints
 
 MODEL = re.compile(r"c\d+-a\d+-w[^/]+\.k\d+\.safetensors")
 CHECKPOINT = re.compile(r"c(\d+)-a(\d+)-w([^/]+)\.k(\d+)\.resume(\.previous)?")
@@ -36,7 +36,9 @@ def model_path(folder: Path, claim: Claim) -> Path:
 
 def checkpoints_of(folder: Path, claim: Claim) -> TrialCheckpoints:
     """The checkpoints of a claimed trial."""
-    from core.checkpoints import TrialCheckpoints  # it needs torch, and the names here do not
+    from core.training.checkpoints import (
+        TrialCheckpoints,  # it needs torch, and the names here do not
+    )
 
     return TrialCheckpoints(folder, _stem(claim), trial_identity(claim.run_id, claim.trial_id))
 

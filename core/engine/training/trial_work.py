@@ -22,8 +22,8 @@ from core.engine.training.reporter import LocalReporter
 from core.engine.training.run_data import RunData
 from core.engine.training.run_files import checkpoints_of
 from core.errors import CorruptFileError, TrainingError
-from core.scoring import ScoringAbandonedError
-from core.training import Checkpoint, Outcome
+from core.training.epochs import Checkpoint, Outcome
+from core.training.scoring import ScoringAbandonedError
 from db.connection import Store
 from db.runs import run_category
 from db.trials import Claim, LostClaimError, holds, rewind_progress

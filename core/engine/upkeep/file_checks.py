@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.checkpoints import read_checkpoint
 from core.engine.training.run_files import trial_identity
 from core.engine.upkeep.findings import FIX, Finding, damaged, relative, said_of
 from core.engine.upkeep.referred_files import (
@@ -14,9 +13,10 @@ from core.engine.upkeep.referred_files import (
 )
 from core.errors import CorruptFileError
 from core.files import sha256
-from core.model_files import load_embeddings
-from core.tokens import TokenArrays, Vocabulary
-from core.vectors import WordVectors
+from core.models.model_files import load_embeddings
+from core.text.tokens import TokenArrays, Vocabulary
+from core.text.vectors import WordVectors
+from core.training.checkpoints import read_checkpoint
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus, list_corpora

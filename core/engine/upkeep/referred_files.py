@@ -11,7 +11,7 @@ from core.engine.inspecting.document_index import INDEX_FILES, index_folder
 from core.engine.inspecting.text_search import search_path
 from core.engine.training.run_files import CHECKPOINT, SCORES
 from core.errors import CorruptFileError
-from core.model_files import model_info
+from core.models.model_files import model_info
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import list_corpora

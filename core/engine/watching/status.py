@@ -327,7 +327,7 @@ def _eta(
     """Worker seconds that are left, shared by the workers at work; None where nothing is known.
 
     Each open trial is taken to need as many epochs as those that have ended on average, and an
-    epoch its category's cost (`core.costs`) at the pace of this run so far.
+    epoch its category's cost (`core.planning.costs`) at the pace of this run so far.
     """
     at_work = sum(1 for worker in workers if worker.state in ("training", "scoring"))
     if run.state != "running" or not at_work:

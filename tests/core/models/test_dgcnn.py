@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.initialisation import new_dgcnn
+from core.corpus.taxonomy import Edge, Taxonomy
 from core.models.dgcnn import Dgcnn, RelatedOutputs
 from core.settings import TrainingSettings
-from core.taxonomy import Edge, Taxonomy
-from core.tokens import PADDING
-from core.training import TrialKey
-from core.word_graph import GRID, NEIGHBOURS, NODES
+from core.text.tokens import PADDING
+from core.text.word_graph import GRID, NEIGHBOURS, NODES
+from core.training.epochs import TrialKey
+from core.training.initialisation import new_dgcnn
 
 WORDS, DIMENSIONS, OUTPUTS = 12, 4, 3
 LENGTHS = torch.tensor([GRID, GRID])

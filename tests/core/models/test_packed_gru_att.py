@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.dropout import keep_factors
+from core.models.dropout import keep_factors
 from core.models.gru_att import GruAtt
 from core.models.packed_gru_att import PackedGruAtt
-from core.packing import PackedDocuments, pack
-from core.tokens import PADDING, TokenArrays
+from core.models.packing import PackedDocuments, pack
+from core.text.tokens import PADDING, TokenArrays
 
 DIMENSIONS, HIDDEN, OUTPUTS, WORDS = 5, 6, 2, 900
 WIDTH = 2 * HIDDEN

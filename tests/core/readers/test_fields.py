@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.documents import Document
+from core.corpus.documents import Document
 from core.errors import InputError
 from core.readers.fields import FieldReader, label_names
 from core.readers.format import ReadingOptions

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from core.documents import Document, Split
+from core.corpus.documents import Document, Split
 from core.errors import HTransError, InputError
 from core.readers import FORMATS, guess_format
 from core.readers.format import CorpusFormat, ReadingOptions

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import HTransError, InputError
-from core.plain_text import printable
 from core.readers import FORMATS
 from core.readers.format import ReadingOptions
 from core.readers.jsonl import FORMAT as JSONL
+from core.text.plain_text import printable
 
 if sys.version_info >= (3, 14):
     from compression import zstd

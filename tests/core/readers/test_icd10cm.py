@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from core.documents import Document
+from core.corpus.documents import Document
+from core.corpus.taxonomy import Taxonomy
 from core.errors import HTransError
 from core.readers.icd10cm import FORMAT, MINIMUM_DOCUMENTS, recognises, taxonomy
-from core.taxonomy import Taxonomy
 
 SOURCE = "icd10cm:3,10"
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.documents import Document
+from core.corpus.documents import Document
 from core.errors import HTransError, InputError
-from core.plain_text import storable
 from core.readers.jsonl import FORMAT, recognises
+from core.text.plain_text import storable
 from tests.examples import examples
 
 GOOD = b'{"text": "The tide is low.", "labels": ["sea"]}\n'

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import core.readers.lyrl2004 as lyrl2004
-from core.documents import Document
+from core.corpus.documents import Document
 from core.errors import HTransError, InputError
 from core.readers import guess_format
 from core.readers.format import ReadingOptions

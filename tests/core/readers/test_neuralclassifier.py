@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.documents import Document
+from core.corpus.documents import Document
 from core.errors import InputError
 from core.readers import guess_format
 from core.readers.neuralclassifier import FORMAT

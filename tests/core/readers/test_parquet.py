@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 import core.readers.parquet as parquet_reader
-from core.documents import Document, Split
+from core.corpus.documents import Document, Split
 from core.errors import HTransError, InputError
 from core.readers import guess_format
 from core.readers.format import ReadingOptions

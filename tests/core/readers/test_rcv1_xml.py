@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from core.documents import Document
+from core.corpus.documents import Document
 from core.errors import HTransError, InputError
 from core.readers import guess_format
 from core.readers.rcv1_xml import FORMAT

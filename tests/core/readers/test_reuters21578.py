@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import core.readers.reuters21578 as reuters21578
-from core.documents import Document
+from core.corpus.documents import Document
 from core.errors import HTransError, InputError
 from core.readers.reuters21578 import FORMAT
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.documents import Document
+from core.corpus.documents import Document
 from core.errors import HTransError, InputError
 from core.readers.format import ReadingOptions
 from core.readers.table import CSV, TSV

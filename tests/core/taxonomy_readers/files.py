@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from core.taxonomy import Taxonomy
+from core.corpus.taxonomy import Taxonomy
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from core.corpus.taxonomy import Taxonomy
 from core.errors import HTransError
-from core.line_files import without_compression
-from core.taxonomy import Taxonomy
 from core.taxonomy_readers import FORMATS, read_taxonomy
+from core.text.line_files import without_compression
 from tests.core.taxonomy_readers.files import COMPRESSIONS, IN_EVERY_FORMAT, written
 from tests.examples import examples
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.taxonomy import Taxonomy
+from core.corpus.taxonomy import Taxonomy
 from core.taxonomy_readers.paths import SEPARATORS, infer
 from tests.examples import examples
 

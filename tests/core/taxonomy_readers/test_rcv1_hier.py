@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.corpus.taxonomy import Taxonomy
 from core.errors import InputError, TaxonomyError
-from core.taxonomy import Taxonomy
 from core.taxonomy_readers import read_taxonomy
 from tests.core.taxonomy_readers.files import ANIMALS, RCV1_HIER, shape, written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from core.taxonomy import Edge, Taxonomy
+from core.corpus.taxonomy import Edge, Taxonomy
 
 UNWRITABLE = [
     pytest.param(Taxonomy([]), "nothing to write", id="empty"),

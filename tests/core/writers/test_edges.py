@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import HTransError
-from core.taxonomy import Edge, Taxonomy
 from core.taxonomy_readers import read_taxonomy
 from core.writers import edges
 from tests.core.writers.forests import UNWRITABLE, forests

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rdflib import RDF, SKOS, Graph, Literal, URIRef
 from rdflib.collection import Collection
 
+from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import HTransError
-from core.taxonomy import Edge, Taxonomy
 from core.taxonomy_readers import read_taxonomy
 from core.writers import skos
 from tests.core.writers.forests import UNWRITABLE, forests

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from core.engine.cluster.desk import Answer, Desk, News, Order
 from core.engine.cluster.news import EpochDone, Progressed
 from core.engine.cluster.reporter import ClusterReporter
-from core.metrics import Rates
-from core.training import BatchProgress, EpochResult
+from core.measures.metrics import Rates
+from core.training.epochs import BatchProgress, EpochResult
 
 PROGRESS = BatchProgress(epoch=1, batch=3, batches=9, loss=0.5, documents=30, seconds=0.1)
 EPOCH = EpochResult(1, 0.5, 0.6, Rates(0.1, 0.2, 0.3), 1.5)

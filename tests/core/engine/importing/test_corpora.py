@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core.documents import held_out
+from core.corpus.documents import held_out
 from core.engine.importing.corpora import (
     delete_corpus_named,
     import_corpus,
@@ -23,7 +23,7 @@ from core.engine.importing.corpora import (
 from core.engine.importing.import_plan import ImportRequest
 from core.engine.processes.identity import own_identity
 from core.errors import ConflictError, HTransError, InputError
-from core.tokens import TokenArrays, Vocabulary
+from core.text.tokens import TokenArrays, Vocabulary
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import (

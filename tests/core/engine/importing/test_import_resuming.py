@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from core import reading
 from core.engine.importing import corpora
 from core.engine.importing.corpora import import_corpus
 from core.engine.importing.import_plan import ImportRequest
 from core.engine.importing.taxonomy_choice import choose_taxonomy
 from core.errors import ConflictError, InputError
+from core.readers import reading
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, list_corpora, unfinished_corpora

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import reading
 from core.engine.importing import survey as survey_module
 from core.engine.importing.corpora import import_corpus
 from core.engine.importing.import_plan import ImportRequest
 from core.engine.importing.survey import survey_corpus
 from core.errors import HTransError
+from core.readers import reading
 from core.readers.format import ReadingOptions
-from core.vectors import store_vectors
+from core.text.vectors import store_vectors
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import training_positives

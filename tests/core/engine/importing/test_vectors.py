@@ -15,7 +15,7 @@ from core.engine.importing.vectors import AddedVectors, add_vectors_file
 from core.engine.processes.identity import start_time
 from core.engine.upkeep.doctor import examine
 from core.errors import ConflictError, HTransError, InputError
-from core.vectors import WordVectors
+from core.text.vectors import WordVectors
 from core.workspace import Workspace
 from db.connection import Store
 from db.vectors import Vectors, list_vectors

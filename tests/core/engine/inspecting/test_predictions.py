@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.decisions import CategoryRule
 from core.engine.inspecting.document_index import index_folder
 from core.engine.inspecting.predictions import CategoryPredictions, NotPreparedError
 from core.engine.inspecting.text_search import ensure_search_index
@@ -23,7 +22,8 @@ from core.engine.training.run_data import RunData
 from core.engine.training.run_files import scores_path
 from core.engine.watching.status import status_of
 from core.errors import ConflictError, HTransError
-from core.metrics import Counts
+from core.measures.decisions import CategoryRule
+from core.measures.metrics import Counts
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, run_named

@@ -8,11 +8,11 @@ import itertools
 import pytest
 import torch
 
-from core.calibration import Calibration
-from core.decisions import CategoryRule, DecisionRule
 from core.engine.measuring.rules import current_rule, rule_from
 from core.engine.measuring.scores import category_rule
 from core.engine.training.run_data import RunData
+from core.measures.calibration import Calibration
+from core.measures.decisions import CategoryRule, DecisionRule
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store

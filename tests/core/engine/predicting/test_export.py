@@ -16,7 +16,7 @@ from core.engine.predicting.export import export_run
 from core.engine.predicting.top_down import bounds_of
 from core.engine.training.run_data import RunData
 from core.errors import ConflictError, HTransError
-from core.exported import load_model, write_hierarchy
+from core.prediction.exported import load_model, write_hierarchy
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import texts as texts_of

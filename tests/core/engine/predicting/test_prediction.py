@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.classifier import Predictions
 from core.engine.predicting import prediction
 from core.engine.predicting.model_source import ModelSource, load_models
 from core.engine.predicting.prediction import (
@@ -29,7 +28,8 @@ from core.engine.predicting.prediction import (
 )
 from core.engine.predicting.prediction_worker import FORMS, table_header
 from core.errors import ConflictError, HTransError, InputError
-from core.prediction_inputs import InputDocument
+from core.prediction.classifier import Predictions
+from core.prediction.inputs import InputDocument
 from core.workspace import Workspace
 from tests import small_corpus
 from tests.command_line import htrans

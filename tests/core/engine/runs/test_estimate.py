@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from core.costs import REFERENCE, CostModel, EpochWork, epoch_work
 from core.engine.runs.estimate import CorpusSize, corpus_size, epoch_cost, estimate
+from core.planning.costs import REFERENCE, CostModel, EpochWork, epoch_work
 from core.settings import TrainingSettings
 from core.systems import system_named
-from core.tokens import TokenArrays
+from core.text.tokens import TokenArrays
 from db.connection import Store
 from db.trials import record_epoch
 from tests.builders import an_epoch, claim_next, record_corpus, record_run, start_worker

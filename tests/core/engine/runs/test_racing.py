@@ -26,7 +26,7 @@ from core.engine.runs.steering import (
     resume_run,
 )
 from core.engine.watching.status import CategoryStatus, status_of
-from core.search import RUNGS
+from core.training.class_weight_search import RUNGS
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run

@@ -19,7 +19,7 @@ from core.engine.runs.starting import RunRequest, plan_run, start_run
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings, settings_for
 from core.systems import system_named
-from core.tokens import TokenArrays, Vocabulary
+from core.text.tokens import TokenArrays, Vocabulary
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus

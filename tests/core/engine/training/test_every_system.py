@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.decisions import DecisionRule
 from core.engine.measuring.evaluation import decisions, evaluate
 from core.engine.measuring.scores import category_rule, scores_of
 from core.engine.predicting.classification import load_classifier
@@ -17,6 +16,7 @@ from core.engine.training.run_data import RunData
 from core.engine.training.run_files import scores_path
 from core.engine.watching.status import status_of
 from core.errors import HTransError
+from core.measures.decisions import DecisionRule
 from core.systems import SYSTEMS
 from core.workspace import Workspace
 from db.connection import Store

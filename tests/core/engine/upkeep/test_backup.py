@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.checkpoints import read_checkpoint
 from core.engine.importing.vectors import add_vectors_file
 from core.engine.processes.identity import own_identity
 from core.engine.runs.scheduling import has_work
@@ -21,6 +20,7 @@ from core.engine.upkeep.backup import FOLDER, back_up
 from core.engine.upkeep.doctor import examine
 from core.engine.upkeep.referred_files import embedding_tables
 from core.errors import HTransError
+from core.training.checkpoints import read_checkpoint
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import begin_corpus, corpus_named

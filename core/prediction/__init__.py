@@ -1,0 +1,1 @@
+"""A trained hierarchy applied to texts, and exported for use elsewhere."""

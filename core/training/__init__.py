@@ -1,0 +1,1 @@
+"""Training one classifier: class-weight search, epochs, early stopping, checkpoints."""
