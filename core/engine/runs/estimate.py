@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.planning.costs import FOLD_WORD, GRAPH_DOCUMENT, REFERENCE, epoch_work
+from core.planning.schedules import CategoryWork, simulate
 from core.settings import TrainingSettings
 from core.systems import Network, System
 from core.text.tokens import TokenArrays
@@ -76,30 +78,50 @@ class Estimate:
     measured: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CategoryCost:
+    """A category that has trials: `epoch` are seconds of one on the reference machine.
+
+    `waits_for` is the key of the parent whose model it starts from, None if it starts at once.
+    """
+
+    key: str
+    waits_for: str | None
+    epoch: float
+
+
 def estimate(
-    store: Store, costs: list[float], settings: TrainingSettings, workers: int, system: System
+    store: Store,
+    costs: Sequence[CategoryCost],
+    settings: TrainingSettings,
+    workers: int,
+    system: System,
 ) -> Estimate:
-    """Estimate a run from the epoch cost of each of its categories that have trials."""
-    pace = _pace(store)
-    # More workers than trials have nothing to do.
-    at_work = max(min(workers, len(costs) * len(settings.class_weights)), 1)
-    seconds = sum(costs) * (pace or 1.0) / at_work
-    if system.is_linear:
-        seconds *= settings.folds + 1
-        return Estimate(seconds, seconds, pace is not None)
-    weights = len(settings.class_weights)
+    """Estimate a run of these categories, parents before their children, by simulation.
+
+    Other runs that the workers train at the same time are not counted.
+    """
+    measured = _pace(store)
+    pace = measured or 1.0
+    places = {cost.key: place for place, cost in enumerate(costs)}
+
+    def seconds(epochs: int) -> float:
+        if system.is_linear:
+            searched = [(1, settings.folds + 1)]
+        else:
+            racing = settings.search == "racing"
+            searched = rounds(len(settings.class_weights), epochs, racing=racing)
+        forest = [
+            CategoryWork(
+                None if cost.waits_for is None else places[cost.waits_for],
+                tuple((cost.epoch * pace * each,) * trials for trials, each in searched),
+            )
+            for cost in costs
+        ]
+        return simulate(forest, workers).makespan
+
     shortest = min(settings.patience + 1, settings.epochs)
-    return Estimate(
-        seconds * _epochs(weights, shortest, settings),
-        seconds * _epochs(weights, settings.epochs, settings),
-        pace is not None,
-    )
-
-
-def _epochs(weights: int, each: int, settings: TrainingSettings) -> int:
-    """Epochs of a category's trials if each runs for `each` or until it drops out of the race."""
-    parts = rounds(weights, each, racing=settings.search == "racing")
-    return sum(trials * epochs for trials, epochs in parts)
+    return Estimate(seconds(shortest), seconds(settings.epochs), measured is not None)
 
 
 def _pace(store: Store) -> float | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from core.engine.processes.devices import cpu_cores
 from core.engine.processes.launch import ensure_supervisor
-from core.engine.runs.estimate import estimate
+from core.engine.runs.estimate import CategoryCost, estimate
 from core.engine.runs.scheduling import refresh_stale, settle_run
 from core.engine.runs.steering import chosen_categories
 from core.errors import ConflictError, HTransError, NotFoundError
@@ -123,12 +123,17 @@ def outlook(store: Store, run: Run, request: RetrainRequest) -> Outlook:
     below = chosen_categories(store, run, request.key, subtree=True)
     stale = sum(1 for c in below if c.kept_trial_id is not None and c not in trainable)
     marks = ", ".join("?" * len(trainable))
-    costs = [
-        float(row["cost"])
+    epochs = {
+        row["id"]: float(row["cost"])
         for row in store.rows(
-            f"SELECT cost FROM run_categories WHERE lead_id IS NULL AND id IN ({marks})",
+            f"SELECT id, cost FROM run_categories WHERE lead_id IS NULL AND id IN ({marks})",
             tuple(category.id for category in trainable),
         )
+    }
+    costs = [
+        CategoryCost(c.key, c.parent_key if transfer and place else None, epochs[c.id])
+        for place, c in enumerate(trainable)
+        if c.id in epochs
     ]
     workers = len([w for w in present_workers(store) if w.state != "starting"]) or cpu_cores()
     expected = estimate(store, costs, settings, workers, system)

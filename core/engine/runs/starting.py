@@ -8,7 +8,7 @@ from core.corpus.taxonomy import Taxonomy
 from core.engine.importing.token_store import Progress, ensure_graphs, ensure_tokens, token_folder
 from core.engine.processes.launch import ensure_supervisor
 from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
-from core.engine.runs.estimate import corpus_size, epoch_cost, estimate
+from core.engine.runs.estimate import CategoryCost, corpus_size, epoch_cost, estimate
 from core.errors import HTransError
 from core.settings import TrainingSettings
 from core.systems import System, system_named
@@ -91,7 +91,7 @@ def plan_run(
     coverage, notes = _coverage(workspace, corpus, system, settings, vectors)
     dimensions = vectors.dimensions if vectors else settings.dimensions
     new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions, weights)
-    notes.append(_expectation(store, new, request, engine.places))
+    notes.append(_expectation(store, taxonomy, new, request, engine.places))
     return PlannedRun(request, corpus, vectors, coverage, new, notes)
 
 
@@ -213,12 +213,17 @@ def _given_weights(
 
 def _expectation(
     store: Store,
+    taxonomy: Taxonomy,
     categories: list[NewRunCategory],
     request: RunRequest,
     workers: int,
 ) -> str:
     settings = request.settings
-    costs = [c.cost for c in categories if c.state != "empty" and c.lead is None]
+    costs = [
+        CategoryCost(c.key, taxonomy[c.key].parent if c.state == "waiting" else None, c.cost)
+        for c in categories
+        if c.state != "empty" and c.lead is None
+    ]
     expected = estimate(store, costs, settings, workers, system_named(request.system))
     basis = "epochs in this workspace" if expected.measured else "the reference machine's speed"
     trials = len(costs) * len(settings.class_weights)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from core.engine.runs.estimate import CorpusSize, corpus_size, epoch_cost, estimate
+from core.engine.runs.estimate import CategoryCost, CorpusSize, corpus_size, epoch_cost, estimate
 from core.planning.costs import REFERENCE, CostModel, EpochWork, epoch_work
 from core.settings import TrainingSettings
 from core.systems import system_named
@@ -63,14 +63,28 @@ def test_training_embeddings_costs_more() -> None:
 
 
 def test_estimate_spans_from_earliest_to_no_early_stop(store: Store) -> None:
-    expected = estimate(store, [2.0, 1.0], PAPER, 2, HTRANS)
-    assert (expected.least, expected.most) == (1.5 * 7 * 4, 1.5 * 7 * 10)
+    two = [CategoryCost("a", None, 2.0), CategoryCost("b", None, 1.0)]
+    expected = estimate(store, two, PAPER, 1, HTRANS)
+    assert (expected.least, expected.most) == (3.0 * 7 * 4, 3.0 * 7 * 10)
     assert not expected.measured
+
+
+def test_a_child_waits_for_its_parent_however_many_the_workers(store: Store) -> None:
+    chain = [CategoryCost("a", None, 2.0), CategoryCost("b", "a", 1.0), CategoryCost("c", "b", 1.0)]
+    assert estimate(store, chain, PAPER, 1, HTRANS).most == 4.0 * 7 * 10
+    assert estimate(store, chain, PAPER, 7, HTRANS).most == 4.0 * 10
+    assert estimate(store, chain, PAPER, 100, HTRANS).most == 4.0 * 10
+
+
+def test_a_linear_model_is_estimated_by_its_folds(store: Store) -> None:
+    three = [CategoryCost(key, None, 1.0) for key in "abc"]
+    expected = estimate(store, three, PAPER, 2, system_named("linear"))
+    assert expected.least == expected.most == 2 * (PAPER.folds + 1)
 
 
 def test_a_race_is_estimated_by_what_it_lets_go_on(store: Store) -> None:
     racing = dataclasses.replace(PAPER, search="racing")
-    expected = estimate(store, [1.0], racing, 1, HTRANS)
+    expected = estimate(store, [CategoryCost("a", None, 1.0)], racing, 1, HTRANS)
     assert expected.most == 7 * 4 + 4 * 2 + 2 * 4
     assert expected.least == 7 * 4
 
@@ -82,6 +96,6 @@ def test_estimate_takes_the_pace_of_the_workspaces_own_epochs(store: Store) -> N
     cost = float(
         store.value("SELECT cost FROM run_categories WHERE id = ?", (claim.run_category_id,))
     )
-    expected = estimate(store, [1.0], PAPER, 1, HTRANS)
+    expected = estimate(store, [CategoryCost("a", None, 1.0)], PAPER, 1, HTRANS)
     assert expected.measured
     assert expected.most == pytest.approx(7 * 10 * an_epoch(1).seconds / cost)
