@@ -1,9 +1,9 @@
 """A run on two Ray nodes of this machine against the same run by local workers.
 
-Both have two places, one core and one thread each. Printed are: whether the models are the same,
-seconds of a place for each trial beyond its training (dispatch, start of the training, transfer,
+Both have two slots, one core and one thread each. Printed are: whether the models are the same,
+seconds of a slot for each trial beyond its training (dispatch, start of the training, transfer,
 recording), the length of trials above which more machines pay, and how long a cancelled trial keeps
-its place.
+its slot.
 
     python benchmarks/cluster.py [DATA]
 
@@ -61,7 +61,7 @@ class Measured:
 
     @property
     def overhead(self) -> float:
-        """Seconds of a place for each trial in which it did not train."""
+        """Seconds of a slot for each trial in which it did not train."""
         return (self.wall * PLACES - self.trained) / self.trials
 
 
@@ -149,7 +149,7 @@ def compare(store: Store, workspace: Workspace, address: str, request: RunReques
             found[name].append(m)
             print(
                 f"{name:5} first loss after {m.start:.1f} s, then {m.trials} trials in "
-                f"{m.wall:.1f} s; a trial trains {m.trained / m.trials:.2f} s and costs its place "
+                f"{m.wall:.1f} s; a trial trains {m.trained / m.trials:.2f} s and costs its slot "
                 f"{m.overhead:.2f} s more",
                 flush=True,
             )
@@ -162,7 +162,7 @@ def compare(store: Store, workspace: Workspace, address: str, request: RunReques
     )
     print(
         f"the quietest of each: Ray costs {start:.1f} s more at the start, and each trial its "
-        f"place {remote - local:+.2f} s"
+        f"slot {remote - local:+.2f} s"
     )
     for machines in MACHINES:
         least = max((remote - machines * local) / (machines - 1), 0.0)
@@ -174,7 +174,7 @@ def compare(store: Store, workspace: Workspace, address: str, request: RunReques
 
 
 def cancelling(store: Store, workspace: Workspace, address: str, categories: list[str]) -> None:
-    """Print how long cancelled trials keep their places."""
+    """Print how long cancelled trials keep their slots."""
     settings = TrainingSettings(class_weights=(1.0,), epochs=500, patience=500)
     request = RunRequest(
         "made-up",
@@ -204,7 +204,7 @@ def cancelling(store: Store, workspace: Workspace, address: str, categories: lis
     cancel_run(store, run_named(store, "cancelled"))
     stop_supervisor(store)
     print(
-        f"cancelled {len(seconds)} times in the middle of training: the place was free after "
+        f"cancelled {len(seconds)} times in the middle of training: the slot was free after "
         f"{statistics.median(seconds):.2f} s in the median, {max(seconds):.2f} s at most"
     )
 

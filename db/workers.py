@@ -1,6 +1,6 @@
 """The supervisor and its workers, known by pid and start time, and their heartbeats.
 
-A worker of a cluster is a place for one task at a time: it has a node, and its pid is that of the
+A worker of a cluster is a slot for one task at a time: it has a node, and its pid is that of the
 process which works for it there.
 """
 

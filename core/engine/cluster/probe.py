@@ -19,7 +19,7 @@ def main(asked: str) -> int:
         cluster = RayCluster(address, device, workers_per_device, may_start=False)
     except NoClusterError:
         return 1
-    print(cluster.places())
+    print(cluster.slots())
     cluster.disconnect()
     return 0
 

@@ -1,4 +1,4 @@
-"""Ray, as far as the engine needs it: connect, count places, share objects, submit, cancel.
+"""Ray, as far as the engine needs it: connect, count slots, share objects, submit, cancel.
 
 What Ray raises becomes a `TaskLostError` with the cause in one sentence and whether the trial had
 part in it.
@@ -64,7 +64,7 @@ class Cluster(Protocol):
     """What the supervisor needs of a cluster; `RayCluster` says what each is."""
 
     def open_desk(self) -> None: ...  # noqa: D102
-    def places(self) -> int: ...  # noqa: D102
+    def slots(self) -> int: ...  # noqa: D102
     def share(self, value: Any) -> Any: ...  # noqa: D102
     def train(self, name: str, *arguments: Any) -> Any: ...  # noqa: D102
     def score(self, name: str, *arguments: Any) -> Any: ...  # noqa: D102
@@ -109,7 +109,7 @@ class RayCluster:
             .remote()
         )
 
-    def places(self) -> int:
+    def slots(self) -> int:
         """How many trials the machines of the cluster can train at the same time."""
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
         machines = [node["Resources"] for node in nodes if node["Alive"]]

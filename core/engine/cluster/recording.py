@@ -22,8 +22,8 @@ from core.engine.cluster.news import (
     TrialEnd,
 )
 from core.engine.cluster.notices import Notices
-from core.engine.cluster.places import Place, Task
 from core.engine.cluster.ray_cluster import Cluster, TaskLostError
+from core.engine.cluster.slots import Slot, Task
 from core.engine.measuring.evaluation import measure_done
 from core.engine.measuring.scores import save_scores
 from core.engine.runs.scheduling import release
@@ -55,7 +55,7 @@ class Recorder:
         self._notices = notices
         self.has_paused = False
 
-    def record(self, place: Place, task: Task, news: tuple[News, ...]) -> None:
+    def record(self, slot: Slot, task: Task, news: tuple[News, ...]) -> None:
         """Write what a task tells; news that were told before are passed over.
 
         A task whose trial is not its own any more is told to leave.
@@ -64,7 +64,7 @@ class Recorder:
             if number <= task.recorded or task.order == "leave":
                 continue
             try:
-                self._record_one(place, task, one)
+                self._record_one(slot, task, one)
             except LostClaimError as error:
                 _log.warning("%s", error)
                 task.give("leave")
@@ -72,9 +72,9 @@ class Recorder:
                 self._pause_for_space(task.claim, error)
             task.recorded = number
 
-    def trained(self, place: Place, task: Task, end: TrialEnd) -> bool:
+    def trained(self, slot: Slot, task: Task, end: TrialEnd) -> bool:
         """Write what a training has come to; whether its category is done with it."""
-        self.record(place, task, end.news)
+        self.record(slot, task, end.news)
         _log.info("%s: %s", task.name, end.how)
         if end.how == "left" or task.order == "leave":
             return False
@@ -110,11 +110,11 @@ class Recorder:
         except LostClaimError as error:
             _log.warning("%s", error)
 
-    def _record_one(self, place: Place, task: Task, news: Any) -> None:
+    def _record_one(self, slot: Slot, task: Task, news: Any) -> None:
         store, claim = self._store, task.claim
         match news:
             case Placed(node, pid, device):
-                place_worker(store, place.worker, pid, f"{node} {device}", node)
+                place_worker(store, slot.worker, pid, f"{node} {device}", node)
             case Begun(epoch, batch):
                 rewind_progress(store, claim, epoch, batch)
             case Progressed(progress, seconds):
@@ -150,7 +150,7 @@ class Recorder:
 
     def _save_checkpoint(self, task: Task, content: Content) -> None:
         if not holds(self._store, task.claim):
-            raise LostClaimError(f"{task.name} was taken from its place")
+            raise LostClaimError(f"{task.name} was taken from its slot")
         checkpoints = checkpoints_of(task.shelf.data.folder, task.claim)
         checkpoints.save_content(content.data, task.claim.number)
 

@@ -45,11 +45,11 @@ def check_address(address: str) -> None:
         ) from error
 
 
-def cluster_places(address: str | None, device: str, workers_per_device: int) -> int | None:
+def cluster_slots(address: str | None, device: str, workers_per_device: int) -> int | None:
     """How many trials a cluster trains at the same time, asked in a process of its own.
 
     None if no address is given and none runs on this machine. Raises `HTransError` for an address
-    without a cluster, and for one without a place.
+    without a cluster, and for one without a slot.
     """
     require_ray()
     if device not in ("auto", "cpu", "cuda"):
@@ -74,8 +74,8 @@ def cluster_places(address: str | None, device: str, workers_per_device: int) ->
         if address is None:
             return None
         raise NoClusterError(f"what answers at {address} is no Ray cluster that lets us in")
-    places = int(lines[-1])
-    if places == 0:
+    slots = int(lines[-1])
+    if slots == 0:
         what = "GPU" if device == "cuda" else "CPU"
         raise HTransError(f"the Ray cluster has no free {what}: start a node that has one")
-    return places
+    return slots

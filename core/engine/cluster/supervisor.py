@@ -1,8 +1,8 @@
 """The supervisor of a workspace whose trials run on a Ray cluster.
 
-It keeps the forest and is the one that writes the database: it claims what is ready for each place
+It keeps the forest and is the one that writes the database: it claims what is ready for each slot
 of the cluster, submits it, records what tasks tell, and obeys requests. A trial whose task or
-machine dies is ready again, and goes on from its last checkpoint wherever there is a place.
+machine dies is ready again, and goes on from its last checkpoint wherever there is a slot.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from core.engine.cluster.news import (
     TrialEnd,
 )
 from core.engine.cluster.notices import Notices
-from core.engine.cluster.places import Place, Task
 from core.engine.cluster.ray_cluster import Cluster, RayCluster, StoreFullError, TaskLostError
 from core.engine.cluster.recording import Recorder, as_array
 from core.engine.cluster.requirement import NoClusterError
 from core.engine.cluster.shelf import Shelf
+from core.engine.cluster.slots import Slot, Task
 from core.engine.cluster.tasks import ScoringOrder
 from core.engine.measuring.evaluation import measured_splits
 from core.engine.processes.deaths import describe
@@ -80,7 +80,7 @@ _log = logging.getLogger("htrans.supervisor")
 
 
 class ClusterSupervisor:
-    """Keeps the places of a cluster at work for one workspace."""
+    """Keeps the slots of a cluster at work for one workspace."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class ClusterSupervisor:
         self._lease = lease
         self._connect = connect
         self._stopping = False
-        self._places: list[Place] = []
+        self._slots: list[Slot] = []
         self._shelves: dict[int, Shelf] = {}
         self._notices = Notices(store)
         self._next_beat = 0.0
@@ -117,7 +117,7 @@ class ClusterSupervisor:
             self._recorder = Recorder(self._store, self._cluster, self._notices)
             while not self._stopping:
                 self._tick()
-                if any(place.task for place in self._places) or has_work(self._store):
+                if any(slot.task for slot in self._slots) or has_work(self._store):
                     continue
                 if end_supervisor_if_idle(self._store):
                     break
@@ -155,37 +155,37 @@ class ClusterSupervisor:
             self._beat(now)
         if now >= self._next_count:
             self._next_count = now + _COUNTING
-            self._count_places()
+            self._count_slots()
         self._obey()
         self._hear()
         self._kill_those_that_stay()
-        for place in self._places:
-            if place.task is None and now >= place.not_before and not self._fill(place):
+        for slot in self._slots:
+            if slot.task is None and now >= slot.not_before and not self._fill(slot):
                 break
         self._take_results()
 
     # What the database and the cluster are asked for.
 
-    def _count_places(self) -> None:
-        number = self._cluster.places()
+    def _count_slots(self) -> None:
+        number = self._cluster.slots()
         if self._engine.workers is not None:
             number = min(number, self._engine.workers)
-        while len(self._places) < number:
+        while len(self._slots) < number:
             worker = add_worker(self._store, os.getpid(), 0.0, "ray", node="")
             set_worker_state(self._store, worker, "idle")
-            self._places.append(Place(worker))
-        for place in [p for p in self._places if p.task is None][: len(self._places) - number]:
-            set_worker_state(self._store, place.worker, "ended")
-            self._places.remove(place)
+            self._slots.append(Slot(worker))
+        for slot in [s for s in self._slots if s.task is None][: len(self._slots) - number]:
+            set_worker_state(self._store, slot.worker, "ended")
+            self._slots.remove(slot)
 
-    def _fill(self, place: Place) -> bool:
-        """Submit the next trial for a place; False if none is ready."""
-        claim = claim_trial(self._store, place.worker)
+    def _fill(self, slot: Slot) -> bool:
+        """Submit the next trial for a slot; False if none is ready."""
+        claim = claim_trial(self._store, slot.worker)
         if claim is not None:
-            self._submit(place, claim)
+            self._submit(slot, claim)
         return claim is not None
 
-    def _submit(self, place: Place, claim: Claim) -> None:
+    def _submit(self, slot: Slot, claim: Claim) -> None:
         try:
             shelf = self._shelf(claim.run_id)
             assignment = assign(self._store, shelf.data, claim)
@@ -197,34 +197,34 @@ class ClusterSupervisor:
             resumed = None if checkpoint is None else self._cluster.share(as_array(checkpoint))
             task = Task(self._name(claim, "train"), claim, shelf)
             task.reference = self._cluster.train(task.name, assignment, *parts, resumed)
-            place.task, place.scorings = task, 0
+            slot.task, slot.scorings = task, 0
         except LostClaimError as error:
             _log.warning("%s", error)
         except TrainingError as error:
             self._after_trial(
-                place, claim, record_failure(self._store, shelf.data, claim, str(error))
+                slot, claim, record_failure(self._store, shelf.data, claim, str(error))
             )
         except StoreFullError as error:
-            self._put_off(place, claim, f"the object store is full: {error}")
+            self._put_off(slot, claim, f"the object store is full: {error}")
         except StoreError:
             raise
         except Exception as error:
             _log.exception("trial %d cannot be submitted", claim.trial_id)
-            crash(self._store, claim.trial_id, place.worker, describe(error))
-            self._wait(place)
+            crash(self._store, claim.trial_id, slot.worker, describe(error))
+            self._wait(slot)
 
-    def _put_off(self, place: Place, claim: Claim, why: str) -> None:
+    def _put_off(self, slot: Slot, claim: Claim, why: str) -> None:
         self._notices.tell("cluster", f"{why}; trials wait and are tried again", claim)
         self._recorder.give_back(claim)
-        self._wait(place, 5.0)
+        self._wait(slot, 5.0)
 
-    def _wait(self, place: Place, seconds: float = 2.0) -> None:
-        set_worker_state(self._store, place.worker, "idle")
-        place.not_before = time.monotonic() + seconds
+    def _wait(self, slot: Slot, seconds: float = 2.0) -> None:
+        set_worker_state(self._store, slot.worker, "idle")
+        slot.not_before = time.monotonic() + seconds
 
     def _shelf(self, run_id: int) -> Shelf:
         if run_id not in self._shelves:
-            in_use = {place.task.claim.run_id for place in self._places if place.task}
+            in_use = {slot.task.claim.run_id for slot in self._slots if slot.task}
             for other in [r for r in self._shelves if r not in in_use][: -_RUNS + 1 or None]:
                 del self._shelves[other]
             data = RunData(self._store, self._workspace, run_with_id(self._store, run_id))
@@ -243,8 +243,8 @@ class ClusterSupervisor:
         if version == self._version and not self._recorder.has_paused:
             return
         self._version, self._recorder.has_paused = version, False
-        for place in self._places:
-            task = place.task
+        for slot in self._slots:
+            task = slot.task
             if task is None or task.scores is not None or task.order == "leave":
                 continue
             if not holds(self._store, task.claim):
@@ -254,8 +254,8 @@ class ClusterSupervisor:
 
     def _kill_those_that_stay(self) -> None:
         now = time.monotonic()
-        for place in self._places:
-            task = place.task
+        for slot in self._slots:
+            task = slot.task
             if (
                 task is not None
                 and task.order == "leave"
@@ -268,63 +268,63 @@ class ClusterSupervisor:
     # News.
 
     def _hear(self) -> None:
-        tasks = {place.task.name: place for place in self._places if place.task is not None}
+        tasks = {slot.task.name: slot for slot in self._slots if slot.task is not None}
         orders = {
-            name: (place.task.order, place.task.recorded)
-            for name, place in tasks.items()
-            if place.task is not None
+            name: (slot.task.order, slot.task.recorded)
+            for name, slot in tasks.items()
+            if slot.task is not None
         }
         for name, visit in self._cluster.visit_desk(orders).items():
-            place = tasks.get(name)
-            if place is None or place.task is None:
+            slot = tasks.get(name)
+            if slot is None or slot.task is None:
                 continue
-            place.task.heard = time.monotonic() - visit.silent
-            self._recorder.record(place, place.task, visit.news)
+            slot.task.heard = time.monotonic() - visit.silent
+            self._recorder.record(slot, slot.task, visit.news)
 
     # Results.
 
     def _take_results(self) -> None:
-        at_work = {place.task.reference: place for place in self._places if place.task}
+        at_work = {slot.task.reference: slot for slot in self._slots if slot.task}
         if not at_work:
             time.sleep(_TICK)
             return
         for reference in self._cluster.ended(list(at_work), _TICK):
-            place = at_work[reference]
-            task = place.task
+            slot = at_work[reference]
+            task = slot.task
             assert task is not None
-            place.task = None
+            slot.task = None
             try:
                 result = self._cluster.result(reference)
             except TaskLostError as error:
-                self._lost(place, task, error)
+                self._lost(slot, task, error)
             else:
-                self._take(place, task, result)
+                self._take(slot, task, result)
 
-    def _take(self, place: Place, task: Task, end: TrialEnd | ScoringEnd) -> None:
+    def _take(self, slot: Slot, task: Task, end: TrialEnd | ScoringEnd) -> None:
         if isinstance(end, TrialEnd):
-            done = self._recorder.trained(place, task, end)
-            self._after_trial(place, task.claim, done)
+            done = self._recorder.trained(slot, task, end)
+            self._after_trial(slot, task.claim, done)
             return
         run_id = task.claim.run_id
-        others = any(p.task and p.task.claim.run_id == run_id for p in self._places)
+        others = any(s.task and s.task.claim.run_id == run_id for s in self._slots)
         self._recorder.scored(task, end, is_last=not others)
-        set_worker_state(self._store, place.worker, "idle")
+        set_worker_state(self._store, slot.worker, "idle")
 
-    def _after_trial(self, place: Place, claim: Claim, category_done: bool) -> None:
-        """Score the documents if the category is done with its trial, else free the place."""
+    def _after_trial(self, slot: Slot, claim: Claim, category_done: bool) -> None:
+        """Score the documents if the category is done with its trial, else free the slot."""
         if not category_done or self._stopping:
-            set_worker_state(self._store, place.worker, "idle")
+            set_worker_state(self._store, slot.worker, "idle")
             return
         shelf = self._shelf(claim.run_id)
         clear_unused_tables(self._store, shelf.data, claim)
-        set_worker_state(self._store, place.worker, "scoring")
-        self._score(place, claim, shelf)
+        set_worker_state(self._store, slot.worker, "scoring")
+        self._score(slot, claim, shelf)
 
-    def _score(self, place: Place, claim: Claim, shelf: Shelf) -> None:
+    def _score(self, slot: Slot, claim: Claim, shelf: Shelf) -> None:
         data = shelf.data
         category = run_category(self._store, claim.run_category_id)
         if category.kept_trial_id is None:
-            set_worker_state(self._store, place.worker, "idle")
+            set_worker_state(self._store, slot.worker, "idle")
             return
         order = ScoringOrder(
             category.key,
@@ -347,51 +347,51 @@ class ClusterSupervisor:
             )
         except HTransError as error:
             self._notices.tell("cluster", f"documents are not scored: {error}", claim)
-            set_worker_state(self._store, place.worker, "idle")
+            set_worker_state(self._store, slot.worker, "idle")
         else:
-            place.task = task
-            place.scorings += 1
+            slot.task = task
+            slot.scorings += 1
 
-    def _lost(self, place: Place, task: Task, error: TaskLostError) -> None:
+    def _lost(self, slot: Slot, task: Task, error: TaskLostError) -> None:
         """A task that ended without a result: its trial goes on elsewhere."""
         _log.warning("%s: lost: %s", task.name, error)
         if task.scores is not None:
-            if place.scorings < _MOST_SCORINGS and not self._stopping:
-                self._score(place, task.claim, task.shelf)
+            if slot.scorings < _MOST_SCORINGS and not self._stopping:
+                self._score(slot, task.claim, task.shelf)
             else:
-                set_worker_state(self._store, place.worker, "idle")
+                set_worker_state(self._store, slot.worker, "idle")
             return
         if task.order == "leave":
-            set_worker_state(self._store, place.worker, "idle")
+            set_worker_state(self._store, slot.worker, "idle")
             return
         is_crash = error.is_crash and task.heard is not None
         if not is_crash:
             self._notices.tell(
                 "cluster", f"{error}; the trial goes on from its checkpoint", task.claim
             )
-        self._end_worker(place, str(error), is_crash=is_crash)
+        self._end_worker(slot, str(error), is_crash=is_crash)
 
-    def _end_worker(self, place: Place, reason: str, *, is_crash: bool) -> None:
-        """Take its trial from a place, which goes on as another worker."""
-        end_worker(self._store, place.worker, reason, is_crash=is_crash)
-        place.worker = add_worker(self._store, os.getpid(), 0.0, "ray", node="")
-        self._wait(place)
+    def _end_worker(self, slot: Slot, reason: str, *, is_crash: bool) -> None:
+        """Take its trial from a slot, which goes on as another worker."""
+        end_worker(self._store, slot.worker, reason, is_crash=is_crash)
+        slot.worker = add_worker(self._store, os.getpid(), 0.0, "ray", node="")
+        self._wait(slot)
 
     # Signs of life.
 
     def _beat(self, now: float) -> None:
         supervisor_heartbeat(self._store)
         living = []
-        for place in self._places:
-            task = place.task
+        for slot in self._slots:
+            task = slot.task
             silent = 0.0 if task is None or task.heard is None else now - task.heard
             if silent <= _QUIET:
-                living.append(place.worker)
+                living.append(slot.worker)
             elif silent > self._lease and task is not None and task.order != "leave":
                 _log.warning("%s is silent", task.name)
                 task.give("leave")
                 if task.scores is None:
-                    self._end_worker(place, f"silent for {silent:.0f} s", is_crash=True)
+                    self._end_worker(slot, f"silent for {silent:.0f} s", is_crash=True)
         worker_heartbeat(self._store, *living)
 
     def _bury_strangers(self) -> None:
@@ -404,16 +404,16 @@ class ClusterSupervisor:
 
     def _end(self) -> None:
         self._obey()
-        for place in self._places:
-            if place.task is not None and place.task.order != "leave":
-                place.task.give("stop" if place.task.scores is None else "leave")
+        for slot in self._slots:
+            if slot.task is not None and slot.task.order != "leave":
+                slot.task.give("stop" if slot.task.scores is None else "leave")
         deadline = time.monotonic() + _PATIENCE
-        while any(place.task for place in self._places) and time.monotonic() < deadline:
+        while any(slot.task for slot in self._slots) and time.monotonic() < deadline:
             self._hear()
             self._kill_those_that_stay()
             self._take_results()
-        for place in self._places:
-            end_worker(self._store, place.worker, "the engine was stopped", is_crash=False)
+        for slot in self._slots:
+            end_worker(self._store, slot.worker, "the engine was stopped", is_crash=False)
         self._cluster.disconnect()
 
     def _obey_signals(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.engine.cluster.requirement import cluster_places
+from core.engine.cluster.requirement import cluster_slots
 from core.engine.processes.devices import DEFAULT_WORKERS_PER_DEVICE, cpu_cores, slots
 from core.engine.processes.launch import running_supervisor
 from core.errors import ConflictError, HTransError
@@ -34,7 +34,7 @@ class EngineChoice:
     """An engine that can work: how many trials at a time, and whether any on a CPU for sure."""
 
     kind: str
-    places: int
+    slots: int
     on_cpu: bool
 
 
@@ -62,9 +62,9 @@ def choose_engine(store: Store, request: EngineRequest) -> EngineChoice:
         return EngineChoice(kind, len(devices), "cpu" in devices)
     if running is not None:
         return EngineChoice(kind, max(len(present_workers(store)), 1), False)
-    there = cluster_places(request.address, request.device, request.workers_per_device)
-    places = min(there or cpu_cores(), request.workers or there or cpu_cores())
-    return EngineChoice(kind, places, request.device == "cpu")
+    there = cluster_slots(request.address, request.device, request.workers_per_device)
+    number = min(there or cpu_cores(), request.workers or there or cpu_cores())
+    return EngineChoice(kind, number, request.device == "cpu")
 
 
 def configure(store: Store, request: EngineRequest) -> bool:

@@ -91,7 +91,7 @@ def plan_run(
     coverage, notes = _coverage(workspace, corpus, system, settings, vectors)
     dimensions = vectors.dimensions if vectors else settings.dimensions
     new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions, weights)
-    notes.append(_expectation(store, taxonomy, new, request, engine.places))
+    notes.append(_expectation(store, taxonomy, new, request, engine.slots))
     return PlannedRun(request, corpus, vectors, coverage, new, notes)
 
 

@@ -59,8 +59,8 @@ class FakeCluster:
     `mishaps` befall the first ones instead; what is `hanging` never ends by itself.
     """
 
-    def __init__(self, places: int = 2) -> None:
-        self.number = places
+    def __init__(self, slots: int = 2) -> None:
+        self.number = slots
         self.submitted: list[str] = []
         self.cancelled: list[str] = []
         self.mishaps: dict[str, list[Exception]] = {"train": [], "score": [], "share": []}
@@ -75,7 +75,7 @@ class FakeCluster:
 
     def disconnect(self) -> None: ...
 
-    def places(self) -> int:
+    def slots(self) -> int:
         return self.number
 
     def share(self, value: Any) -> Any:

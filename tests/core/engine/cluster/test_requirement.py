@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from core.engine.cluster.requirement import cluster_places, require_ray
+from core.engine.cluster.requirement import cluster_slots, require_ray
 from core.engine.processes.identity import own_identity
 from core.engine.runs.engine_choice import EngineRequest, choose_engine
 from core.errors import ConflictError, HTransError
@@ -31,7 +31,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(
 def test_on_a_cluster_no_single_device_is_chosen() -> None:
     pytest.importorskip("ray")
     with pytest.raises(HTransError, match="--device cuda:1: on a cluster Ray chooses the device"):
-        cluster_places(None, "cuda:1", 2)
+        cluster_slots(None, "cuda:1", 2)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The places of a cluster and the tasks at them, as the supervisor knows them."""
+"""The slots of a cluster and the tasks at them, as the supervisor knows them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from db.trials import Claim
 
 @dataclass(slots=True)
 class Task:
-    """What runs at a place: a trial's training, or the scoring after a category's last trial.
+    """What runs at a slot: a trial's training, or the scoring after a category's last trial.
 
     `scores` is the trial whose model scores, None for a training. `recorded` is the number of the
     last of its news that is written. `heard` is when it last gave a sign, by this process's steady
@@ -38,7 +38,7 @@ class Task:
 
 
 @dataclass(slots=True)
-class Place:
+class Slot:
     """Room for one trial somewhere on the cluster, known to the database as a worker.
 
     Nothing is submitted for it before `not_before`; `scorings` counts the tries for one category.
