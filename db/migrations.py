@@ -450,3 +450,25 @@ def run_on_a_cluster(database: Database) -> None:
         ALTER TABLE workers ADD COLUMN node TEXT
         """,
     )
+
+
+@MIGRATIONS()
+def score_what_was_left(database: Database) -> None:
+    """How often scoring documents under a kept model was begun, NULL if it is not owed; by whom."""
+    _run(
+        database,
+        """
+        ALTER TABLE trials ADD COLUMN scorings INTEGER;;
+        ALTER TABLE workers ADD COLUMN scores_trial_id INTEGER
+            REFERENCES trials (id) ON DELETE SET NULL;;
+        CREATE INDEX trials_scorings ON trials (id) WHERE scorings IS NOT NULL;;
+        CREATE INDEX workers_scores ON workers (scores_trial_id);;
+        UPDATE trials SET scorings = 0 WHERE id IN (
+            SELECT rc.kept_trial_id FROM run_categories rc
+            WHERE rc.state = 'done' AND rc.lead_id IS NULL AND NOT EXISTS (
+                SELECT 1 FROM measures m WHERE m.trial_id = rc.kept_trial_id
+                AND m.run_category_id = rc.id AND m.split = 'test'
+            )
+        )
+        """,
+    )

@@ -18,6 +18,7 @@ MIGRATION_NAMES = (
     "keep_thresholds_and_bounds",
     "let_imports_go_on",
     "run_on_a_cluster",
+    "score_what_was_left",
 )
 """The steps of `db.migrations`, in their order."""
 

@@ -132,7 +132,7 @@ def set_worker_state(store: Store, worker_id: int, state: str) -> None:
     """Change what a worker is doing; only a training worker has a trial."""
     with store.write():
         store.execute(
-            "UPDATE workers SET state = ?, trial_id = NULL, heartbeat = ?, "
+            "UPDATE workers SET state = ?, trial_id = NULL, scores_trial_id = NULL, heartbeat = ?, "
             "ended_at = CASE WHEN ? = 'ended' THEN ? END WHERE id = ?",
             (state, time.time(), state, time.time(), worker_id),
         )

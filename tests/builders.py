@@ -43,6 +43,7 @@ from db.runs import (
     run_category,
     run_with_id,
 )
+from db.scorings import claim_scoring, end_scoring
 from db.trials import (
     Claim,
     Epoch,
@@ -53,7 +54,7 @@ from db.trials import (
     record_source,
     trials_of,
 )
-from db.workers import add_worker
+from db.workers import add_worker, set_worker_state
 from tests.small_corpus import write_corpus
 
 _NETWORK = {
@@ -303,6 +304,22 @@ def finish_all(store: Store, worker_id: int) -> None:
     """Finish every trial that is ready or becomes so."""
     while (claim := claim_trial(store, worker_id)) is not None:
         finish_with(store, claim, 0.5)
+
+
+def score_all(store: Store, worker_id: int) -> None:
+    """Say that the documents of every category that is done are scored; the worker idles then."""
+    while (claim := claim_scoring(store, worker_id)) is not None:
+        end_scoring(store, claim.run_id, claim.trial_id)
+    set_worker_state(store, worker_id, "idle")
+
+
+def forget_measures(store: Store) -> None:
+    """Leave the database as a SIGKILL does between training and scoring."""
+    with store.write():
+        store.execute("DELETE FROM measures")
+        store.execute(
+            "UPDATE trials SET scorings = 0 WHERE id IN (SELECT kept_trial_id FROM run_categories)"
+        )
 
 
 def category_of(store: Store, run: Run, key: str) -> RunCategory:

@@ -22,9 +22,11 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.trials import Claim, LostClaimError, record_progress
 from db.workers import Worker, engine_of, present_workers
-from tests.command_line import htrans
+from tests.builders import forget_measures
+from tests.command_line import htrans, htrans_json
 from tests.faults.engine_runs import Models, engine_processes, models, run_state, start, until
 from tests.faults.mode import ENGINE_KILLS, FULL, PAUSES
+from tests.made_once import wait_until_ended
 
 # What the product waits for is not what is tried here.
 AN_IMPATIENT_SUPERVISOR = (
@@ -181,6 +183,37 @@ def test_paused_at_random_batches_and_resumed_the_run_has_the_same_bits(
     print(f"paused {pauses} times")
     assert pauses >= 1
     assert models(store) == undisturbed.part("animals", "cats")
+
+
+def test_what_a_killed_engine_has_left_unscored_the_next_one_scores(own_copy: Workspace) -> None:
+    before = htrans_json(own_copy, "status", "small")["categories"]
+    store = Store(own_copy.database)
+    forget_measures(store)
+    for scores in own_copy.run(1).glob("*-scores.npy"):
+        scores.unlink()
+    assert "the engine runs" in htrans(own_copy, "engine", "start", "--workers=2").stdout
+    wait_until_ended(own_copy)
+    assert htrans_json(own_copy, "status", "small")["categories"] == before
+
+
+def test_what_cannot_be_scored_is_given_up_and_told(own_copy: Workspace) -> None:
+    store = Store(own_copy.database)
+    forget_measures(store)
+    (kept,) = store.rows(
+        "SELECT t.model FROM trials t JOIN run_categories rc ON rc.kept_trial_id = t.id "
+        "JOIN categories c ON c.id = rc.category_id WHERE c.key = 'cats'"
+    )
+    model = own_copy.root / kept["model"]
+    model.write_bytes(model.read_bytes()[:50])
+    for scores in own_copy.run(1).glob("*-scores.npy"):
+        scores.unlink()
+    assert htrans(own_copy, "engine", "start", "--workers=1").returncode == 0
+    wait_until_ended(own_copy)
+    status = htrans_json(own_copy, "status", "small")
+    done = [c for c in status["categories"] if c["state"] == "done"]
+    assert [c["id"] for c in done if c["test_f1"] is None] == ["cats"]
+    (alert,) = [alert for alert in status["alerts"] if alert["kind"] == "unscored"]
+    assert "cats: the test documents are not scored" in alert["message"]
 
 
 def test_stopped_engine_writes_checkpoints_and_goes_on_with_the_same_bits(

@@ -35,6 +35,7 @@ from core.engine.training.run_files import checkpoints_of
 from core.engine.watching.disk import is_full
 from db.connection import Store
 from db.runs import run_category
+from db.scorings import put_off_scoring
 from db.trials import Claim, LostClaimError, holds, rewind_progress
 from db.workers import place_worker
 
@@ -87,16 +88,17 @@ class Recorder:
             self.give_back(task.claim)
         return False
 
-    def scored(self, task: Task, end: ScoringEnd, *, is_last: bool) -> None:
-        """Keep scores and measure the category; `is_last` as `measure_done` wants it."""
+    def scored(self, task: Task, end: ScoringEnd) -> None:
+        """Keep scores and measure the category, or leave that for later if there are none."""
         data = task.shelf.data
         category = run_category(self._store, task.claim.run_category_id)
-        assert task.scores is not None
+        if not end.scores:
+            put_off_scoring(self._store, task.claim)
+            return
         try:
             for split, columns in end.scores.items():
-                save_scores(data, category, task.scores, split, columns)
-            if end.scores:
-                measure_done(self._store, data, category, _CPU, is_last=is_last)
+                save_scores(data, category, task.claim.trial_id, split, columns)
+            measure_done(self._store, data, category, _CPU)
         except OSError as error:
             if not is_full(error):
                 raise

@@ -15,15 +15,15 @@ from db.trials import Claim
 class Task:
     """What runs at a slot: a trial's training, or the scoring after a category's last trial.
 
-    `scores` is the trial whose model scores, None for a training. `recorded` is the number of the
-    last of its news that is written. `heard` is when it last gave a sign, by this process's steady
-    clock, None before the first; `ordered` is when its order was given.
+    `scores`: it is a scoring, and `claim` that of the trial whose model scores. `recorded` is the
+    number of the last of its news that is written. `heard` is when it last gave a sign, by this
+    process's steady clock, None before the first; `ordered` is when its order was given.
     """
 
     name: str
     claim: Claim
     shelf: Shelf
-    scores: int | None = None
+    scores: bool = False
     reference: Any = None
     order: Order = "go on"
     ordered: float = 0.0
@@ -41,10 +41,9 @@ class Task:
 class Slot:
     """Room for one trial somewhere on the cluster, known to the database as a worker.
 
-    Nothing is submitted for it before `not_before`; `scorings` counts the tries for one category.
+    Nothing is submitted for it before `not_before`.
     """
 
     worker: int
     task: Task | None = None
     not_before: float = 0.0
-    scorings: int = 0

@@ -49,6 +49,7 @@ from core.errors import HTransError, TrainingError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.runs import run_category, run_with_id
+from db.scorings import claim_scoring, fail_scoring, is_scoring_owed, put_off_scoring
 from db.trials import Claim, LostClaimError, claim_trial, holds, may_go_on
 from db.workers import (
     Engine,
@@ -71,7 +72,6 @@ _QUIET = 5.0
 _PATIENCE = 45.0
 """Seconds in which tasks must have written their checkpoints when the engine stops."""
 _RECONNECT = 5.0
-_MOST_SCORINGS = 3
 _RUNS = 2
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _CPU = torch.device("cpu")
@@ -179,7 +179,15 @@ class ClusterSupervisor:
             self._slots.remove(slot)
 
     def _fill(self, slot: Slot) -> bool:
-        """Submit the next trial for a slot; False if none is ready."""
+        """Submit the next task for a slot; False if there is none.
+
+        What an earlier engine has left unscored comes first.
+        """
+        if is_scoring_owed(self._store):
+            scoring = claim_scoring(self._store, slot.worker)
+            if scoring is not None:
+                self._score(slot, scoring)
+                return True
         claim = claim_trial(self._store, slot.worker)
         if claim is not None:
             self._submit(slot, claim)
@@ -197,7 +205,7 @@ class ClusterSupervisor:
             resumed = None if checkpoint is None else self._cluster.share(as_array(checkpoint))
             task = Task(self._name(claim, "train"), claim, shelf)
             task.reference = self._cluster.train(task.name, assignment, *parts, resumed)
-            slot.task, slot.scorings = task, 0
+            slot.task = task
         except LostClaimError as error:
             _log.warning("%s", error)
         except TrainingError as error:
@@ -245,7 +253,7 @@ class ClusterSupervisor:
         self._version, self._recorder.has_paused = version, False
         for slot in self._slots:
             task = slot.task
-            if task is None or task.scores is not None or task.order == "leave":
+            if task is None or task.scores or task.order == "leave":
                 continue
             if not holds(self._store, task.claim):
                 task.give("leave")
@@ -305,27 +313,24 @@ class ClusterSupervisor:
             done = self._recorder.trained(slot, task, end)
             self._after_trial(slot, task.claim, done)
             return
-        run_id = task.claim.run_id
-        others = any(s.task and s.task.claim.run_id == run_id for s in self._slots)
-        self._recorder.scored(task, end, is_last=not others)
+        self._recorder.scored(task, end)
         set_worker_state(self._store, slot.worker, "idle")
 
     def _after_trial(self, slot: Slot, claim: Claim, category_done: bool) -> None:
         """Score the documents if the category is done with its trial, else free the slot."""
-        if not category_done or self._stopping:
-            set_worker_state(self._store, slot.worker, "idle")
-            return
-        shelf = self._shelf(claim.run_id)
-        clear_unused_tables(self._store, shelf.data, claim)
-        set_worker_state(self._store, slot.worker, "scoring")
-        self._score(slot, claim, shelf)
+        if category_done:
+            clear_unused_tables(self._store, self._shelf(claim.run_id).data, claim)
+            if not self._stopping:
+                scoring = claim_scoring(self._store, slot.worker, claim.run_category_id)
+                if scoring is not None:
+                    self._score(slot, scoring)
+                    return
+        set_worker_state(self._store, slot.worker, "idle")
 
-    def _score(self, slot: Slot, claim: Claim, shelf: Shelf) -> None:
+    def _score(self, slot: Slot, claim: Claim) -> None:
+        shelf = self._shelf(claim.run_id)
         data = shelf.data
         category = run_category(self._store, claim.run_category_id)
-        if category.kept_trial_id is None:
-            set_worker_state(self._store, slot.worker, "idle")
-            return
         order = ScoringOrder(
             category.key,
             data.system.name,
@@ -334,8 +339,8 @@ class ClusterSupervisor:
             outputs_of(data, data.together(category) if data.system.joint else [category]),
             _splits(data),
         )
-        kept = category.kept_trial_id
-        task = Task(self._name(claim, "score"), claim, shelf, scores=kept)
+        kept = claim.trial_id
+        task = Task(self._name(claim, "score"), claim, shelf, scores=True)
         try:
             task.reference = self._cluster.score(
                 task.name,
@@ -346,20 +351,20 @@ class ClusterSupervisor:
                 shelf.test_vectors,
             )
         except HTransError as error:
-            self._notices.tell("cluster", f"documents are not scored: {error}", claim)
-            set_worker_state(self._store, slot.worker, "idle")
+            fail_scoring(self._store, claim, str(error))
+            self._wait(slot, 5.0)
         else:
             slot.task = task
-            slot.scorings += 1
 
     def _lost(self, slot: Slot, task: Task, error: TaskLostError) -> None:
         """A task that ended without a result: its trial goes on elsewhere."""
         _log.warning("%s: lost: %s", task.name, error)
-        if task.scores is not None:
-            if slot.scorings < _MOST_SCORINGS and not self._stopping:
-                self._score(slot, task.claim, task.shelf)
+        if task.scores:
+            if self._stopping:
+                put_off_scoring(self._store, task.claim)
             else:
-                set_worker_state(self._store, slot.worker, "idle")
+                fail_scoring(self._store, task.claim, str(error))
+            set_worker_state(self._store, slot.worker, "idle")
             return
         if task.order == "leave":
             set_worker_state(self._store, slot.worker, "idle")
@@ -390,7 +395,7 @@ class ClusterSupervisor:
             elif silent > self._lease and task is not None and task.order != "leave":
                 _log.warning("%s is silent", task.name)
                 task.give("leave")
-                if task.scores is None:
+                if not task.scores:
                     self._end_worker(slot, f"silent for {silent:.0f} s", is_crash=True)
         worker_heartbeat(self._store, *living)
 
@@ -406,7 +411,7 @@ class ClusterSupervisor:
         self._obey()
         for slot in self._slots:
             if slot.task is not None and slot.task.order != "leave":
-                slot.task.give("stop" if slot.task.scores is None else "leave")
+                slot.task.give("leave" if slot.task.scores else "stop")
         deadline = time.monotonic() + _PATIENCE
         while any(slot.task for slot in self._slots) and time.monotonic() < deadline:
             self._hear()

@@ -19,6 +19,7 @@ from db.connection import Store
 from db.corpora import taxonomy_of
 from db.measures import record_measures
 from db.runs import RunCategory, run_categories, run_with_id
+from db.scorings import end_scoring
 
 Progress = Callable[[int, int], None]
 """Called with the categories that are done and how many there are."""
@@ -110,22 +111,21 @@ def measure_done(
     category: RunCategory,
     device: torch.device,
     stop: Callable[[], bool] = lambda: False,
-    *,
-    is_last: bool = True,
 ) -> None:
     """Measure a category that is done, with all that its model serves.
 
-    `is_last`: no scores of the run's other categories are being made, so that decisions that must
-    be consistent can be measured once the run is done. Raises `ScoringAbandonedError` if `stop`
-    says so.
+    Raises `ScoringAbandonedError` if `stop` says so.
     """
     for one in data.together(category):
         for split in measured_splits(data):
             score_category(store, data, one, split, device, stop)
-    is_last = is_last and run_with_id(store, data.run.id).state == "done"
-    if data.rule.consistent != "no" and is_last:
+    if category.kept_trial_id is None:
+        return
+    waits = data.rule.consistent != "no" and run_with_id(store, data.run.id).state == "done"
+    if not end_scoring(store, data.run.id, category.kept_trial_id, if_not_last=waits):
         # Only now is it known what the other categories say of each document.
         evaluate(store, data, "test", device)
+        end_scoring(store, data.run.id, category.kept_trial_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -23,18 +24,22 @@ from core.engine.processes.identity import own_identity
 from core.engine.runs.scheduling import crash, release
 from core.engine.runs.steering import pause_for_space
 from core.engine.training.run_data import RunData
-from core.engine.training.trial_work import work_on
+from core.engine.training.trial_work import score, work_on
 from core.engine.watching.disk import is_full
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.runs import run_with_id
+from db.scorings import claim_scoring, fail_scoring, is_scoring_owed
 from db.trials import Claim, LostClaimError, claim_trial
 from db.workers import add_worker, has_ended, set_worker_state, worker_heartbeat
 
 HEARTBEAT = 1.0
 """Seconds between two signs of life."""
 _IDLE = 0.2
+
+Work = Callable[[Store, RunData, Claim, torch.device, Callable[[], bool]], None]
+"""What a worker does with a claim: trains a trial, or scores documents."""
 
 _log = logging.getLogger("htrans.worker")
 
@@ -75,27 +80,35 @@ class Worker:
     def _claim_and_work(self) -> None:
         set_worker_state(self._store, self._id, "idle")
         while not self._stopping():
-            claim = claim_trial(self._store, self._id)
+            claim, work = self._claimed()
             if claim is None:
                 self._stop.wait(_IDLE)
                 continue
-            self._work_on(claim)
+            self._do(work, claim)
             if has_ended(self._store, self._id):
                 _log.warning("this worker was taken for dead and replaced; it ends")
                 return
             set_worker_state(self._store, self._id, "idle")
+
+    def _claimed(self) -> tuple[Claim | None, Work]:
+        """What is to be done next: what an earlier process has left unscored comes first."""
+        if is_scoring_owed(self._store):
+            claim = claim_scoring(self._store, self._id)
+            if claim is not None:
+                return claim, score
+        return claim_trial(self._store, self._id), work_on
 
     def _pause_for_space(self, error: _DiskFullError) -> None:
         """Give the trial back and pause its run; a checkpoint before it is still there."""
         _log.error("%s", pause_for_space(self._store, error.claim, error.error))
         release(self._store, error.claim)
 
-    def _work_on(self, claim: Claim) -> None:
+    def _do(self, work: Work, claim: Claim) -> None:
         try:
             if self._data is None or self._data.run.id != claim.run_id:
                 run = run_with_id(self._store, claim.run_id)
                 self._data = RunData(self._store, self._workspace, run)
-            work_on(self._store, self._data, claim, self._device, self._stopping)
+            work(self._store, self._data, claim, self._device, self._stopping)
         except LostClaimError as error:
             _log.warning("%s", error)
         except StoreError:
@@ -105,6 +118,7 @@ class Worker:
                 raise _DiskFullError(claim, error) from error
             _log.exception("trial %d went wrong", claim.trial_id)
             crash(self._store, claim.trial_id, self._id, describe(error))
+            fail_scoring(self._store, claim, describe(error))
             self._data = None
             self._stop.wait(1.0)
 

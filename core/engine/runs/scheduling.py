@@ -14,6 +14,7 @@ from core.training.class_weight_search import TrialScore, best_trial, next_rung,
 from db.connection import Store
 from db.events import add_event
 from db.runs import end_run, update_category
+from db.scorings import is_scoring_owed, owe_scoring
 from db.trials import (
     Claim,
     ModelFile,
@@ -246,12 +247,17 @@ def end_supervisor_if_idle(store: Store) -> bool:
 
 
 def has_work(store: Store) -> bool:
-    """Whether any trial is held by a worker, or ready to be claimed."""
-    return store.row(
-        "SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
-        "JOIN runs r ON r.id = rc.run_id WHERE t.state = 'running' "
-        "OR (t.state = 'ready' AND r.state = 'running' AND NOT rc.held) LIMIT 1"
-    ) is not None or any(worker.state == "scoring" for worker in present_workers(store))
+    """Whether any trial is held by a worker, or ready to be claimed, or documents to be scored."""
+    return (
+        store.row(
+            "SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
+            "JOIN runs r ON r.id = rc.run_id WHERE t.state = 'running' "
+            "OR (t.state = 'ready' AND r.state = 'running' AND NOT rc.held) LIMIT 1"
+        )
+        is not None
+        or any(worker.state == "scoring" for worker in present_workers(store))
+        or is_scoring_owed(store)
+    )
 
 
 def _decide_race(store: Store, trials: list[Trial]) -> bool:
@@ -294,6 +300,7 @@ def _complete(store: Store, run_category_id: int, attempt: int, trials: list[Tri
     )
     assert best is not None
     update_category(store, run_category_id, "state = 'done', kept_trial_id = ?", (best.trial_id,))
+    owe_scoring(store, best.trial_id)
     store.execute(
         "UPDATE attempts SET kept_trial_id = ? WHERE run_category_id = ? AND attempt = ?",
         (best.trial_id, run_category_id, attempt),

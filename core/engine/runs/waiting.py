@@ -10,6 +10,7 @@ from core.engine.watching.status import Status, status_of
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
+from db.scorings import scores_are_missing
 from db.states import ENDED
 
 INTERVAL = 0.5
@@ -34,7 +35,8 @@ def wait_for(
     watch = EngineWatch(store, workspace)
     while True:
         status = status_of(store, run_id)
-        if status.run.run.state in ENDED and not _scoring(status):
+        unscored = scores_are_missing(store, run_id) and running_supervisor(store) is not None
+        if status.run.run.state in ENDED and not unscored and not _scoring(status):
             return status.run.run.state
         progress(
             sum(category.trials_done for category in status.categories),

@@ -26,8 +26,8 @@ from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
 from db.connection import Store
 from db.runs import run_category
+from db.scorings import claim_scoring, put_off_scoring
 from db.trials import Claim, LostClaimError, holds, rewind_progress
-from db.workers import set_worker_state
 
 _log = logging.getLogger("htrans.worker")
 
@@ -102,10 +102,23 @@ def _after_category(
     stopping: Callable[[], bool],
 ) -> None:
     """Remove what the search has left behind, and score the documents."""
-    category = run_category(store, claim.run_category_id)
     clear_unused_tables(store, data, claim)
-    set_worker_state(store, claim.owner, "scoring")
+    scoring = claim_scoring(store, claim.owner, claim.run_category_id)
+    if scoring is not None:
+        score(store, data, scoring, device, stopping)
+
+
+def score(
+    store: Store,
+    data: RunData,
+    claim: Claim,
+    device: torch.device,
+    stopping: Callable[[], bool],
+) -> None:
+    """Score the documents of a category that is done, as `db.scorings.claim_scoring` has it."""
+    category = run_category(store, claim.run_category_id)
     try:
         measure_done(store, data, category, device, stopping)
     except ScoringAbandonedError:
+        put_off_scoring(store, claim)
         _log.info("%s: scoring of the documents left for later", category.key)

@@ -17,6 +17,8 @@ RISE = 1.1
 """How many times its lowest an epoch's training loss is when it counts as rising."""
 LEAST_RISE = 0.02
 """A rise by less is noise, however small the loss."""
+FAULTS = ("crash", "failed", "cluster", "unscored")
+"""Kinds of events that are faults of a category."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ def category_alerts(
         yield alert("loss", f"the training loss rises, {min(losses):.3f} to {losses[-1]:.3f}")
     if category.state != "done":
         return
+    if category.test_f1 is None and fault is not None and fault.kind == "unscored" and reason:
+        yield alert(fault.kind, reason)
     accepted = category.test_accepted
     if accepted is not None and test_documents and accepted in (0, test_documents):
         which = "no" if accepted == 0 else "every"
@@ -116,9 +120,9 @@ def is_rising(losses: Sequence[float]) -> bool:
 
 
 def newest_faults(events: Iterable[Event]) -> dict[int, Event]:
-    """The newest crash or failure of each category; `events` are the newest first."""
+    """The newest fault of each category; `events` are the newest first."""
     faults: dict[int, Event] = {}
     for event in events:
-        if event.kind in ("crash", "failed", "cluster") and event.run_category_id is not None:
+        if event.kind in FAULTS and event.run_category_id is not None:
             faults.setdefault(event.run_category_id, event)
     return faults

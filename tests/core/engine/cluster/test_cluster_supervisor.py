@@ -34,6 +34,7 @@ from db.workers import (
 from tests.builders import (
     category_states,
     category_trials,
+    forget_measures,
     import_small_corpus,
     run_state,
     start_system,
@@ -390,6 +391,29 @@ def test_a_scoring_that_falls_silent_is_killed_and_done_again(
     assert len(cluster.cancelled) == 1
     assert store.value("SELECT count(*) FROM measures WHERE split = 'test'") == 3
     assert not store.value("SELECT sum(crashes) FROM trials")
+
+
+def test_what_an_earlier_engine_left_unscored_is_scored(
+    store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
+) -> None:
+    supervise(store, workspace, cluster)
+    measured = "SELECT trial_id, tp, fp, fn FROM measures WHERE split = 'test' ORDER BY trial_id"
+    before = [tuple(row) for row in store.rows(measured)]
+    forget_measures(store)
+    supervise(store, workspace, cluster)
+    assert len(before) == 3
+    assert [tuple(row) for row in store.rows(measured)] == before
+
+
+def test_a_scoring_that_is_lost_three_times_is_given_up_with_the_reason(
+    store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
+) -> None:
+    cluster.mishaps["score"] = [TaskLostError("the node died", is_crash=True) for _ in range(3)]
+    cluster.number = 1
+    supervise(store, workspace, cluster)
+    assert store.value("SELECT count(*) FROM measures WHERE split = 'test'") == 2
+    assert [m for m in messages(store) if "are not scored: the node died" in m]
+    assert category_states(store, run)["dogs"] == "done"
 
 
 def test_without_a_cluster_it_tells_once_and_tries_until_there_is_one(

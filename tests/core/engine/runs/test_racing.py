@@ -32,7 +32,7 @@ from db.connection import Store
 from db.runs import Run
 from db.states import ENDED_TRIAL
 from db.trials import Claim, LostClaimError, claim_trial, record_epoch, trial_with_id
-from db.workers import present_workers, set_worker_state
+from db.workers import present_workers
 from tests.builders import (
     an_epoch,
     category_of,
@@ -43,6 +43,7 @@ from tests.builders import (
     record_corpus,
     record_run,
     run_state,
+    score_all,
     start_worker,
     trial_states,
 )
@@ -443,7 +444,7 @@ def test_every_category_comes_to_an_end_whatever_happens(
             best = min(done, key=lambda trial: (-(trial.f1 or 0.0), trial.class_weight))
             assert category_of(store, run, key).kept_trial_id == best.id
     for present in present_workers(store):
-        set_worker_state(store, present.id, "idle")
+        score_all(store, present.id)
     assert not has_work(store)
 
 

@@ -40,6 +40,7 @@ from tests.builders import (
     record_corpus,
     record_run,
     run_state,
+    score_all,
     start_worker,
     trial_states,
 )
@@ -415,6 +416,8 @@ def test_supervisor_is_taken_out_when_every_run_has_ended(
     assert has_work(store), "the test documents are still to be scored"
     assert end_supervisor_if_idle(store) is False
     set_worker_state(store, worker, "idle")
+    assert has_work(store), "whoever was to score them is gone"
+    score_all(store, worker)
     assert not has_work(store)
     assert end_supervisor_if_idle(store) is True
     engine = engine_of(store)

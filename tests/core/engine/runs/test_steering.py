@@ -22,7 +22,6 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, RunCategory, run_category
 from db.trials import LostClaimError, claim_trial, holds, may_go_on
-from db.workers import set_worker_state
 from tests.builders import (
     a_model,
     category_of,
@@ -34,6 +33,7 @@ from tests.builders import (
     record_corpus,
     record_run,
     run_state,
+    score_all,
     start_worker,
     trial_states,
 )
@@ -255,7 +255,7 @@ def test_held_category_is_not_claimed_and_the_others_are(
         finish_with(store, claim, 0.5)
     assert claimed == {"food", "fruit", "bread"}
     assert run_state(store, forest) == "running"
-    set_worker_state(store, worker, "idle")
+    score_all(store, worker)
     assert not has_work(store)
     shown = {c.key: c.state for c in status_of(store, forest.id).categories}
     assert (shown["animals"], shown["cats"]) == ("paused", "waiting")
