@@ -15,7 +15,7 @@ from tests.command_line import htrans
 
 WEIGHTS = (1.0, 3.0)
 TRAINING = (
-    *("--class-weights=1,3", "--epochs=6", "--patience=6", "--batch-size=4"),
+    *("--class-weights=1,3", "--epochs=6", "--patience=6", "--batch-size=8"),
     *("--hidden-units=24", "--dimensions=24", "--learning-rate=0.005", "--device=cpu"),
     "--workers=2",
 )

@@ -107,7 +107,7 @@ def test_a_race_that_is_killed_anywhere_drops_the_same_and_keeps_the_same_bits(
     assert None in expected.of.values(), "nothing dropped out, so this shows nothing"
     place = workspaces("killed")
     store = start(place, *options)
-    killed = kill_at_random(store, ENGINE_KILLS // 2)
+    killed = kill_at_random(store, max(ENGINE_KILLS // 2, 2))
     until(lambda: run_state(store) == "done", 500)
     assert sum(killed.values()) >= 1
     assert models(store) == expected
@@ -221,7 +221,7 @@ def test_stopped_engine_writes_checkpoints_and_goes_on_with_the_same_bits(
 ) -> None:
     place = workspaces("stopped")
     store = start(place, "--categories=animals")
-    until(lambda: store.value("SELECT count(*) FROM progress") > 3)
+    until(lambda: store.value("SELECT count(*) FROM progress") > 0)
     assert "has stopped" in htrans(place, "engine", "stop").stdout
     assert not engine_processes(place)
     assert run_state(store) == "running"
@@ -267,7 +267,7 @@ def test_late_writes_of_a_worker_frozen_past_its_lease_touch_nothing(
     def at_work() -> list[Worker]:
         return [worker for worker in present_workers(store) if worker.trial_id]
 
-    until(lambda: bool(at_work()) and store.value("SELECT count(*) FROM progress") > 1)
+    until(lambda: bool(at_work()) and store.value("SELECT count(*) FROM progress") > 0)
     frozen = at_work()[0]
     row = store.row("SELECT * FROM trials WHERE state = 'running'")
     assert row is not None
@@ -291,7 +291,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_run_ends_with_the_same_bits(
 ) -> None:
     place = workspaces("damaged")
     store = start(place, "--categories=animals", "--class-weights=1", "--workers=1")
-    until(lambda: store.value("SELECT count(*) FROM epochs") >= 2)
+    until(lambda: store.value("SELECT count(*) FROM epochs") >= 1)
     htrans(place, "engine", "stop")
     newest = max(place.run(1).glob("*.resume"))
     newest.write_bytes(newest.read_bytes()[:-100])
