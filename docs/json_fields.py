@@ -123,6 +123,7 @@ SHAPES: dict[str, tuple[str, Fields]] = {
             "unused": ("integer", "documents in no split"),
             "train": ("integer", "documents for training"),
             "test": ("integer", "documents for test"),
+            "drawn": ("integer", "documents that state no split, so that one was drawn"),
             "sources": ("map of source", "each file, or archive, with its documents"),
             "without_labels": ("integer", "documents without a label of the taxonomy"),
             "without_text": ("integer", "documents without a word"),

@@ -57,6 +57,26 @@ def _vector_folders(place: Workspace, names: Sequence[str] | None) -> dict[str, 
 
 
 def _print(found: Survey) -> None:
+    if found.train + found.test:
+        _print_documents(found)
+    for note in found.notes:
+        say(note)
+    if found.unknown_labels:
+        some = list(found.unknown_labels.items())
+        say(f"labels outside the taxonomy, with their documents ({len(some):,} kinds):")
+        for label, number in some[:_SHOWN]:
+            say(f"  {printable(label)}: {number:,}")
+    for problem in found.problems:
+        say(f"problem: {printable(problem)}")
+
+
+def _drawn(found: Survey) -> str:
+    if not found.drawn:
+        return ""
+    return f"; {found.drawn:,} state no split and were drawn (--split-field names a field)"
+
+
+def _print_documents(found: Survey) -> None:
     used = max(found.train + found.test, 1)
     repeated = found.duplicates
     unused = f", {found.unused:,} in no split" if found.unused else ""
@@ -65,7 +85,7 @@ def _print(found: Survey) -> None:
         "taxonomy": f"{found.taxonomy}: {len(found.categories):,} categories on {found.levels} "
         f"level{'s' if found.levels != 1 else ''}",
         "documents": f"{found.records:,}: {found.train:,} for training, {found.test:,} for test"
-        f"{unused}",
+        f"{unused}{_drawn(found)}",
         "labels": f"{found.labels / used:.2f} a document; {found.without_labels:,} have none",
         "words": f"{found.words:,} different ones among the first {found.max_words} of each "
         f"document; {found.tokens / used:.1f} a document, {found.longer:,} have "
@@ -85,15 +105,6 @@ def _print(found: Survey) -> None:
     print()
     _print_sources(found)
     _print_categories(found)
-    for note in found.notes:
-        say(note)
-    if found.unknown_labels:
-        some = list(found.unknown_labels.items())
-        say(f"labels outside the taxonomy, with their documents ({len(some):,} kinds):")
-        for label, number in some[:_SHOWN]:
-            say(f"  {printable(label)}: {number:,}")
-    for problem in found.problems:
-        say(f"problem: {printable(problem)}")
 
 
 def _print_sources(found: Survey) -> None:

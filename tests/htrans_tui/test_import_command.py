@@ -50,6 +50,27 @@ FIELDS = (
 )
 
 
+def test_a_look_without_a_document_shows_the_problem_and_no_empty_tables(
+    workspace: Workspace, table: str, tmp_path: Path
+) -> None:
+    taxonomy = str(tmp_path / "taxonomy.tsv")
+    result = htrans(workspace, "import", table, "--taxonomy", taxonomy, "--dry-run")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert 'the field "text" is missing' in result.stderr
+
+
+def test_a_look_says_that_the_split_was_drawn_unless_that_was_asked_for(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    source, taxonomy = tmp_path / "news.jsonl", tmp_path / "taxonomy.tsv"
+    source.write_text('{"text": "purr", "labels": ["cats"]}\n' * 3, encoding="utf-8")
+    taxonomy.write_text(TAXONOMY, encoding="utf-8")
+    look = ("import", str(source), "--taxonomy", str(taxonomy), "--dry-run")
+    assert "3 state no split and were drawn" in htrans(workspace, *look).stdout
+    assert "drawn" not in htrans(workspace, *look, "--test-fraction=0.5").stdout
+
+
 def test_fields_separator_names_and_dates_are_those_asked_for(
     workspace: Workspace, tmp_path: Path, table: str
 ) -> None:

@@ -411,7 +411,7 @@ def _notes(report: ImportReport) -> list[str]:
     if report.drawn:
         notes.append(
             f"documents that state no split: {report.drawn:,}; those for test were drawn by their "
-            "ids"
+            "ids (--split-field names another field, --test-fraction the share)"
         )
     if report.dropped_labels:
         some = ", ".join(sorted(report.dropped_labels)[:_SHOWN])

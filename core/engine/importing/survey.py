@@ -44,6 +44,7 @@ class Survey:
     """What an import would find. Numbers are of documents where nothing else is said.
 
     `problems` would make the import fail, `problem_count` says how many there are in all.
+    `drawn` documents state no split, so that one was drawn for them.
     `labels` counts those that documents state, and `without_labels` documents without any of them,
     both without `unknown_labels`: those outside the taxonomy, with the documents that have them.
     `sources` has records and documents of each split by file or archive. `words` are
@@ -58,6 +59,7 @@ class Survey:
     unused: int = 0
     train: int = 0
     test: int = 0
+    drawn: int = 0
     sources: dict[str, dict[str, int]] = field(default_factory=dict)
     without_labels: int = 0
     without_text: int = 0
@@ -149,13 +151,14 @@ class _Surveyor:
     def _document(self, document: Document, part: int) -> Split:
         survey = self._survey
         try:
-            split, _ = self._plan.split(document, part)
+            split, drawn = self._plan.split(document, part)
         except HTransError as error:
             self._problem(str(error))
             return "unused"
         if split == "unused":
             survey.unused += 1
             return split
+        survey.drawn += drawn and self._plan.request.test_fraction is None
         key = hash(document.id)
         if key in self._ids:
             self._problem(f"{document.place}: the document id {document.id!r} appears twice")

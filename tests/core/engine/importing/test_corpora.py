@@ -423,7 +423,8 @@ def test_a_fifth_is_held_out_by_id_where_no_split_is_stated(
     assert splits_of(store) == expected
     assert 20 <= corpus.test <= 60
     assert report.notes[0] == (
-        "documents that state no split: 200; those for test were drawn by their ids"
+        "documents that state no split: 200; those for test were drawn by their ids (--split-field "
+        "names another field, --test-fraction the share)"
     )
 
 
