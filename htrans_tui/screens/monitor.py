@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
@@ -129,7 +130,8 @@ class MonitorScreen(CategorySteering):
             self._epochs = TrainingSettings.from_json(status.run.run.settings).epochs
             self._recall()
         read_only = " · read-only" if self._app.read_only else ""
-        self.query_one("#title", Said).say(_title(status) + read_only)
+        width = self.size.width - cell_len(read_only)
+        self.query_one("#title", Said).say(title(status, width) + read_only)
         self._show_categories(snapshot)
         if first and self._remembered is not None and self._remembered.category is not None:
             keys = {category.key: category.id for category in self._categories}
@@ -403,15 +405,24 @@ class MonitorScreen(CategorySteering):
         self._again()
 
 
-def _title(status: Status) -> str:
+def title(status: Status, width: int) -> str:
+    """The screen's first line; what the time left goes by is told if `width` cells hold it."""
     run = status.run
     parts = [printable(run.run.name), run.run.system, f"{run.run.state} {run.done}/{run.total}"]
     at_work = sum(1 for worker in status.workers if worker.state in ("training", "scoring"))
     if at_work:
         parts.append(f"{at_work} worker{'s' if at_work != 1 else ''}")
+    brief, whole = list(parts), parts
     if run.eta_seconds is not None:
-        parts.append(f"ETA {duration(run.eta_seconds)} by {run.eta_basis}")
+        brief.append(f"ETA {duration(run.eta_seconds)}")
+        whole.append(f"{brief[-1]} ({run.eta_basis})")
     if run.test_micro_f1 is not None and run.test_macro_f1 is not None:
-        parts.append(f"test micro-F1 {run.test_micro_f1:.3f}")
-        parts.append(f"macro-F1 {run.test_macro_f1:.3f}")
+        measures = [f"test micro-F1 {run.test_micro_f1:.3f}", f"macro-F1 {run.test_macro_f1:.3f}"]
+        brief += measures
+        whole += measures
+    line = _line(whole)
+    return line if cell_len(line) <= width else _line(brief)
+
+
+def _line(parts: list[str]) -> str:
     return " htrans-tui  " + " · ".join(parts)
