@@ -24,8 +24,8 @@ CHOICES = {
 """What a setting may be, where it is one of a few words."""
 
 
-def _setting(default: Any, meaning: str, unit: str = "") -> Any:
-    return field(default=default, metadata={"meaning": meaning, "unit": unit})
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,11 @@ class TrainingSettings:
     class_weights: tuple[float, ...] = _setting(
         PAPER_CLASS_WEIGHTS, "class weights to try for each category, comma-separated"
     )
-    epochs: int = _setting(10, "most epochs for each class weight", "epochs")
-    patience: int = _setting(
-        3, "stop after so many epochs without a better validation F1", "epochs"
-    )
-    max_words: int = _setting(100, "words of a document that are read, 0 for all", "words")
-    batch_size: int = _setting(128, "documents in a batch", "documents")
-    hidden_units: int = _setting(96, "hidden units of the GRU in each direction", "units")
+    epochs: int = _setting(10, "most epochs for each class weight")
+    patience: int = _setting(3, "stop after so many epochs without a better validation F1")
+    max_words: int = _setting(100, "words of a document that are read, 0 for all")
+    batch_size: int = _setting(128, "documents in a batch")
+    hidden_units: int = _setting(96, "hidden units of the GRU in each direction")
     dropout: float = _setting(0.4, "share of the GRU's output that is dropped in training")
     learning_rate: float = _setting(
         0.001, "learning rate of Adam for what starts from scratch: top level and output layers"
@@ -52,9 +50,7 @@ class TrainingSettings:
     validation_fraction: float = _setting(
         0.15, "share of the training documents that validates, drawn for each category"
     )
-    dimensions: int = _setting(
-        100, "width of the word embeddings where no vectors are given", "numbers"
-    )
+    dimensions: int = _setting(100, "numbers in a word's embedding where no vectors are given")
     negatives: int = _setting(
         0,
         "train each epoch on all positives and this many negatives for each, drawn anew; 0 for all",
@@ -81,7 +77,7 @@ class TrainingSettings:
         "categories that the regularisation pulls together: parents and their children, "
         "or siblings",
     )
-    folds: int = _setting(5, "folds of the cross-validation that sets linear's thresholds", "folds")
+    folds: int = _setting(5, "folds of the cross-validation that sets linear's thresholds")
     svm_c: float = _setting(1.0, "C of linear's support vector machines: larger fits closer")
     tune_thresholds: bool = _setting(
         False, "accept from the threshold with the best validation F1 of each category, not 0.5"
@@ -165,15 +161,26 @@ def option_of(name: str) -> str:
 
 
 def meaning(name: str) -> str:
-    """The sentence that says what a setting is, with its unit."""
-    metadata = _metadata(name)
-    unit = f" [{metadata['unit']}]" if metadata["unit"] else ""
-    return f"{metadata['meaning']}{unit}"
+    """The sentence that says what a setting is."""
+    return str(_metadata(name)["meaning"])
 
 
 def default(name: str) -> Any:
     """The default of a setting."""
     return TrainingSettings.__dataclass_fields__[name].default
+
+
+def shown(value: Any) -> str:
+    """A value as people write it: 0.00005, not 5e-05; 1,2,3 for several; "" for none."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(shown, value))
+    if isinstance(value, float):
+        return f"{value:.10f}".rstrip("0").rstrip(".")
+    return str(value)
 
 
 def _metadata(name: str) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ import typer
 from json_fields import COMMANDS, LINES, SHAPES
 
 from core.engine.runs.retraining import CHANGEABLE
-from core.settings import CHOICES, PRESETS, TrainingSettings, default, option_of
+from core.settings import CHOICES, PRESETS, TrainingSettings, default, option_of, shown
 from core.systems import SYSTEMS
 from htrans_tui.cli import COMMANDS as COMMAND_MODULES
 from htrans_tui.cli import command_line
@@ -78,15 +78,15 @@ def _option(parameter: Any) -> list[str]:
     if parameter.secondary_opts:
         names.append(", ".join(parameter.secondary_opts))
     said = _STATED_DEFAULT.search(parameter.help or "")
-    shown = said["value"] if said else _value(parameter.default)
+    usual = said["value"] if said else shown(parameter.default)
     if parameter.required:
-        shown = "required"
+        usual = "required"
     elif parameter.is_flag and not parameter.secondary_opts:
-        shown = ""
+        usual = ""
     text = _text(_STATED_DEFAULT.sub("", parameter.help or ""))
     if parameter.multiple:
         text += " May be given several times."
-    return [" / ".join(f"`{name}`" for name in names), _escaped(shown), text]
+    return [" / ".join(f"`{name}`" for name in names), _escaped(usual), text]
 
 
 def settings() -> str:
@@ -104,7 +104,7 @@ def settings() -> str:
             [
                 [
                     f"`{_shown_option(name)}`",
-                    *(_value(values.get(name, default(name))) for values in PRESETS.values()),
+                    *(shown(values.get(name, default(name))) for values in PRESETS.values()),
                     _setting_text(name),
                 ]
                 for name in _NAMES
@@ -195,23 +195,11 @@ def _wrapped(line: str) -> str:
     )
 
 
-def _value(value: Any) -> str:
-    if value is None or value == "":
-        return ""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, (tuple, list)):
-        return ",".join(f"{each:g}" for each in value)
-    if isinstance(value, float):
-        return f"{value:.10f}".rstrip("0").rstrip(".")
-    return str(value)
-
-
 def _named(name: str, value: Any) -> str:
     """An option with its value, as one would write it."""
     if isinstance(value, bool):
         return f"`{option_of(name) if value else '--no-' + option_of(name).removeprefix('--')}`"
-    return f"`{option_of(name)} {_value(value)}`"
+    return f"`{option_of(name)} {shown(value)}`"
 
 
 def _shown_option(name: str) -> str:

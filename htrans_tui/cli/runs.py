@@ -11,7 +11,7 @@ import typer
 
 from core.engine.processes.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
-from core.settings import PAPER_CLASS_WEIGHTS, default, meaning, option_of, settings_changes
+from core.settings import default, meaning, option_of, settings_changes, shown
 from core.systems import SYSTEMS, system_named
 from core.text.plain_text import printable
 from db.states import ENDED
@@ -43,12 +43,9 @@ def register(app: typer.Typer) -> None:
 
 def setting(name: str) -> Any:
     """The option of a setting, with its meaning and default."""
-    shown = default(name)
-    if shown == "":
-        return typer.Option(help=_sentence(name), show_default=False)
-    if name == "class_weights":
-        shown = ",".join(f"{weight:g}" for weight in PAPER_CLASS_WEIGHTS)
-    return typer.Option(help=f"{_sentence(name)} [default: {shown}]", show_default=False)
+    usual = shown(default(name))
+    told = f" [default: {usual}]" if usual else ""
+    return typer.Option(help=f"{_sentence(name)}{told}", show_default=False)
 
 
 def _sentence(name: str) -> str:
@@ -57,11 +54,11 @@ def _sentence(name: str) -> str:
 
 
 def _switch(name: str) -> Any:
-    shown = "depends on the system" if default(name) else "off"
+    usual = "depends on the system" if default(name) else "off"
     option = option_of(name)
     return typer.Option(
         f"{option}/--no-{option.removeprefix('--')}",
-        help=f"{_sentence(name)} [default: {shown}]",
+        help=f"{_sentence(name)} [default: {usual}]",
         show_default=False,
     )
 

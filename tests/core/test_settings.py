@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import HTransError
-from core.settings import PRESETS, TrainingSettings, default, meaning, option_of, settings_for
+from core.settings import (
+    PRESETS,
+    TrainingSettings,
+    default,
+    meaning,
+    option_of,
+    settings_for,
+    shown,
+)
 
 NAMES = [setting.name for setting in dataclasses.fields(TrainingSettings)]
 
@@ -142,8 +150,8 @@ def test_settings_come_back_from_the_database_as_they_went_in(
     assert set(json.loads(before.to_json())) == set(NAMES)
 
 
-def test_every_setting_has_a_meaning_with_its_unit_and_a_default() -> None:
-    assert meaning("max_words") == "words of a document that are read, 0 for all [words]"
+def test_every_setting_has_a_meaning_and_a_default() -> None:
+    assert meaning("max_words") == "words of a document that are read, 0 for all"
     assert meaning("seed").endswith("at random")
     assert len({meaning(name) for name in NAMES}) == len(NAMES)
     for name in NAMES:
@@ -152,3 +160,20 @@ def test_every_setting_has_a_meaning_with_its_unit_and_a_default() -> None:
 
 def test_option_of_a_setting_is_written_with_hyphens() -> None:
     assert option_of("transferred_learning_rate") == "--transferred-learning-rate"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.00005, "0.00005"),
+        (0.4, "0.4"),
+        (1.0, "1"),
+        (100, "100"),
+        ((1.0, 2.5, 77.0), "1,2.5,77"),
+        (True, "on"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_values_are_shown_as_people_write_them(value: object, text: str) -> None:
+    assert shown(value) == text
