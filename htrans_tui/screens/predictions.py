@@ -66,7 +66,7 @@ class PredictionsScreen(ThresholdScreen):
         self._run = run
         self._category = category
         self._models = models
-        self._kind = 0
+        self._kind: int | None = None
         self._reversed = False
         self._asked = ""
         self._found: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
@@ -178,6 +178,8 @@ class PredictionsScreen(ThresholdScreen):
         self._asked = ""
         self.query_one("#search", SearchBox).value = ""
         self._read_rule(keep=False)
+        if self._kind is None:
+            self._kind = _first_kind(found, self._least)
         self._list.open(lambda place: found.text(self._store, place), self._probability_of)
         self._curve = curve
         self._title(split)
@@ -195,7 +197,7 @@ class PredictionsScreen(ThresholdScreen):
 
     def _draw(self) -> None:
         found = self._predictions
-        if found is None:
+        if found is None or self._kind is None:
             return
         counts = found.ranked.counts(self._least)
         rates = counts.rates
@@ -280,8 +282,9 @@ class PredictionsScreen(ThresholdScreen):
 
     def action_next_kind(self) -> None:
         """False positives, false negatives, true positives."""
-        self._kind = (self._kind + 1) % len(KINDS)
-        self._draw()
+        if self._kind is not None:
+            self._kind = (self._kind + 1) % len(KINDS)
+            self._draw()
 
     def action_reverse(self) -> None:
         """Least sure first, or surest first."""
@@ -381,7 +384,7 @@ class PredictionsScreen(ThresholdScreen):
 
     def action_save(self) -> None:
         """Write the list to a CSV file; it can be long, so that a thread does."""
-        found, kind = self._predictions, KINDS[self._kind][0]
+        found, kind = self._predictions, KINDS[self._kind or 0][0]
         if found is None:
             return
         places = self._list.places
@@ -440,3 +443,9 @@ class PredictionsScreen(ThresholdScreen):
     @property
     def _list(self) -> DocumentList:
         return self.query_one("#documents", DocumentList)
+
+
+def _first_kind(found: CategoryPredictions, least: float) -> int:
+    """Where a look begins: with the first kind that has documents, false positives first."""
+    filled = (i for i, (kind, _) in enumerate(KINDS) if len(found.ranked.documents(kind, least)))
+    return next(filled, 0)

@@ -16,7 +16,7 @@ from core.engine.training.run_files import scores_path
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, RunCategory, run_categories, run_named
-from db.thresholds import set_threshold
+from db.thresholds import record_threshold, set_threshold
 from htrans_tui.app import HTransApp
 from htrans_tui.screens.dialogs import ChoiceDialog
 from htrans_tui.screens.monitor import MonitorScreen
@@ -95,6 +95,20 @@ async def test_errors_are_listed_by_confidence_with_the_measures_of_evaluation(
             await pilot.press("o")
             assert [float(line.split()[0]) for line in listed(app)] == shown[::-1]
             await pilot.press("o", "d")
+
+
+async def test_a_look_begins_with_the_first_kind_that_has_documents(own_copy: Workspace) -> None:
+    at = At(own_copy, "fruit")
+    assert at.is_label.any()
+    store = Store(own_copy.database)
+    assert at.category.kept_trial_id is not None
+    with store.write():
+        record_threshold(store, at.category.kept_trial_id, at.category.id, 1.0, "test")
+    store.close()
+    app = HTransApp(own_copy, "small")
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(app, pilot, "fruit")
+        assert f"{at.is_label.sum()} false negatives" in text_of(app, "#kind")
 
 
 async def test_the_words_are_shaded_and_other_labels_named(own_copy: Workspace) -> None:
