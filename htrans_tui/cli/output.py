@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from core.text.plain_text import printable
 
 PLAIN_INTERVAL = 10.0
 """Seconds between two lines of progress where there is no terminal."""
+_LEAST_WIDTH = 12
 
 
 class Step(Protocol):
@@ -33,17 +35,32 @@ def print_json(value: Any) -> None:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
-    """Print aligned columns to stdout; `right` has an r for each column to align right."""
-    from rich.cells import cell_len
+    """Print aligned columns to stdout; `right` has an r for each column to align right.
+
+    On a terminal that is too narrow, the widest column is cut.
+    """
+    from rich.cells import cell_len, set_cell_size
 
     cells = [list(header), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(cell_len(row[i]) for row in cells) for i in range(len(header))]
+    if sys.stdout.isatty():
+        _narrow(widths, shutil.get_terminal_size().columns)
     for row in cells:
         line = []
         for i, cell in enumerate(row):
+            if cell_len(cell) > widths[i]:
+                cell = f"{set_cell_size(cell, widths[i] - 1)}…"
             gap = " " * (widths[i] - cell_len(cell))
             line.append(gap + cell if right[i : i + 1] == "r" else cell + gap)
         print("  ".join(line).rstrip())
+
+
+def _narrow(widths: list[int], room: int) -> None:
+    """Take what is too much for `room` cells from the widest column, if it is wide enough."""
+    over = sum(widths) + 2 * (len(widths) - 1) - room
+    widest = widths.index(max(widths))
+    if over > 0 and widths[widest] - over >= _LEAST_WIDTH:
+        widths[widest] -= over
 
 
 def _plain_steps(title: str, unit: str) -> Step:

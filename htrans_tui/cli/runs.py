@@ -14,7 +14,6 @@ from core.errors import HTransError
 from core.settings import default, meaning, option_of, settings_changes, shown
 from core.systems import SYSTEMS, system_named
 from core.text.plain_text import printable
-from db.states import ENDED
 from htrans_tui.cli.options import (
     AddressOption,
     DeviceOption,
@@ -233,6 +232,7 @@ def status(
     json: JsonOption = False,
 ) -> None:
     """Show a run: its categories, what they came to, and the workers."""
+    from core.engine.runs.waiting import is_over
     from core.engine.watching.alerts import alerts_of
     from core.engine.watching.losses import losses_of
     from core.engine.watching.status import status_of
@@ -242,12 +242,13 @@ def status(
     place = workspace_at(workspace)
     store = open_store(place)
     run_id = run_named(store, run).id
-    version = None
+    version, over = None, False
     while True:
         if (current := store.data_version()) != version:
             version = current
             with store.snapshot():
                 view = status_of(store, run_id)
+                over = is_over(store, view)
                 losses, events = losses_of(store, run_id), events_of(store, run_id)
             usage = shutil.disk_usage(place.root)
             alerts = alerts_of(view, losses, events, (usage.free, usage.total))
@@ -256,20 +257,20 @@ def status(
             else:
                 if watch and sys.stdout.isatty():
                     print(_CLEAR, end="")
-                _print_status(view)
+                _print_status(view, over=over)
                 for alert in alerts:
                     print(f"! {printable(alert.message)}")
-        if not watch or view.run.run.state in ENDED:
+        if not watch or over:
             return
         time.sleep(1.0)
 
 
-def _print_status(view: Any) -> None:
+def _print_status(view: Any, *, over: bool) -> None:
     print(run_line(view.run))
     print_tree(view)
     for worker in view.workers:
         at = "" if worker.category is None else f" {worker.category} w={worker.class_weight:g}"
         epoch = "" if worker.epoch is None else f" epoch {worker.epoch}"
         print(f"worker {worker.pid} {worker.device} {worker.state}{at}{epoch}")
-    if view.run.run.state == "done":
+    if view.run.run.state == "done" and over:
         print_f1(view.run)

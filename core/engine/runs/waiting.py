@@ -35,8 +35,7 @@ def wait_for(
     watch = EngineWatch(store, workspace)
     while True:
         status = status_of(store, run_id)
-        unscored = scores_are_missing(store, run_id) and running_supervisor(store) is not None
-        if status.run.run.state in ENDED and not unscored and not _scoring(status):
+        if is_over(store, status):
             return status.run.run.state
         progress(
             sum(category.trials_done for category in status.categories),
@@ -44,6 +43,14 @@ def wait_for(
         )
         watch.look(still=status.run.run.state == "running")
         time.sleep(INTERVAL)
+
+
+def is_over(store: Store, status: Status) -> bool:
+    """Whether a run has ended, and no engine scores its test documents any more, or is to."""
+    if status.run.run.state not in ENDED:
+        return False
+    unscored = scores_are_missing(store, status.run.run.id)
+    return not _scoring(status) and not (unscored and running_supervisor(store) is not None)
 
 
 class EngineWatch:
