@@ -406,23 +406,26 @@ class MonitorScreen(CategorySteering):
 
 
 def title(status: Status, width: int) -> str:
-    """The screen's first line; what the time left goes by is told if `width` cells hold it."""
+    """The screen's first line: all that there is to say if it fits `width` cells, else less."""
     run = status.run
-    parts = [printable(run.run.name), run.run.system, f"{run.run.state} {run.done}/{run.total}"]
+    name, state = printable(run.run.name), f"{run.run.state} {run.done}/{run.total}"
     at_work = sum(1 for worker in status.workers if worker.state in ("training", "scoring"))
-    if at_work:
-        parts.append(f"{at_work} worker{'s' if at_work != 1 else ''}")
-    brief, whole = list(parts), parts
+    workers = [f"{at_work} worker{'s' if at_work != 1 else ''}"] if at_work else []
+    left, basis, measures, briefly = [], [], [], []
     if run.eta_seconds is not None:
-        brief.append(f"ETA {duration(run.eta_seconds)}")
-        whole.append(f"{brief[-1]} ({run.eta_basis})")
+        left = [f"ETA {duration(run.eta_seconds)}"]
+        basis = [f"{left[0]} ({run.eta_basis})"]
     if run.test_micro_f1 is not None and run.test_macro_f1 is not None:
-        measures = [f"test micro-F1 {run.test_micro_f1:.3f}", f"macro-F1 {run.test_macro_f1:.3f}"]
-        brief += measures
-        whole += measures
-    line = _line(whole)
-    return line if cell_len(line) <= width else _line(brief)
-
-
-def _line(parts: list[str]) -> str:
-    return " htrans-tui  " + " · ".join(parts)
+        micro, macro = f"{run.test_micro_f1:.3f}", f"{run.test_macro_f1:.3f}"
+        measures = [f"test micro-F1 {micro}", f"macro-F1 {macro}"]
+        briefly = [f"test F1 micro {micro} macro {macro}"]
+    lines = [
+        " htrans-tui  " + " · ".join(parts)
+        for parts in (
+            [name, run.run.system, state, *workers, *basis, *measures],
+            [name, run.run.system, state, *workers, *left, *measures],
+            [name, run.run.system, state, *left, *measures],
+            [name, state, *left, *briefly],
+        )
+    ]
+    return next((line for line in lines if cell_len(line) <= width), lines[-1])

@@ -15,15 +15,24 @@ from tests.builders import record_corpus, record_run
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (120, " htrans-tui  r · htrans · running 0/7 · ETA 1 m 30 s (7 ended trials)"),
-        (60, " htrans-tui  r · htrans · running 0/7 · ETA 1 m 30 s"),
-        (20, " htrans-tui  r · htrans · running 0/7 · ETA 1 m 30 s"),
+        (
+            120,
+            "r · htrans · running 6/7 · ETA 1 m 30 s (7 ended trials) · test micro-F1 0.500 · "
+            "macro-F1 0.250",
+        ),
+        (100, "r · htrans · running 6/7 · ETA 1 m 30 s · test micro-F1 0.500 · macro-F1 0.250"),
+        (80, "r · running 6/7 · ETA 1 m 30 s · test F1 micro 0.500 macro 0.250"),
+        (20, "r · running 6/7 · ETA 1 m 30 s · test F1 micro 0.500 macro 0.250"),
     ],
 )
-def test_what_the_eta_goes_by_is_told_where_there_is_room(
-    store: Store, width: int, line: str
-) -> None:
+def test_what_does_not_fit_is_left_out(store: Store, width: int, line: str) -> None:
     run = record_run(store, record_corpus(store), name="r")
     status = status_of(store, run.id)
-    expected = replace(status.run, eta_seconds=90.0, eta_basis="7 ended trials", done=0, total=7)
-    assert title(replace(status, run=expected), width) == line
+    told = replace(status.run, eta_seconds=90.0, eta_basis="7 ended trials", done=6, total=7)
+    told = replace(told, test_micro_f1=0.5, test_macro_f1=0.25)
+    assert title(replace(status, run=told), width) == f" htrans-tui  {line}"
+
+
+def test_without_measures_and_time_left_there_is_the_state(store: Store) -> None:
+    run = record_run(store, record_corpus(store), name="r")
+    assert title(status_of(store, run.id), 80) == " htrans-tui  r · htrans · running 1/7"
