@@ -354,7 +354,7 @@ SHAPES: dict[str, tuple[str, Fields]] = {
         {
             "best": ("string", "the highest macro-F1"),
             "not_significantly_worse": ("list of string", "those not significantly worse in it"),
-            "cheapest": ("string", "the least work among all these"),
+            "cheapest": ("string", "the least work among all these, ties to the higher micro-F1"),
         },
     ),
     "exported": (

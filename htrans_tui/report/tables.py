@@ -253,6 +253,8 @@ def advice_sentences(report: Report) -> list[str]:
     cheapest = by_label[report.advice.cheapest]
     if cheapest is best:
         said.append(f"Use {best.label}: nothing that is as good takes less work.")
+    elif cheapest.seconds == best.seconds:
+        said.append(f"Use {cheapest.label}: of what takes no more work it has the best micro-F1.")
     else:
         said.append(
             f"Start with {cheapest.label}: of these it takes the least work, "

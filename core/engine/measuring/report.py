@@ -101,7 +101,8 @@ class Advice:
     """Which system to use on these documents.
 
     `best` has the highest macro-F1, `alike` are not significantly worse in it, and `cheapest` is
-    the one of all these that takes the least work. All are labels of groups.
+    the one of all these that takes the least work, of several the one with the best micro-F1. All
+    are labels of groups.
     """
 
     best: str
@@ -224,7 +225,8 @@ def _labels(contenders: Sequence[Contender]) -> list[str]:
 def _advice(arena: Arena, groups: Sequence[Group]) -> Advice:
     best = max(groups, key=lambda group: group.macro.mean)
     others = [g for g in groups if g is not best and not _is_worse(arena, best, g)]
-    cheapest = min((best, *others), key=lambda group: group.seconds)
+    # Ways to decide of one run take the same work; then micro-F1 decides.
+    cheapest = min((best, *others), key=lambda group: (group.seconds, -group.micro.mean))
     return Advice(best.label, tuple(group.label for group in others), cheapest.label)
 
 

@@ -192,6 +192,22 @@ def test_advice_is_the_cheapest_of_what_is_not_significantly_worse(
     assert "gru-att-multi" not in said.split("Best micro-F1")[1]
 
 
+def test_of_systems_with_the_same_work_the_better_micro_f1_is_advised(
+    store: Store, workspace: Workspace, finished: Make
+) -> None:
+    for name, system, noise in (("one", "htrans", 0.02), ("two", "gru-att", 0.025)):
+        finished(name, system, noise)
+    with store.write():
+        store.execute("UPDATE trials SET seconds = 1.0")
+    report = report_on(store, workspace, "one", "two")
+    one, two = report.groups
+    assert one.seconds == two.seconds
+    assert one.micro.mean != two.micro.mean
+    assert {report.advice.best, *report.advice.alike} == {one.label, two.label}
+    assert report.advice.cheapest == max((one, two), key=lambda group: group.micro.mean).label
+    assert f"Use {report.advice.cheapest}" in " ".join(advice_sentences(report))
+
+
 def test_a_shared_models_time_counts_once(
     store: Store, workspace: Workspace, finished: Make
 ) -> None:
