@@ -41,8 +41,23 @@ class InputDocument:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class InputFields:
+    """Where tables and JSON lines have what is read: names of columns or fields."""
+
+    text: str = "text"
+    id: str = "id"
+    split: str = "split"
+
+
+USUAL_FIELDS = InputFields()
+
+
 def read_inputs(
-    sources: Sequence[str], format_name: str | None = None, split: str | None = None
+    sources: Sequence[str],
+    format_name: str | None = None,
+    split: str | None = None,
+    fields: InputFields = USUAL_FIELDS,
 ) -> Iterator[InputDocument]:
     """The documents of files, one after the other; "-" is standard input.
 
@@ -52,12 +67,14 @@ def read_inputs(
     """
     if format_name is not None and format_name not in FORMATS:
         raise HTransError(f"--input-format {format_name}: use one of {', '.join(FORMATS)}")
-    return chain.from_iterable(_read(source, format_name, split) for source in sources)
+    return chain.from_iterable(_read(source, format_name, split, fields) for source in sources)
 
 
-def _read(source: str, format_name: str | None, split: str | None) -> Iterator[InputDocument]:
+def _read(
+    source: str, format_name: str | None, split: str | None, fields: InputFields
+) -> Iterator[InputDocument]:
     if source == STDIN:
-        yield from _from_stream(_standard_input(), format_name, split)
+        yield from _from_stream(_standard_input(), format_name, split, fields)
         return
     name = source.lower()
     chosen = format_name or next((f for end, f in _ENDINGS.items() if name.endswith(end)), "corpus")
@@ -72,9 +89,9 @@ def _read(source: str, format_name: str | None, split: str | None) -> Iterator[I
         raise InputError("there is no such file", source=source)
     if chosen in ("csv", "tsv"):
         with path.open("rb") as file:
-            yield from _from_table(enumerate(file, start=1), source, chosen, split)
+            yield from _from_table(enumerate(file, start=1), source, chosen, split, fields)
     else:
-        yield from _from_lines(lines_of(path), path.name, chosen, split)
+        yield from _from_lines(lines_of(path), path.name, chosen, split, fields)
 
 
 def _standard_input() -> BinaryIO:
@@ -93,7 +110,7 @@ def _standard_input() -> BinaryIO:
 
 
 def _from_stream(
-    stream: BinaryIO, format_name: str | None, split: str | None
+    stream: BinaryIO, format_name: str | None, split: str | None, fields: InputFields
 ) -> Iterator[InputDocument]:
     if format_name == "corpus":
         raise HTransError("a corpus cannot be read from standard input; give a file")
@@ -103,9 +120,9 @@ def _from_stream(
     _refuse_split("standard input", chosen, split)
     lines = enumerate(chain([first], stream), start=1)
     if chosen in ("csv", "tsv"):
-        yield from _from_table(lines, "standard input", chosen, split)
+        yield from _from_table(lines, "standard input", chosen, split, fields)
     else:
-        yield from _from_lines(lines, "stdin", chosen, split)
+        yield from _from_lines(lines, "stdin", chosen, split, fields)
 
 
 def _refuse_split(source: str, format_name: str, split: str | None) -> None:
@@ -114,17 +131,21 @@ def _refuse_split(source: str, format_name: str, split: str | None) -> None:
 
 
 def _from_lines(
-    lines: Iterator[tuple[int, bytes]], name: str, format_name: str, split: str | None
+    lines: Iterator[tuple[int, bytes]],
+    name: str,
+    format_name: str,
+    split: str | None,
+    fields: InputFields,
 ) -> Iterator[InputDocument]:
     for number, line in lines:
         if not line.strip():
             continue
         if format_name == "jsonl":
-            record = record_of(line, name, number)
-            if split not in (None, record.get("split")):
+            record = record_of(line, name, number, fields.text)
+            if split not in (None, record.get(fields.split)):
                 continue
-            own = record.get("id")
-            text = record["text"]
+            own = record.get(fields.id)
+            text = record[fields.text]
         else:
             own, text = None, decoded(line, name, number).rstrip("\r\n")
         key = f"{name}:{number}" if own is None else str(own)
@@ -132,18 +153,27 @@ def _from_lines(
 
 
 def _from_table(
-    lines: Iterator[tuple[int, bytes]], source: str, format_name: str, split: str | None
+    lines: Iterator[tuple[int, bytes]],
+    source: str,
+    format_name: str,
+    split: str | None,
+    fields: InputFields,
 ) -> Iterator[InputDocument]:
     rows = rows_of(lines, source, "\t" if format_name == "tsv" else ",")
     _, names = next(rows, (1, []))
-    if "text" not in names:
+    if fields.text not in names:
         raise InputError(
-            "the first line has no column text; name the columns there", source=source, line=1
+            f"the first line has no column {fields.text}; name the columns there, or say which is "
+            "the text with --text-field",
+            source=source,
+            line=1,
         )
+    if fields.id not in (USUAL_FIELDS.id, *names):
+        raise InputError(f"the first line has no column {fields.id}", source=source, line=1)
     for line, cells in rows:
         row = dict(zip(names, cells, strict=False))
-        if "text" not in row:
+        if fields.text not in row:
             raise InputError("too few columns", source=source, line=line)
-        if split in (None, row.get("split")):
-            key = row.get("id") or f"{Path(source).name}:{line}"
-            yield InputDocument(without_surrogates(key), without_surrogates(row["text"]))
+        if split in (None, row.get(fields.split)):
+            key = row.get(fields.id) or f"{Path(source).name}:{line}"
+            yield InputDocument(without_surrogates(key), without_surrogates(row[fields.text]))

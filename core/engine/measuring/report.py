@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 from core.engine.measuring.comparison import Arena, Compared, Comparison, compare
 from core.engine.measuring.contenders import Contender, alike
 from core.measures.decisions import rule_of
+from core.measures.significance import Significance
 from core.systems import system_named
 from db.connection import Store
 
@@ -94,6 +95,12 @@ class Change:
     def gain(self) -> float:
         """What the second has more."""
         return self.after - self.before
+
+
+class Tester(Protocol):
+    """What tests two runs, by their names, against each other."""
+
+    def test(self, first: str, second: str, /) -> Significance: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +198,7 @@ def make_report(
             its.append(run)
     labels = _labels([group[0].contender for group in groups])
     named = tuple(Group(label, tuple(g)) for label, g in zip(labels, groups, strict=True))
-    return Report(comparison, named, _advice(arena, named))
+    return Report(comparison, named, advise(arena, named))
 
 
 def label_of(contender: Contender) -> str:
@@ -222,7 +229,8 @@ def _labels(contenders: Sequence[Contender]) -> list[str]:
     ]
 
 
-def _advice(arena: Arena, groups: Sequence[Group]) -> Advice:
+def advise(arena: Tester, groups: Sequence[Group]) -> Advice:
+    """Which of these systems to use; `arena` compares runs by name."""
     best = max(groups, key=lambda group: group.macro.mean)
     others = [g for g in groups if g is not best and not _is_worse(arena, best, g)]
     # Ways to decide of one run take the same work; then micro-F1 decides.
@@ -230,7 +238,7 @@ def _advice(arena: Arena, groups: Sequence[Group]) -> Advice:
     return Advice(best.label, tuple(group.label for group in others), cheapest.label)
 
 
-def _is_worse(arena: Arena, best: Group, group: Group) -> bool:
+def _is_worse(arena: Tester, best: Group, group: Group) -> bool:
     """Whether macro-F1 is significantly lower with every seed that both have."""
     by_seed = {run.contender.run.seed: run.name for run in best.runs}
     pairs = [

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from core.errors import HTransError, InputError
-from core.prediction.inputs import InputDocument, read_inputs
+from core.prediction.inputs import InputDocument, InputFields, read_inputs
 
 Pairs = list[tuple[str, str]]
 
@@ -323,3 +323,35 @@ def test_a_pipe_with_a_name_is_a_file(tmp_path: Path) -> None:
     writer.start()
     assert [text for _, text in read(pipe)] == ["low"]
     writer.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "key,body,part\na,low tide,test\nb,high tide,train\n"),
+        ("t.tsv", "key\tbody\tpart\na\tlow tide\ttest\nb\thigh tide\ttrain\n"),
+        (
+            "t.jsonl",
+            lines(
+                {"key": "a", "body": "low tide", "part": "test"},
+                {"key": "b", "body": "high tide", "part": "train"},
+            ),
+        ),
+    ],
+)
+def test_fields_may_have_other_names(tmp_path: Path, name: str, content: str) -> None:
+    path = str(written(tmp_path / name, content))
+    fields = InputFields("body", "key", "part")
+    assert pairs(read_inputs([path], None, None, fields)) == [("a", "low tide"), ("b", "high tide")]
+    assert pairs(read_inputs([path], None, "test", fields)) == [("a", "low tide")]
+
+
+def test_a_missing_field_is_named_with_the_remedy(tmp_path: Path) -> None:
+    table = str(written(tmp_path / "t.csv", "key,text\na,low tide\n"))
+    with pytest.raises(InputError, match=r"no column body; .*--text-field"):
+        list(read_inputs([table], None, None, InputFields("body")))
+    with pytest.raises(InputError, match="no column number"):
+        list(read_inputs([table], None, None, InputFields(id="number")))
+    objects = str(written(tmp_path / "t.jsonl", lines({"text": "low tide"})))
+    with pytest.raises(InputError, match=r"\"body\" is missing .*--text-field"):
+        list(read_inputs([objects], None, None, InputFields("body")))
