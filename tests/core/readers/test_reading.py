@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -123,8 +124,12 @@ def test_a_killed_process_is_told_and_no_traceback(tmp_path: Path) -> None:
     found = read_prepared(AS_TOKENS, [corpus(tmp_path, 2000)], processes=2)
     for _ in range(6):
         next(found)
-    ours = [c for c in psutil.Process().children(recursive=True) if not c.children()]
-    spawned = [c for c in ours if "forkserver" in " ".join(c.cmdline())]
+    spawned = []
+    for child in psutil.Process().children(recursive=True):
+        # Children of other tests may be ending.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if not child.children() and "forkserver" in " ".join(child.cmdline()):
+                spawned.append(child)
     assert spawned
     for child in spawned:
         child.kill()
