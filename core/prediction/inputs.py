@@ -13,7 +13,9 @@ from typing import BinaryIO
 
 from core.errors import HTransError, InputError
 from core.readers import guess_format
-from core.readers.jsonl import record_of
+from core.readers.fields import FieldReader, missing
+from core.readers.format import ReadingOptions
+from core.readers.jsonl import object_of
 from core.text.line_files import decoded, lines_of
 from core.text.plain_text import without_surrogates
 from core.text.tables import rows_of
@@ -41,46 +43,38 @@ class InputDocument:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class InputFields:
-    """Where tables and JSON lines have what is read: names of columns or fields."""
-
-    text: str = "text"
-    id: str = "id"
-    split: str = "split"
-
-
-USUAL_FIELDS = InputFields()
+USUAL_FIELDS = ReadingOptions(label_fields=())
 
 
 def read_inputs(
     sources: Sequence[str],
     format_name: str | None = None,
     split: str | None = None,
-    fields: InputFields = USUAL_FIELDS,
+    options: ReadingOptions = USUAL_FIELDS,
 ) -> Iterator[InputDocument]:
     """The documents of files, one after the other; "-" is standard input.
 
     The format follows from a file's ending; on standard input a first line that begins with "{" is
-    JSON lines, any other a document a line. `split` keeps the documents that state that split.
+    JSON lines, any other a document a line. `options` name fields and columns, whose
+    labels are not read; `split` keeps the documents that state that split.
     Raises `InputError` naming file, line and remedy, after the documents before it.
     """
     if format_name is not None and format_name not in FORMATS:
         raise HTransError(f"--input-format {format_name}: use one of {', '.join(FORMATS)}")
-    return chain.from_iterable(_read(source, format_name, split, fields) for source in sources)
+    return chain.from_iterable(_read(source, format_name, split, options) for source in sources)
 
 
 def _read(
-    source: str, format_name: str | None, split: str | None, fields: InputFields
+    source: str, format_name: str | None, split: str | None, options: ReadingOptions
 ) -> Iterator[InputDocument]:
     if source == STDIN:
-        yield from _from_stream(_standard_input(), format_name, split, fields)
+        yield from _from_stream(_standard_input(), format_name, split, options)
         return
     name = source.lower()
     chosen = format_name or next((f for end, f in _ENDINGS.items() if name.endswith(end)), "corpus")
     path = Path(source)
     if chosen == "corpus":
-        for document in guess_format(source).read(source):
+        for document in guess_format(source).read(source, options):
             if split in (None, document.split):
                 yield InputDocument(document.id, document.text)
         return
@@ -89,9 +83,9 @@ def _read(
         raise InputError("there is no such file", source=source)
     if chosen in ("csv", "tsv"):
         with path.open("rb") as file:
-            yield from _from_table(enumerate(file, start=1), source, chosen, split, fields)
+            yield from _from_table(enumerate(file, start=1), source, chosen, split, options)
     else:
-        yield from _from_lines(lines_of(path), path.name, chosen, split, fields)
+        yield from _from_lines(lines_of(path), path.name, chosen, split, options)
 
 
 def _standard_input() -> BinaryIO:
@@ -110,7 +104,7 @@ def _standard_input() -> BinaryIO:
 
 
 def _from_stream(
-    stream: BinaryIO, format_name: str | None, split: str | None, fields: InputFields
+    stream: BinaryIO, format_name: str | None, split: str | None, options: ReadingOptions
 ) -> Iterator[InputDocument]:
     if format_name == "corpus":
         raise HTransError("a corpus cannot be read from standard input; give a file")
@@ -120,9 +114,9 @@ def _from_stream(
     _refuse_split("standard input", chosen, split)
     lines = enumerate(chain([first], stream), start=1)
     if chosen in ("csv", "tsv"):
-        yield from _from_table(lines, "standard input", chosen, split, fields)
+        yield from _from_table(lines, "standard input", chosen, split, options)
     else:
-        yield from _from_lines(lines, "stdin", chosen, split, fields)
+        yield from _from_lines(lines, "stdin", chosen, split, options)
 
 
 def _refuse_split(source: str, format_name: str, split: str | None) -> None:
@@ -135,17 +129,18 @@ def _from_lines(
     name: str,
     format_name: str,
     split: str | None,
-    fields: InputFields,
+    options: ReadingOptions,
 ) -> Iterator[InputDocument]:
+    reader = FieldReader(options)
     for number, line in lines:
         if not line.strip():
             continue
         if format_name == "jsonl":
-            record = record_of(line, name, number, fields.text)
-            if split not in (None, record.get(fields.split)):
+            record = object_of(line, name, number)
+            text = reader.text(record, f"{name}, line {number}")
+            if split not in (None, record.get(options.split_field)):
                 continue
-            own = record.get(fields.id)
-            text = record[fields.text]
+            own = record.get(options.id_field)
         else:
             own, text = None, decoded(line, name, number).rstrip("\r\n")
         key = f"{name}:{number}" if own is None else str(own)
@@ -157,23 +152,23 @@ def _from_table(
     source: str,
     format_name: str,
     split: str | None,
-    fields: InputFields,
+    options: ReadingOptions,
 ) -> Iterator[InputDocument]:
+    reader = FieldReader(options)
     rows = rows_of(lines, source, "\t" if format_name == "tsv" else ",")
     _, names = next(rows, (1, []))
-    if fields.text not in names:
-        raise InputError(
-            f"the first line has no column {fields.text}; name the columns there, or say which is "
-            "the text with --text-field",
-            source=source,
-            line=1,
-        )
-    if fields.id not in (USUAL_FIELDS.id, *names):
-        raise InputError(f"the first line has no column {fields.id}", source=source, line=1)
+    asked = {"--text-field": options.text_fields}
+    if options.id_field != USUAL_FIELDS.id_field:
+        asked["--id-field"] = (options.id_field,)
+    for option, wanted in asked.items():
+        for field in wanted:
+            if field not in names:
+                raise missing(names, field, option, f"{source}, line 1")
     for line, cells in rows:
         row = dict(zip(names, cells, strict=False))
-        if fields.text not in row:
+        if any(field not in row for field in options.text_fields):
             raise InputError("too few columns", source=source, line=line)
-        if split in (None, row.get(fields.split)):
-            key = row.get(fields.id) or f"{Path(source).name}:{line}"
-            yield InputDocument(without_surrogates(key), without_surrogates(row[fields.text]))
+        if split in (None, row.get(options.split_field)):
+            key = row.get(options.id_field) or f"{Path(source).name}:{line}"
+            text = reader.text(row, f"{source}, line {line}")
+            yield InputDocument(without_surrogates(key), without_surrogates(text))

@@ -41,7 +41,7 @@ class FieldReader:
         are those of numbered labels, by field. Raises `InputError` naming field and remedy.
         """
         options = self._options
-        text = self._text(record, place)
+        text = self.text(record, place)
         labels = []
         for field in options.label_fields:
             own = (names or {}).get(field) if self._names is None else self._names
@@ -61,7 +61,8 @@ class FieldReader:
             date_of(record.get(options.date_field), place),
         )
 
-    def _text(self, record: Mapping[str, Any], place: str) -> str:
+    def text(self, record: Mapping[str, Any], place: str) -> str:
+        """The text of a record; raise `InputError` naming field and remedy."""
         parts = []
         wanted = self._options.text_fields
         for field in wanted:

@@ -78,21 +78,6 @@ def object_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
     return record
 
 
-def record_of(
-    line: bytes, source: str | Path, number: int, text_field: str = "text"
-) -> dict[str, Any]:
-    """The object of a line that has a text; raise `InputError` naming what is wrong."""
-    record = object_of(line, source, number)
-    if not isinstance(record.get(text_field), str):
-        raise InputError(
-            f'the field "{text_field}" is missing or is not a string; name another with '
-            "--text-field",
-            source=source,
-            line=number,
-        )
-    return record
-
-
 FORMAT = CorpusFormat(
     name="jsonl",
     description="JSON lines with text, labels and optionally id, split and date; .gz, .zst",

@@ -47,7 +47,10 @@ def predict(
     split: Annotated[
         str | None, typer.Option(help="Only documents that state this split, such as test.")
     ] = None,
-    text_field: Annotated[str, typer.Option(help="Column or field of the text.")] = "text",
+    text_field: Annotated[
+        list[str] | None,
+        typer.Option(help="Column or field of the text; several are joined. [default: text]"),
+    ] = None,
     id_field: Annotated[str, typer.Option(help="Column or field of the id.")] = "id",
     split_field: Annotated[str, typer.Option(help="Column or field of the split.")] = "split",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -69,7 +72,8 @@ def predict(
         predict_to_file,
         predict_to_stream,
     )
-    from core.prediction.inputs import InputFields, read_inputs
+    from core.prediction.inputs import read_inputs
+    from core.readers.format import ReadingOptions
 
     source = ModelSource.of(workspace_at(workspace), run)
     if source.workspace is not None:
@@ -84,8 +88,13 @@ def predict(
         raise HTransError(f"--output {output}: its name must end with .jsonl or .csv")
     chosen, processes = _where(device, workers)
     request = PredictionRequest(source, form, chosen, processes, top_down)
-    fields = InputFields(text_field, id_field, split_field)
-    documents = read_inputs(inputs, input_format, split, fields)
+    options = ReadingOptions(
+        text_fields=tuple(text_field or ("text",)),
+        label_fields=(),
+        id_field=id_field,
+        split_field=split_field,
+    )
+    documents = read_inputs(inputs, input_format, split, options)
     with progress(f"labelling with {run}", "documents") as step:
         if output is None:
             report = predict_to_stream(request, documents, sys.stdout, step)

@@ -12,10 +12,13 @@ from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 
 from core.errors import HTransError, InputError
-from core.prediction.inputs import InputDocument, InputFields, read_inputs
+from core.prediction.inputs import InputDocument, read_inputs
+from core.readers.format import ReadingOptions
 
 Pairs = list[tuple[str, str]]
 
@@ -213,12 +216,12 @@ WRONG = [
     ("t.jsonl", '{"text": "a"}\nnothing\n', 2, "not JSON"),
     ("t.jsonl", '{"text": "a"}\n[1]\n', 2, "not a JSON object"),
     ("t.jsonl", '{"text": "a"}\n\n{"label": "a"}\n', 3, 'the field "text" is missing'),
-    ("t.jsonl", '{"text": 5}\n', 1, 'the field "text" is missing'),
+    ("t.jsonl", '{"text": 5}\n', 1, "is not a string"),
     ("t.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', 2, "convert the file to UTF-8"),
-    ("t.csv", "id,words\n1,a\n", 1, "no column text; name the columns"),
-    ("t.csv", "", None, "no column text"),
+    ("t.csv", "id,words\n1,a\n", 1, "there are id, words: name one with --text-field"),
+    ("t.csv", "", None, 'field "text" is missing'),
     ("t.csv", "id,text\n1,a\n2\n", 3, "too few columns"),
-    ("t.tsv", "id,text\n1,a\n", 1, "no column text"),
+    ("t.tsv", "id,text\n1,a\n", 1, 'field "text" is missing'),
     ("t.csv", b"id,text\n1,\xff\n", None, "convert the file to UTF-8"),
     ("t.txt.gz", gzip.compress(b"low tide\n" * 100, mtime=0)[:-12], None, "not a whole gzip file"),
     ("t.jsonl.gz", b"not compressed\n", 1, "not a whole gzip file"),
@@ -256,7 +259,7 @@ def test_a_quote_that_never_closes_is_named_and_swallows_no_document(
 
 
 def test_a_table_on_standard_input_that_is_wrong_is_named(stdin: io.BytesIO) -> None:
-    with pytest.raises(InputError, match=r"standard input, line 1: .*no column text"):
+    with pytest.raises(InputError, match=r"standard input, line 1: .*\"text\" is missing"):
         read_stdin(stdin, "id,words\n1,a\n", "csv")
 
 
@@ -341,17 +344,30 @@ def test_a_pipe_with_a_name_is_a_file(tmp_path: Path) -> None:
 )
 def test_fields_may_have_other_names(tmp_path: Path, name: str, content: str) -> None:
     path = str(written(tmp_path / name, content))
-    fields = InputFields("body", "key", "part")
+    fields = options("body")
     assert pairs(read_inputs([path], None, None, fields)) == [("a", "low tide"), ("b", "high tide")]
     assert pairs(read_inputs([path], None, "test", fields)) == [("a", "low tide")]
+    joined = pairs(read_inputs([path], None, "test", options("part", "body")))
+    assert joined == [("a", "test\n\nlow tide")]
 
 
-def test_a_missing_field_is_named_with_the_remedy(tmp_path: Path) -> None:
-    table = str(written(tmp_path / "t.csv", "key,text\na,low tide\n"))
-    with pytest.raises(InputError, match=r"no column body; .*--text-field"):
-        list(read_inputs([table], None, None, InputFields("body")))
-    with pytest.raises(InputError, match="no column number"):
-        list(read_inputs([table], None, None, InputFields(id="number")))
+def test_fields_of_a_corpus_may_have_other_names_and_it_needs_no_labels(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    columns = {"key": ["a", "b"], "body": ["low tide", "high tide"], "part": ["test", "train"]}
+    parquet.write_table(pyarrow.table(columns), path)
+    assert pairs(read_inputs([str(path)], None, "test", options("body"))) == [("a", "low tide")]
+
+
+def options(*text_fields: str) -> ReadingOptions:
+    return ReadingOptions(text_fields, (), id_field="key", split_field="part")
+
+
+def test_a_missing_field_is_named_with_those_there_are_and_the_remedy(tmp_path: Path) -> None:
+    table = str(written(tmp_path / "t.csv", "number,text\na,low tide\n"))
+    with pytest.raises(InputError, match=r"line 1: .*there are number, text: .*--text-field"):
+        list(read_inputs([table], None, None, options("body")))
+    with pytest.raises(InputError, match=r'"key" is missing; .*--id-field'):
+        list(read_inputs([table], None, None, options("text")))
     objects = str(written(tmp_path / "t.jsonl", lines({"text": "low tide"})))
-    with pytest.raises(InputError, match=r"\"body\" is missing .*--text-field"):
-        list(read_inputs([objects], None, None, InputFields("body")))
+    with pytest.raises(InputError, match=r'"body" is missing; there are text: .*--text-field'):
+        list(read_inputs([objects], None, None, options("body")))
