@@ -69,19 +69,42 @@ def put_off_scoring(store: Store, claim: Claim) -> None:
         )
 
 
-def fail_scoring(store: Store, claim: Claim, reason: str) -> None:
-    """Say why a scoring came to nothing; the last try is recorded for people to hear of."""
-    with store.write():
-        tries = store.value("SELECT scorings FROM trials WHERE id = ?", (claim.trial_id,))
-        if tries is None or tries < MOST_SCORINGS:
-            return
+def fail_scoring(store: Store, trial_id: int, reason: str) -> None:
+    """Say, inside a transaction, why a try came to nothing; people hear of the last one."""
+    row = store.row(
+        f"SELECT rc.id, rc.run_id {_MODELS} AND t.id = ? AND t.scorings >= ?",
+        (trial_id, MOST_SCORINGS),
+    )
+    if row is not None:
         add_event(
             store,
             "unscored",
             f"the test documents are not scored: {reason}; `evaluate` tries it again",
-            claim.run_id,
-            claim.run_category_id,
+            row["run_id"],
+            row["id"],
         )
+
+
+def fail_scoring_of(store: Store, worker_id: int, reason: str) -> None:
+    """Say, inside a transaction, that a worker has died at the scoring that it was at, if any."""
+    row = store.row(
+        "SELECT scores_trial_id FROM workers WHERE id = ? AND state = 'scoring' "
+        "AND scores_trial_id IS NOT NULL",
+        (worker_id,),
+    )
+    if row is not None:
+        fail_scoring(store, row["scores_trial_id"], reason)
+
+
+def scorers_of(store: Store, run_id: int) -> set[int]:
+    """The workers that score documents of a run now, as far as the database knows."""
+    rows = store.rows(
+        "SELECT w.id FROM workers w JOIN trials t ON t.id = w.scores_trial_id "
+        "JOIN run_categories rc ON rc.id = t.run_category_id "
+        "WHERE rc.run_id = ? AND w.state = 'scoring'",
+        (run_id,),
+    )
+    return {row["id"] for row in rows}
 
 
 def end_scoring(store: Store, run_id: int, trial_id: int, *, if_not_last: bool = False) -> bool:

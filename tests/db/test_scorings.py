@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.engine.runs.scheduling import end_worker
 from db.connection import Store
 from db.events import events_of
 from db.runs import Run
@@ -11,7 +12,6 @@ from db.scorings import (
     MOST_SCORINGS,
     claim_scoring,
     end_scoring,
-    fail_scoring,
     is_scoring_owed,
     put_off_scoring,
     scores_are_missing,
@@ -78,12 +78,12 @@ def test_what_took_three_processes_down_is_given_up_with_the_reason(
         claim = claim_scoring(store, worker, animals)
         assert claim is not None
         assert events_of(store, run.id) == []
-        fail_scoring(store, claim, "killed")
-        set_worker_state(store, worker, "idle")
+        end_worker(store, worker, "killed by SIGKILL")
+        worker = start_worker(store)
     assert claim_scoring(store, worker, animals) is None
     (event,) = events_of(store, run.id)
     assert (event.kind, event.run_category_id) == ("unscored", animals)
-    assert "killed" in event.message
+    assert "killed by SIGKILL" in event.message
 
 
 def test_what_is_put_off_does_not_count(store: Store, run: Run, worker: int) -> None:

@@ -45,7 +45,7 @@ from core.engine.training.outcomes import (
 )
 from core.engine.training.run_data import RunData
 from core.engine.training.run_files import checkpoints_of
-from core.errors import HTransError, TrainingError
+from core.errors import TrainingError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.runs import run_category, run_with_id
@@ -328,33 +328,38 @@ class ClusterSupervisor:
         set_worker_state(self._store, slot.worker, "idle")
 
     def _score(self, slot: Slot, claim: Claim) -> None:
-        shelf = self._shelf(claim.run_id)
-        data = shelf.data
-        category = run_category(self._store, claim.run_category_id)
-        order = ScoringOrder(
-            category.key,
-            data.system.name,
-            data.settings,
-            data.settings.seed,
-            outputs_of(data, data.together(category) if data.system.joint else [category]),
-            _splits(data),
-        )
-        kept = claim.trial_id
-        task = Task(self._name(claim, "score"), claim, shelf, scores=True)
         try:
+            category = run_category(self._store, claim.run_category_id)
+            shelf = self._shelf(claim.run_id)
+            data = shelf.data
+            order = ScoringOrder(
+                category.key,
+                data.system.name,
+                data.settings,
+                data.settings.seed,
+                outputs_of(data, data.together(category) if data.system.joint else [category]),
+                _splits(data),
+            )
+            task = Task(self._name(claim, "score"), claim, shelf, scores=True)
             task.reference = self._cluster.score(
                 task.name,
                 order,
                 shelf.documents,
-                shelf.model(kept),
-                shelf.table_of(kept),
+                shelf.model(claim.trial_id),
+                shelf.table_of(claim.trial_id),
                 shelf.test_vectors,
             )
-        except HTransError as error:
-            fail_scoring(self._store, claim, str(error))
-            self._wait(slot, 5.0)
-        else:
             slot.task = task
+        except StoreError:
+            raise
+        except Exception as error:
+            _log.exception("trial %d: the documents cannot be scored", claim.trial_id)
+            self._fail_scoring(claim, describe(error))
+            self._wait(slot, 5.0)
+
+    def _fail_scoring(self, claim: Claim, reason: str) -> None:
+        with self._store.write():
+            fail_scoring(self._store, claim.trial_id, reason)
 
     def _lost(self, slot: Slot, task: Task, error: TaskLostError) -> None:
         """A task that ended without a result: its trial goes on elsewhere."""
@@ -363,7 +368,7 @@ class ClusterSupervisor:
             if self._stopping:
                 put_off_scoring(self._store, task.claim)
             else:
-                fail_scoring(self._store, task.claim, str(error))
+                self._fail_scoring(task.claim, str(error))
             set_worker_state(self._store, slot.worker, "idle")
             return
         if task.order == "leave":

@@ -30,7 +30,7 @@ from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.runs import run_with_id
-from db.scorings import claim_scoring, fail_scoring, is_scoring_owed
+from db.scorings import claim_scoring, is_scoring_owed
 from db.trials import Claim, LostClaimError, claim_trial
 from db.workers import add_worker, has_ended, set_worker_state, worker_heartbeat
 
@@ -118,7 +118,6 @@ class Worker:
                 raise _DiskFullError(claim, error) from error
             _log.exception("trial %d went wrong", claim.trial_id)
             crash(self._store, claim.trial_id, self._id, describe(error))
-            fail_scoring(self._store, claim, describe(error))
             self._data = None
             self._stop.wait(1.0)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 
+from core.engine.processes.launch import is_at_work
 from core.errors import ConflictError, HTransError
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run
+from db.scorings import scorers_of
 from db.trials import is_table_needed
+from db.workers import present_workers
 
 _AT_WORK = ("running", "pausing")
 
@@ -17,8 +20,8 @@ _AT_WORK = ("running", "pausing")
 def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
     """Delete a run with its models, scores and history; nothing of it can be brought back.
 
-    Raises `ConflictError` while it runs or a worker still holds a trial of it, and `HTransError`
-    if its rows are gone but a file cannot be removed.
+    Raises `ConflictError` while it runs or a worker still trains or scores for it, and
+    `HTransError` if its rows are gone but a file cannot be removed.
     """
     with store.write(durable=True):
         state = store.value("SELECT state FROM runs WHERE id = ?", (run.id,))
@@ -33,6 +36,9 @@ def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
             raise ConflictError(
                 f"{run.name} still has {held} trials at work; wait until they have ended"
             )
+        scorers = scorers_of(store, run.id)
+        if any(w.id in scorers and is_at_work(store, w) for w in present_workers(store)):
+            raise ConflictError(f"documents of {run.name} are being scored; wait until they are")
         tables = [
             row["embeddings"]
             for row in store.rows(

@@ -14,7 +14,7 @@ from core.training.class_weight_search import TrialScore, best_trial, next_rung,
 from db.connection import Store
 from db.events import add_event
 from db.runs import end_run, update_category
-from db.scorings import is_scoring_owed, owe_scoring
+from db.scorings import fail_scoring_of, is_scoring_owed, owe_scoring
 from db.trials import (
     Claim,
     ModelFile,
@@ -133,6 +133,7 @@ def end_worker(store: Store, worker_id: int, reason: str, *, is_crash: bool = Tr
                     "UPDATE trials SET state = 'ready', owner = NULL WHERE id = ?", (row["id"],)
                 )
                 settle(store, row["run_category_id"])
+        fail_scoring_of(store, worker_id, reason)
     set_worker_state(store, worker_id, "ended")
 
 

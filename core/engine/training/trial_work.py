@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 
 from core.engine.measuring.evaluation import measure_done
+from core.engine.processes.deaths import describe
 from core.engine.runs.scheduling import release
 from core.engine.training.assignment import assign, materials_of
 from core.engine.training.outcomes import (
@@ -24,9 +25,9 @@ from core.engine.training.run_files import checkpoints_of
 from core.errors import CorruptFileError, TrainingError
 from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
-from db.connection import Store
+from db.connection import Store, StoreError
 from db.runs import run_category
-from db.scorings import claim_scoring, put_off_scoring
+from db.scorings import claim_scoring, fail_scoring, put_off_scoring
 from db.trials import Claim, LostClaimError, holds, rewind_progress
 
 _log = logging.getLogger("htrans.worker")
@@ -122,3 +123,9 @@ def score(
     except ScoringAbandonedError:
         put_off_scoring(store, claim)
         _log.info("%s: scoring of the documents left for later", category.key)
+    except StoreError:
+        raise
+    except Exception as error:
+        _log.exception("%s: the documents are not scored", category.key)
+        with store.write():
+            fail_scoring(store, claim.trial_id, describe(error))

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from core.engine.processes.identity import own_identity
 from core.engine.runs.deletion import delete_run
 from core.engine.runs.steering import pause_run
 from core.errors import ConflictError, HTransError
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, list_runs
+from db.scorings import claim_scoring
+from db.workers import add_worker, set_worker_state
 from tests.builders import claim_next, contents, finish_all, record_corpus, record_run, start_worker
 
 
@@ -75,6 +78,22 @@ def test_a_run_at_work_is_not_deleted(store: Store, workspace: Workspace) -> Non
     pause_run(store, run)
     with pytest.raises(ConflictError, match="busy is pausing"):
         delete_run(store, workspace, run)
+
+
+def test_a_run_whose_documents_are_being_scored_is_not_deleted_unless_the_scorer_is_dead(
+    store: Store, workspace: Workspace
+) -> None:
+    run = record_run(store, record_corpus(store), name="scored")
+    finish_all(store, start_worker(store))
+    alive = add_worker(store, *own_identity(), "cpu")
+    assert claim_scoring(store, alive) is not None
+    with pytest.raises(ConflictError, match="documents of scored are being scored"):
+        delete_run(store, workspace, run)
+    set_worker_state(store, alive, "idle")
+    dead = add_worker(store, own_identity()[0], 1.0, "cpu")
+    assert claim_scoring(store, dead) is not None
+    delete_run(store, workspace, run)
+    assert list_runs(store) == []
 
 
 def test_a_folder_that_is_not_there_is_no_error(
