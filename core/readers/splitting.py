@@ -32,7 +32,9 @@ class Splitting:
     test_sources: bool = False
 
     def split(self, document: Document, named: Split | None) -> tuple[Split, bool]:
-        """The split of a document whose file's name says `named`, and whether it was drawn.
+        """The split of a document whose file's name says `named`.
+
+        The second value says that nothing states one, so that it was drawn without being asked for.
 
         Raises `InputError` for a document without a date where dates decide.
         """
@@ -46,7 +48,7 @@ class Splitting:
                 )
             return ("test" if document.date >= self.test_from else "train"), False
         if self.test_fraction is not None:
-            return self._drawn(document, self.test_fraction), True
+            return self._drawn(document, self.test_fraction), False
         stated = document.split or named
         if stated is not None:
             return stated, False

@@ -242,13 +242,12 @@ def status(
     place = workspace_at(workspace)
     store = open_store(place)
     run_id = run_named(store, run).id
-    version, over = None, False
+    version = None
     while True:
         if (current := store.data_version()) != version:
             version = current
             with store.snapshot():
                 view = status_of(store, run_id)
-                over = is_over(store, view)
                 losses, events = losses_of(store, run_id), events_of(store, run_id)
             usage = shutil.disk_usage(place.root)
             alerts = alerts_of(view, losses, events, (usage.free, usage.total))
@@ -257,10 +256,10 @@ def status(
             else:
                 if watch and sys.stdout.isatty():
                     print(_CLEAR, end="")
-                _print_status(view, over=over)
+                _print_status(view, over=is_over(store, view))
                 for alert in alerts:
                     print(f"! {printable(alert.message)}")
-        if not watch or over:
+        if not watch or is_over(store, view):
             return
         time.sleep(1.0)
 

@@ -8,8 +8,11 @@ import pytest
 
 from core.engine.watching.status import status_of
 from db.connection import Store
+from htrans_tui.app import HTransApp
 from htrans_tui.screens.monitor import title
 from tests.builders import record_corpus, record_run
+from tests.conftest import Trained
+from tests.htrans_tui.test_app import text_of, until
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,18 @@ def test_what_does_not_fit_is_left_out(store: Store, width: int, line: str) -> N
     told = replace(status.run, eta_seconds=90.0, eta_basis="7 ended trials", done=6, total=7)
     told = replace(told, test_micro_f1=0.5, test_macro_f1=0.25)
     assert title(replace(status, run=told), width) == f" htrans-tui  {line}"
+
+
+async def test_it_follows_the_size_of_the_terminal(trained: Trained) -> None:
+    app = HTransApp(trained.workspace, "small")
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: "test micro-F1" in text_of(app, "#title"))
+        wide = text_of(app, "#title")
+        await pilot.resize_terminal(60, 30)
+        await until(pilot, lambda: text_of(app, "#title") != wide)
+        assert "test F1 micro" in text_of(app, "#title")
+        await pilot.resize_terminal(120, 30)
+        await until(pilot, lambda: text_of(app, "#title") == wide)
 
 
 def test_without_measures_and_time_left_there_is_the_state(store: Store) -> None:

@@ -137,7 +137,7 @@ class ImportPlan:
         yield from read_prepared(reading, [part.name for part in self.parts], processes, skip)
 
     def split(self, document: Document, part: int) -> tuple[Split, bool]:
-        """The split of a document of a part, and whether it was drawn."""
+        """The split of a document of a part, and whether it was drawn for want of a stated one."""
         there = self.parts[part]
         if there.is_test and document.split != "unused":
             return "test", False

@@ -158,7 +158,7 @@ class _Surveyor:
         if split == "unused":
             survey.unused += 1
             return split
-        survey.drawn += drawn and self._plan.request.test_fraction is None
+        survey.drawn += drawn
         key = hash(document.id)
         if key in self._ids:
             self._problem(f"{document.place}: the document id {document.id!r} appears twice")

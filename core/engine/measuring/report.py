@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any
 
 from core.engine.measuring.comparison import Arena, Compared, Comparison, compare
 from core.engine.measuring.contenders import Contender, alike
 from core.measures.decisions import rule_of
-from core.measures.significance import Significance
 from core.systems import system_named
 from db.connection import Store
 
@@ -95,12 +95,6 @@ class Change:
     def gain(self) -> float:
         """What the second has more."""
         return self.after - self.before
-
-
-class Tester(Protocol):
-    """What tests two runs, by their names, against each other."""
-
-    def test(self, first: str, second: str, /) -> Significance: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +192,7 @@ def make_report(
             its.append(run)
     labels = _labels([group[0].contender for group in groups])
     named = tuple(Group(label, tuple(g)) for label, g in zip(labels, groups, strict=True))
-    return Report(comparison, named, advise(arena, named))
+    return Report(comparison, named, advise(named, partial(_is_worse, arena)))
 
 
 def label_of(contender: Contender) -> str:
@@ -229,16 +223,16 @@ def _labels(contenders: Sequence[Contender]) -> list[str]:
     ]
 
 
-def advise(arena: Tester, groups: Sequence[Group]) -> Advice:
-    """Which of these systems to use; `arena` compares runs by name."""
+def advise(groups: Sequence[Group], is_worse: Callable[[Group, Group], bool]) -> Advice:
+    """Which of these systems to use; `is_worse` says whether the second is worse than the first."""
     best = max(groups, key=lambda group: group.macro.mean)
-    others = [g for g in groups if g is not best and not _is_worse(arena, best, g)]
+    others = [g for g in groups if g is not best and not is_worse(best, g)]
     # Ways to decide of one run take the same work; then micro-F1 decides.
     cheapest = min((best, *others), key=lambda group: (group.seconds, -group.micro.mean))
     return Advice(best.label, tuple(group.label for group in others), cheapest.label)
 
 
-def _is_worse(arena: Tester, best: Group, group: Group) -> bool:
+def _is_worse(arena: Arena, best: Group, group: Group) -> bool:
     """Whether macro-F1 is significantly lower with every seed that both have."""
     by_seed = {run.contender.run.seed: run.name for run in best.runs}
     pairs = [

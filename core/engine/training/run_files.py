@@ -36,9 +36,8 @@ def model_path(folder: Path, claim: Claim) -> Path:
 
 def checkpoints_of(folder: Path, claim: Claim) -> TrialCheckpoints:
     """The checkpoints of a claimed trial."""
-    from core.training.checkpoints import (
-        TrialCheckpoints,  # it needs torch, and the names here do not
-    )
+    # It needs torch, and the names here do not.
+    from core.training.checkpoints import TrialCheckpoints
 
     return TrialCheckpoints(folder, _stem(claim), trial_identity(claim.run_id, claim.trial_id))
 
