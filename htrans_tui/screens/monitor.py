@@ -10,7 +10,6 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.events import Resize
 from textual.widgets import Footer, Input, TabbedContent, TabPane
 
 from core.engine.watching.status import CategoryStatus, Status
@@ -130,7 +129,9 @@ class MonitorScreen(CategorySteering):
         if first:
             self._epochs = TrainingSettings.from_json(status.run.run.settings).epochs
             self._recall()
-        self._say_title(status, self.size.width)
+        read_only = " · read-only" if self._app.read_only else ""
+        width = self.size.width - cell_len(read_only)
+        self.query_one("#title", Said).say(title(status, width) + read_only)
         self._show_categories(snapshot)
         if first and self._remembered is not None and self._remembered.category is not None:
             keys = {category.key: category.id for category in self._categories}
@@ -160,15 +161,6 @@ class MonitorScreen(CategorySteering):
             self.query_one(HistoryTable).show(snapshot.details)
         else:
             self.query_one(AlertList).show(snapshot.alerts, snapshot.events)
-
-    def on_resize(self, event: Resize) -> None:
-        """Say as much of the run as there is room for now."""
-        snapshot = self._app.snapshot
-        status = snapshot.status
-        if self._run is None or snapshot.problem is not None or status is None:
-            return
-        if status.run.run.id == self._run_id:
-            self._say_title(status, event.size.width)
 
     def on_tabbed_content_tab_activated(self) -> None:
         """Draw the tab that is seen now."""
@@ -404,11 +396,6 @@ class MonitorScreen(CategorySteering):
         self.leave()
         self._app.poller.watch(None)
         self.app.pop_screen()
-
-    def _say_title(self, status: Status, width: int) -> None:
-        read_only = " · read-only" if self._app.read_only else ""
-        said = title(status, width - cell_len(read_only)) + read_only
-        self.query_one("#title", Said).say(said)
 
     def _end_filter(self) -> None:
         box = self.query_one("#filter", Input)

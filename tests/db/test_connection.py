@@ -10,9 +10,18 @@ import pytest
 
 from core.errors import HTransError
 from db.connection import Store, StoreError
+from db.measures import record_measures
 from db.migrations import MIGRATIONS
 from db.schema import MIGRATION_NAMES, is_current
-from tests.builders import category_of, keep_first_trial, record_corpus, record_run
+from db.scorings import claim_scoring
+from tests.builders import (
+    category_of,
+    finish_all,
+    keep_first_trial,
+    record_corpus,
+    record_run,
+    start_worker,
+)
 
 
 @pytest.fixture
@@ -167,6 +176,28 @@ def test_measures_of_an_older_schema_become_those_of_their_category(path: Path) 
     rows = migrated.rows("SELECT trial_id, run_category_id, split, tp, fp, fn, f1 FROM measures")
     assert [tuple(row) for row in rows] == [(trial, animals.id, "test", 3, 1, 1, 0.75)]
     assert category_of(migrated, run, "animals").lead_id is None
+    migrated.close()
+
+
+def test_what_an_older_program_left_unscored_is_owed_after_the_migration(path: Path) -> None:
+    store = Store(path, create=True)
+    run = record_run(store, record_corpus(store), keys=["animals", "food"], weights=(1.0,))
+    finish_all(store, start_worker(store))
+    measured = category_of(store, run, "food")
+    assert measured.kept_trial_id is not None
+    record_measures(store, measured.kept_trial_id, measured.id, "test", (1, 0, 0), 1.0)
+    with store.write():
+        store.execute("DELETE FROM _sqlite_migrations WHERE name = 'score_what_was_left'")
+        store.execute("DROP INDEX trials_scorings")
+        store.execute("DROP INDEX workers_scores")
+        store.execute("ALTER TABLE trials DROP COLUMN scorings")
+        store.execute("ALTER TABLE workers DROP COLUMN scores_trial_id")
+    store.close()
+    migrated = Store(path)
+    claim = claim_scoring(migrated, start_worker(migrated))
+    assert claim is not None
+    assert claim.run_category_id == category_of(migrated, run, "animals").id
+    assert claim_scoring(migrated, start_worker(migrated)) is None
     migrated.close()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from sklearn.metrics import f1_score
 from core.engine.measuring.comparison import Arena
 from core.engine.measuring.contenders import contender_named, opponent
 from core.engine.measuring.evaluation import decisions
-from core.engine.measuring.report import Report, advise, label_of, make_report
+from core.engine.measuring.report import Advice, Report, advise, label_of, make_report
 from core.engine.training.run_data import RunData
 from core.errors import HTransError, NotFoundError
 from core.workspace import Workspace
@@ -192,20 +193,15 @@ def test_advice_is_the_cheapest_of_what_is_not_significantly_worse(
     assert "gru-att-multi" not in said.split("Best micro-F1")[1]
 
 
-def test_of_systems_with_the_same_work_the_better_micro_f1_is_advised(
-    store: Store, workspace: Workspace, finished: Make
-) -> None:
-    for name, system, noise in (("one", "htrans", 0.02), ("two", "gru-att", 0.025)):
-        finished(name, system, noise)
-    with store.write():
-        store.execute("UPDATE trials SET seconds = 1.0")
-    groups = report_on(store, workspace, "one", "two").groups
-    assert groups[0].seconds == groups[1].seconds
-    assert groups[0].micro.mean != groups[1].micro.mean
+def test_of_systems_with_the_same_work_the_better_micro_f1_is_advised() -> None:
+    def group(label: str, macro: float, micro: float, seconds: float) -> Any:
+        means = {"macro": SimpleNamespace(mean=macro), "micro": SimpleNamespace(mean=micro)}
+        return SimpleNamespace(label=label, seconds=seconds, **means)
 
-    advice = advise(groups, lambda _best, _other: False)
-    assert {advice.best, *advice.alike} == {group.label for group in groups}
-    assert advice.cheapest == max(groups, key=lambda group: group.micro.mean).label
+    tuned, plain = group("tuned", 0.4, 0.4, 9.0), group("plain", 0.3, 0.5, 9.0)
+    dear, bad = group("dear", 0.35, 0.9, 10.0), group("bad", 0.1, 0.9, 1.0)
+    advice = advise([tuned, plain, dear, bad], lambda _best, other: other is bad)
+    assert advice == Advice("tuned", ("plain", "dear"), "plain")
 
 
 def test_a_shared_models_time_counts_once(
