@@ -28,10 +28,10 @@ from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
-from core.engine.importing.corpora import import_corpus
-from core.engine.importing.import_plan import ImportRequest
-from core.engine.importing.vectors import add_vectors_file
-from core.engine.processes.launch import running_supervisor, stop_supervisor
+from core.engine.host.launch import running_supervisor, stop_supervisor
+from core.engine.ingest.corpora import import_corpus
+from core.engine.ingest.import_plan import ImportRequest
+from core.engine.ingest.vectors import add_vectors_file
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, start_run
 from core.engine.runs.steering import cancel_in_run, cancel_run

@@ -7,9 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.corpus.taxonomy import Taxonomy
-from core.planning.costs import REFERENCE, epoch_work
-from core.planning.plans import (
+from schedule_bounds import critical_path, knee, lower_bound, total_work, upper_bound
+from synthetic_runs import (
     RCV1_LEVELS,
     CorpusOutline,
     level_sizes,
@@ -17,16 +16,10 @@ from core.planning.plans import (
     made_up_taxonomy,
     planned_work,
 )
-from core.planning.schedules import (
-    CategoryWork,
-    critical_path,
-    knee,
-    lower_bound,
-    simulate,
-    total_work,
-    upper_bound,
-    with_overhead,
-)
+
+from core.corpus.taxonomy import Taxonomy
+from core.planning.costs import REFERENCE, epoch_work
+from core.planning.schedules import CategoryWork, simulate, with_overhead
 from core.settings import PAPER_CLASS_WEIGHTS, TrainingSettings, settings_changes, settings_for
 
 _DOCUMENTS = (10**5, 10**6, 10**7)

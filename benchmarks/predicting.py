@@ -30,10 +30,10 @@ import psutil
 from app import Terminal
 
 from core.corpus.taxonomy import Edge, Taxonomy
-from core.engine.inspecting.document_index import ensure_index, index_folder
-from core.engine.inspecting.predictions import CategoryPredictions
-from core.engine.inspecting.text_search import ensure_search_index, search_path
-from core.engine.training.run_files import scores_path
+from core.engine.artifacts.document_index import ensure_index, index_folder
+from core.engine.artifacts.run_files import scores_path
+from core.engine.artifacts.text_search import ensure_search_index, search_path
+from core.engine.inspection.predictions import CategoryPredictions
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
@@ -72,7 +72,7 @@ def typing(workspace: str, run: str) -> None:
                 times.append(1000 * _until_scored(terminal))
                 terminal.drain(0.3)
             app = psutil.Process(terminal.process.pid)
-            module = "core.engine.predicting.model_service"
+            module = "core.engine.prediction.inference_server"
             service = next(p for p in app.children() if module in p.cmdline())
             print(
                 f"{run}: {len(TWENTY.split())} words, {KEYS} keys: median "

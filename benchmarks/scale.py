@@ -27,13 +27,13 @@ import planning
 import schedule_check
 
 from core.bench.workload import random_workload
-from core.engine.importing.corpora import import_corpus
-from core.engine.importing.import_plan import ImportRequest
-from core.engine.processes.devices import cpu_cores
-from core.engine.processes.launch import running_supervisor
+from core.engine.host.devices import cpu_cores
+from core.engine.host.launch import running_supervisor
+from core.engine.ingest.corpora import import_corpus
+from core.engine.ingest.import_plan import ImportRequest
+from core.engine.maintenance.bench import run_together
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, start_run
-from core.engine.upkeep.bench import run_together
 from core.planning.costs import CostModel, epoch_work
 from core.settings import TrainingSettings
 from core.workspace import Workspace

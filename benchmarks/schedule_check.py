@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from schedule_bounds import lower_bound, upper_bound
+from synthetic_runs import level_sizes, long_tail, made_up_taxonomy
+
 from core.corpus.taxonomy import Taxonomy
-from core.planning.plans import level_sizes, long_tail, made_up_taxonomy
-from core.planning.schedules import CategoryWork, lower_bound, simulate, upper_bound
+from core.planning.schedules import CategoryWork, simulate
 from core.workspace import Workspace
 from db.connection import Store
 

@@ -18,7 +18,7 @@ from db.corpora import add_categories, begin_corpus, finish_corpus
 from db.runs import NewRunCategory, create_run
 from db.trials import claim_trial, record_progress
 from db.workers import add_worker
-from htrans_tui.snapshot import SnapshotReader
+from htrans_tui.app.snapshot import SnapshotReader
 
 PROGRESS_ROWS = 20_000
 REPEATS = 20

@@ -28,14 +28,14 @@ from core.bench.phases import phases_of_an_epoch
 from core.bench.plain import train_plainly
 from core.bench.workload import Workload
 from core.corpus.examples import validation_split
-from core.engine.importing.corpora import import_corpus
-from core.engine.importing.import_plan import ImportRequest
-from core.engine.importing.vectors import add_vectors_file
-from core.engine.processes.launch import running_supervisor
+from core.engine.artifacts.run_data import RunData
+from core.engine.host.launch import running_supervisor
+from core.engine.ingest.corpora import import_corpus
+from core.engine.ingest.import_plan import ImportRequest
+from core.engine.ingest.vectors import add_vectors_file
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.retraining import RetrainRequest, retrain
 from core.engine.runs.starting import RunRequest, start_run
-from core.engine.training.run_data import RunData
 from core.models.dropout import keep_factors
 from core.settings import PAPER_CLASS_WEIGHTS, TrainingSettings
 from core.text.tokens import tokenizer_for

@@ -21,9 +21,9 @@ from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
 from core.workspace import Workspace
-from htrans_tui.app import HTransApp
-from htrans_tui.preferences import Preferences
-from htrans_tui.widgets.category_table import CategoryTable
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.preferences import Preferences
+from htrans_tui.app.widgets.category_table import CategoryTable
 
 SIZE = (120, 34)
 FOLDER = Path(__file__).parent

@@ -3,7 +3,7 @@
     from htrans_tui import HTransClassifier, load
 
     model = load("exported-folder")              # see `core.prediction.exported.Model`
-    HTransClassifier().fit(texts, labels, taxonomy)  # see `core.engine.predicting.estimator`
+    HTransClassifier().fit(texts, labels, taxonomy)  # see `core.engine.prediction.estimator`
 
 Importing this loads neither torch nor spaCy; both names load what they need when they are used.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.engine.predicting.estimator import HTransClassifier
+    from core.engine.prediction.estimator import HTransClassifier
     from core.prediction.exported import Model
 
 __all__ = ["HTransClassifier", "load"]
@@ -33,7 +33,7 @@ def load(folder: str | Path, device: str = "cpu") -> Model:
 
 def __getattr__(name: str) -> Any:
     if name == "HTransClassifier":
-        from core.engine.predicting.estimator import HTransClassifier
+        from core.engine.prediction.estimator import HTransClassifier
 
         return HTransClassifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

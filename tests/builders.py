@@ -10,15 +10,15 @@ import numpy as np
 import torch
 
 from core.corpus.taxonomy import Edge, Taxonomy
-from core.engine.importing.corpora import import_corpus
-from core.engine.importing.import_plan import ImportRequest
-from core.engine.measuring.scores import save_array
-from core.engine.runs import scheduling
+from core.engine.artifacts.run_data import RunData
+from core.engine.artifacts.run_files import scores_path
+from core.engine.ingest.corpora import import_corpus
+from core.engine.ingest.import_plan import ImportRequest
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, start_run
-from core.engine.training.run_data import RunData
-from core.engine.training.run_files import scores_path
-from core.engine.training.trial_work import work_on
+from core.engine.scoring.scores import save_array
+from core.engine.trials import scheduling
+from core.engine.trials.trial_work import work_on
 from core.settings import settings_for
 from core.systems import system_named
 from core.workspace import Workspace

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.upkeep.doctor import engine_at_work
+from core.engine.maintenance.doctor import engine_at_work
 from core.workspace import Workspace
 from db.connection import Store
 

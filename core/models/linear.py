@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
-from core.measures.calibration import Calibration
+from core.metrics.calibration import Calibration
 
 Numbers = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.corpus.taxonomy import Taxonomy
-from core.measures.decisions import CategoryRule, Scores, consistent
+from core.metrics.decisions import CategoryRule, Scores, consistent
 from core.prediction.scorers import Scorer
 from core.text.text_reader import TextReader
 from core.text.tokens import LocatedToken, Vocabulary

@@ -29,8 +29,8 @@ from torch import Tensor
 from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import CorruptFileError, HTransError
 from core.files import sha256
-from core.measures.calibration import Calibration
-from core.measures.decisions import CategoryRule
+from core.metrics.calibration import Calibration
+from core.metrics.decisions import CategoryRule
 from core.models.model_files import ModelInfo, build_network
 from core.models.network import TextNetwork
 from core.prediction.classifier import Classification, Classifier

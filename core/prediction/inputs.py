@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import HTransError, InputError
-from core.readers import guess_format
-from core.readers.fields import FieldReader, missing
-from core.readers.format import ReadingOptions
-from core.readers.jsonl import object_of
+from core.formats.corpus import guess_format
+from core.formats.corpus.fields import FieldReader, missing
+from core.formats.corpus.format import ReadingOptions
+from core.formats.corpus.jsonl import object_of
 from core.text.line_files import decoded, lines_of
 from core.text.plain_text import without_surrogates
 from core.text.tables import rows_of

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from core.corpus.examples import Examples, Rows
-from core.measures.decisions import Scores
+from core.metrics.decisions import Scores
 from core.models.gru_att import GruAtt
 from core.models.gru_att_stack import GruAttStack
 from core.models.network import TextNetwork

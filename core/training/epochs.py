@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from core.corpus.examples import Examples
 from core.errors import TrainingError
-from core.measures.metrics import Rates, decided
+from core.metrics.precision_recall import Rates, decided
 from core.models.network import TextNetwork
 from core.seeds import seed_for
 from core.settings import TrainingSettings

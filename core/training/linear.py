@@ -1,8 +1,8 @@
 """Train the linear model of a category: cross-validation for its threshold, then all documents.
 
 Each fold scores documents that did not train it. All folds together say where to put the threshold
-(SCutFBR.1, see `core.measures.thresholds`) and what probability a distance stands for
-(`core.measures.calibration`).
+(SCutFBR.1, see `core.metrics.thresholds`) and what probability a distance stands for
+(`core.metrics.calibration`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import torch
 from scipy.sparse import csr_array
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from core.measures.calibration import Calibration, platt
-from core.measures.metrics import count
-from core.measures.thresholds import Threshold, cautious_threshold
+from core.metrics.calibration import Calibration, platt
+from core.metrics.precision_recall import count
+from core.metrics.thresholds import Threshold, cautious_threshold
 from core.models.linear import LinearModel, fit_svm, squared_hinge
 from core.seeds import seed_for
 from core.settings import TrainingSettings

@@ -101,7 +101,7 @@ def open_app(
         os.environ["HTRANS_DEBUG"] = "1"
     place = workspace_at(workspace)
     if context.invoked_subcommand is None:
-        from htrans_tui.app import run_app
+        from htrans_tui.app.app import run_app
 
         run_app(place, read_only=read_only)
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.engine.processes.devices import DEFAULT_WORKERS_PER_DEVICE
+from core.engine.host.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
 from htrans_tui.cli.options import DeviceOption, JsonOption, WorkersOption, WorkersPerDeviceOption
 from htrans_tui.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from core.engine.upkeep.bench import Report
+    from core.engine.maintenance.bench import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +34,8 @@ def bench(
     json: JsonOption = False,
 ) -> None:
     """Measure training on this machine: a plain script, the engine, and where its time goes."""
-    from core.engine.processes.devices import slots
-    from core.engine.upkeep.bench import bench as measure
+    from core.engine.host.devices import slots
+    from core.engine.maintenance.bench import bench as measure
 
     devices = slots(device, workers, workers_per_device)
     if precision not in ("float32", "mixed"):

@@ -22,7 +22,7 @@ from htrans_tui.cli.options import (
 from htrans_tui.cli.output import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
-    from core.engine.measuring.report import Report
+    from core.engine.comparison.report import Report
     from htrans_tui.report.tables import Table
 
 FORMATS = (".html", ".md", ".json")
@@ -116,12 +116,12 @@ def report_of(store: Store, place: Workspace, runs: Sequence[str], device: str) 
     names = list(dict.fromkeys(runs))
     if len(names) < 2:
         raise HTransError("name at least two different runs to compare")
-    from core.engine.measuring.contenders import contender_named
+    from core.engine.comparison.run_variants import contender_named
 
     contenders = [contender_named(store, name) for name in names]
-    from core.engine.measuring.comparison import Arena
-    from core.engine.measuring.report import make_report
-    from core.engine.processes.torch_device import pick_device
+    from core.engine.comparison.comparison import Arena
+    from core.engine.comparison.report import make_report
+    from core.engine.host.torch_device import pick_device
 
     with progress("scoring", "runs") as step:
         arena = Arena(store, place, contenders, pick_device(device), step)

@@ -14,7 +14,7 @@ from htrans_tui.cli.options import JsonOption, WorkspaceOption, open_store, work
 from htrans_tui.cli.output import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
-    from core.engine.importing.import_plan import ImportRequest
+    from core.engine.ingest.import_plan import ImportRequest
 
 corpora_app = typer.Typer(help="List, export and delete corpora.")
 _CORPUS = ("name", "language", "documents", "train", "test", "categories", "levels")
@@ -119,8 +119,8 @@ def import_(
     json: JsonOption = False,
 ) -> None:
     """Import documents and their taxonomy as a corpus, whole or not at all."""
-    from core.engine.importing.import_plan import ImportRequest
-    from core.readers.format import ReadingOptions
+    from core.engine.ingest.import_plan import ImportRequest
+    from core.formats.corpus.format import ReadingOptions
 
     if name is None and not dry_run:
         raise typer.BadParameter("give the corpus a name", param_hint="--name")
@@ -161,7 +161,7 @@ def import_(
 
 
 def _import(request: ImportRequest, workspace: Path | None, json: bool) -> None:
-    from core.engine.importing.corpora import import_corpus
+    from core.engine.ingest.corpora import import_corpus
 
     place = workspace_at(workspace)
     store = open_store(place, create=True)
@@ -225,7 +225,7 @@ def export(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Write documents and taxonomy to a folder, from which they can be imported unchanged."""
-    from core.engine.importing.corpus_export import export_corpus
+    from core.engine.ingest.corpus_export import export_corpus
 
     store = open_store(workspace_at(workspace))
     with progress(f"exporting {name}", "documents") as step:
@@ -249,7 +249,7 @@ def delete(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Delete a corpus that no run was trained on, or what a stopped import left of it."""
-    from core.engine.importing.corpora import delete_corpus_named
+    from core.engine.ingest.corpora import delete_corpus_named
 
     place = workspace_at(workspace)
     store = open_store(place)

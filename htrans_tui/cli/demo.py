@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.engine.watching.status import status_of
+from core.engine.monitoring.status import status_of
 from core.errors import HTransError
 from core.settings import TrainingSettings
 from core.workspace import Workspace
@@ -50,7 +50,7 @@ def demo(
     _import(store, place)
     run = _start(store, place)
     if not headless and sys.stdout.isatty() and sys.stdin.isatty():
-        from htrans_tui.app import run_app
+        from htrans_tui.app.app import run_app
 
         store.close()
         run_app(place, run.name)
@@ -68,8 +68,8 @@ def demo(
 
 
 def _import(store: Store, place: Workspace) -> None:
-    from core.engine.importing.corpora import import_corpus
-    from core.engine.importing.import_plan import ImportRequest
+    from core.engine.ingest.corpora import import_corpus
+    from core.engine.ingest.import_plan import ImportRequest
 
     if any(corpus.name == CORPUS for corpus in list_corpora(store)):
         return
@@ -93,8 +93,8 @@ def _start(store: Store, place: Workspace) -> Run:
 
 
 def _evaluate(store: Store, place: Workspace, run: Run) -> None:
-    from core.engine.measuring.evaluation import evaluate
-    from core.engine.processes.torch_device import pick_device
-    from core.engine.training.run_data import RunData
+    from core.engine.artifacts.run_data import RunData
+    from core.engine.host.torch_device import pick_device
+    from core.engine.scoring.evaluation import evaluate
 
     evaluate(store, RunData(store, place, run), "test", pick_device("cpu"))

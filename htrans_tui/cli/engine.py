@@ -7,7 +7,7 @@ import time
 
 import typer
 
-from core.engine.processes.devices import DEFAULT_WORKERS_PER_DEVICE
+from core.engine.host.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
 from htrans_tui.cli.options import (
     AddressOption,
@@ -40,9 +40,9 @@ def start(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Start the engine, if runs have work for it."""
-    from core.engine.processes.launch import ensure_supervisor, running_supervisor
+    from core.engine.host.launch import ensure_supervisor, running_supervisor
     from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
-    from core.engine.runs.scheduling import has_work
+    from core.engine.trials.scheduling import has_work
 
     place = workspace_at(workspace)
     store = open_store(place)
@@ -67,7 +67,7 @@ def start(
 @engine_app.command()
 def stop(workspace: WorkspaceOption = None) -> None:
     """Stop the engine: workers write checkpoints first, runs can go on later."""
-    from core.engine.processes.launch import stop_supervisor
+    from core.engine.host.launch import stop_supervisor
 
     stopped = stop_supervisor(open_store(workspace_at(workspace)))
     print("the engine has stopped" if stopped else "no engine runs")
@@ -76,8 +76,8 @@ def stop(workspace: WorkspaceOption = None) -> None:
 @engine_app.command()
 def status(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     """Show the engine and its workers."""
-    from core.engine.processes.launch import running_supervisor
-    from core.engine.watching.status import workers_of
+    from core.engine.host.launch import running_supervisor
+    from core.engine.monitoring.status import workers_of
 
     store = open_store(workspace_at(workspace))
     engine = running_supervisor(store)

@@ -66,14 +66,14 @@ def predict(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Label documents with a run's models; called again after a stop, it goes on where it was."""
-    from core.engine.predicting.model_source import ModelSource
-    from core.engine.predicting.prediction import (
+    from core.engine.prediction.bulk import (
         PredictionRequest,
         predict_to_file,
         predict_to_stream,
     )
+    from core.engine.prediction.model_source import ModelSource
+    from core.formats.corpus.format import ReadingOptions
     from core.prediction.inputs import read_inputs
-    from core.readers.format import ReadingOptions
 
     source = ModelSource.of(workspace_at(workspace), run)
     if source.workspace is not None:
@@ -117,8 +117,8 @@ def predict(
 
 def _where(device: str, workers: int | None) -> tuple[str, int]:
     """The device as torch names it, and how many processes share it."""
-    from core.engine.processes.devices import cpu_cores
-    from core.engine.processes.torch_device import pick_device
+    from core.engine.host.devices import cpu_cores
+    from core.engine.host.torch_device import pick_device
 
     chosen = str(pick_device(device))
     return chosen, workers or (cpu_cores() if chosen == "cpu" else 1)
@@ -140,8 +140,8 @@ def export(
     from db.runs import run_named
 
     record = run_named(store, run)
-    from core.engine.predicting.export import export_run
-    from core.engine.processes.torch_device import pick_device
+    from core.engine.host.torch_device import pick_device
+    from core.engine.prediction.export import export_run
 
     with progress(f"exporting {record.name}", "categories") as step:
         report = export_run(

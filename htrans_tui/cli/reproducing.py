@@ -30,8 +30,8 @@ from htrans_tui.cli.output import print_json, print_table, progress, say
 from htrans_tui.cli.runs import parse_weights, setting
 
 if TYPE_CHECKING:
+    from core.engine.monitoring.status import Status
     from core.engine.runs.reproduction import Planned
-    from core.engine.watching.status import Status
 
 
 _INTERVAL = 2.0
@@ -142,9 +142,9 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
     """Start what can start, until all has ended. Ctrl-C ends the waiting, not the runs."""
+    from core.engine.monitoring.status import status_of
     from core.engine.runs.reproduction import start_ready
     from core.engine.runs.waiting import EngineWatch
-    from core.engine.watching.status import status_of
 
     watch = EngineWatch(store, place)
     views: dict[str, Status] = {}

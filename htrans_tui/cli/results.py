@@ -45,15 +45,15 @@ def evaluate(
         raise HTransError(f"--split {split}: use test or validation")
     place = workspace_at(workspace)
     store = open_store(place)
-    from core.engine.measuring.contenders import contender_named
+    from core.engine.comparison.run_variants import contender_named
     from db.runs import run_named
     from db.thresholds import set_thresholds
 
     measured = contender_named(store, run or run_named(store, None).name)
     record = measured.run
-    from core.engine.measuring.evaluation import evaluate as measure
-    from core.engine.processes.torch_device import pick_device
-    from core.engine.training.run_data import RunData
+    from core.engine.artifacts.run_data import RunData
+    from core.engine.host.torch_device import pick_device
+    from core.engine.scoring.evaluation import evaluate as measure
 
     with progress(f"scoring {record.name}", "categories") as step:
         data = RunData(store, place, record)
@@ -110,8 +110,8 @@ def classify(
         if sys.stdin.isatty():
             say("type the text, then Ctrl-D")
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
-    from core.engine.predicting.classification import load_classifier
-    from core.engine.processes.torch_device import pick_device
+    from core.engine.host.torch_device import pick_device
+    from core.engine.prediction.classification import load_classifier
 
     classifier, without = load_classifier(store, place, record, pick_device("cpu"))
     if without:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.engine.processes.devices import DEFAULT_WORKERS_PER_DEVICE
+from core.engine.host.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
 from core.settings import default, meaning, option_of, settings_changes, shown
 from core.systems import SYSTEMS, system_named
@@ -29,7 +29,7 @@ from htrans_tui.cli.options import (
 )
 from htrans_tui.cli.output import print_json, print_table, progress, say
 from htrans_tui.cli.tables import print_f1, print_tree, run_line
-from htrans_tui.format import duration
+from htrans_tui.formatting import duration
 
 _CLEAR = "\x1b[2J\x1b[H"
 
@@ -145,9 +145,9 @@ def train(
         consistent=consistent,
     )
     settings = system_named(system).settings(preset, changes)
+    from core.engine.monitoring.status import status_of
     from core.engine.runs.engine_choice import EngineRequest
     from core.engine.runs.starting import RunRequest, plan_run, start_run
-    from core.engine.watching.status import status_of
 
     place = workspace_at(workspace)
     store = open_store(place)
@@ -202,7 +202,7 @@ def parse_weights(text: str) -> tuple[float, ...]:
 
 def runs(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     """List the runs, the newest first."""
-    from core.engine.watching.status import all_runs
+    from core.engine.monitoring.status import all_runs
 
     every = all_runs(open_store(workspace_at(workspace)))
     if json:
@@ -232,10 +232,10 @@ def status(
     json: JsonOption = False,
 ) -> None:
     """Show a run: its categories, what they came to, and the workers."""
+    from core.engine.monitoring.alerts import alerts_of
+    from core.engine.monitoring.losses import losses_of
+    from core.engine.monitoring.status import status_of
     from core.engine.runs.waiting import is_over
-    from core.engine.watching.alerts import alerts_of
-    from core.engine.watching.losses import losses_of
-    from core.engine.watching.status import status_of
     from db.events import events_of
     from db.runs import run_named
 

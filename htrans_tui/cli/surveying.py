@@ -14,8 +14,8 @@ from htrans_tui.cli.options import open_store
 from htrans_tui.cli.output import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
-    from core.engine.importing.import_plan import ImportRequest
-    from core.engine.importing.survey import Survey
+    from core.engine.ingest.import_plan import ImportRequest
+    from core.engine.ingest.survey import Survey
 
 _SHOWN = 10
 _MOST_SOURCES = 30
@@ -27,7 +27,7 @@ def survey(
     request: ImportRequest, place: Workspace, vectors: Sequence[str] | None, *, as_json: bool
 ) -> None:
     """Look at a corpus, print what was seen; raise `HTransError` if it cannot be imported."""
-    from core.engine.importing.survey import survey_corpus
+    from core.engine.ingest.survey import survey_corpus
 
     folders = _vector_folders(place, vectors)
     with progress("looking", "documents") as step:

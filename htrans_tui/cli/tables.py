@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.engine.watching.status import CategoryStatus, RunStatus, Status
+from core.engine.monitoring.status import CategoryStatus, RunStatus, Status
 from htrans_tui.cli.output import print_table, say
-from htrans_tui.format import STATE_SIGNS, duration, rate, weight
+from htrans_tui.formatting import STATE_SIGNS, duration, rate, weight
 
 
 def print_tree(status: Status) -> None:

@@ -14,8 +14,8 @@ from htrans_tui.cli.options import JsonOption, WorkspaceOption, workspace_at
 from htrans_tui.cli.output import print_json, progress, say
 
 if TYPE_CHECKING:
-    from core.engine.upkeep.doctor import Examination
-    from core.engine.upkeep.machine import Machine
+    from core.engine.maintenance.doctor import Examination
+    from core.engine.maintenance.machine import Machine
 
 
 def register(app: typer.Typer) -> None:
@@ -33,8 +33,8 @@ def doctor(
     json: JsonOption = False,
 ) -> None:
     """Examine the installation, and the workspace with every file; exit code 1 for problems."""
-    from core.engine.upkeep.doctor import Examination, examine
-    from core.engine.upkeep.machine import this_machine
+    from core.engine.maintenance.doctor import Examination, examine
+    from core.engine.maintenance.machine import this_machine
 
     place = workspace_at(workspace)
     there = place.database.is_file()
@@ -89,7 +89,7 @@ def backup(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Copy the workspace into one file while training goes on; it unpacks with tar."""
-    from core.engine.upkeep.backup import back_up
+    from core.engine.maintenance.backup import back_up
 
     place = workspace_at(workspace)
     with progress("copying", "files") as step:
@@ -104,7 +104,7 @@ def backup(
 
 def settings() -> None:
     """Print the app's settings as TOML with the keys of every action; say where they are kept."""
-    from htrans_tui.preferences import as_toml, read_preferences
+    from htrans_tui.app.preferences import as_toml, read_preferences
 
     found = read_preferences()
     say(f"kept in {found.path}{'' if found.path.exists() else ', which is not there yet'}")

@@ -39,7 +39,7 @@ def add(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Add word vectors to the workspace, whole or not at all."""
-    from core.engine.importing.vectors import add_vectors_file
+    from core.engine.ingest.vectors import add_vectors_file
 
     place = workspace_at(workspace)
     store = open_store(place, create=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.engine.measuring.report import Report
+from core.engine.comparison.report import Report
 from core.text.plain_text import printable
 from htrans_tui.report.tables import Table, advice_sentences, report_tables, settings_of
 

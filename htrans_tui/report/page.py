@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from jinja2 import Environment
 
-from core.engine.measuring.report import Group, Report
+from core.engine.comparison.report import Group, Report
 from core.text.plain_text import printable
 from htrans_tui.report.tables import (
     Table,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from core.engine.measuring.comparison import TEST, Compared, Comparison
-from core.engine.measuring.report import LARGEST_P, Change, Group, Report, Spread
+from core.engine.comparison.comparison import TEST, Compared, Comparison
+from core.engine.comparison.report import LARGEST_P, Change, Group, Report, Spread
 from core.systems import system_named
-from htrans_tui.format import duration
+from htrans_tui.formatting import duration
 
 MOST_CHANGES = 10
 """Categories that gained or lost most, in a table."""

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import HTransError
 from db.connection import Store, StoreError
-from db.measures import record_measures
+from db.metrics import record_measures
 from db.migrations import MIGRATIONS
 from db.schema import MIGRATION_NAMES, is_current
 from db.scorings import claim_scoring

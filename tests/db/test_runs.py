@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import ConflictError, NotFoundError
 from db.connection import Store
-from db.measures import record_measures
+from db.metrics import record_measures
 from db.runs import (
     free_run_name,
     list_runs,

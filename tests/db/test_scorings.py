@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.runs.scheduling import end_worker
+from core.engine.trials.scheduling import end_worker
 from db.connection import Store
 from db.events import events_of
 from db.runs import Run

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.engine.runs import scheduling
+from core.engine.trials import scheduling
 from db.connection import Store
 from db.runs import Run, run_with_id
 from db.trials import (

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import torch
 
-from core.engine.predicting.model_source import load_models
-from core.engine.predicting.prediction import PredictionRequest
-from core.engine.predicting.prediction_worker import FORMS, table_header
-from core.engine.processes.launch import running_supervisor
-from core.engine.training.run_data import RunData
-from core.engine.training.trial_work import work_on
+from core.engine.artifacts.run_data import RunData
+from core.engine.host.launch import running_supervisor
+from core.engine.prediction.bulk import PredictionRequest
+from core.engine.prediction.model_source import load_models
+from core.engine.prediction.predict_worker import FORMS, table_header
+from core.engine.trials.trial_work import work_on
 from core.prediction.inputs import InputDocument
 from core.settings import TrainingSettings
 from core.systems import System
@@ -33,7 +33,7 @@ from db.trials import claim_trial
 from db.workers import set_worker_state
 from htrans_tui.cli import main, options
 from tests.builders import start_worker
-from tests.core.readers.test_reuters21578 import archive, record
+from tests.core.formats.corpus.test_reuters21578 import archive, record
 
 PARENTS: Mapping[str, str] = {"grain": "", "wheat": "grain", "energy": "", "crude": "energy"}
 """The taxonomy: names of Reuters' topics that the documents use."""
@@ -87,9 +87,9 @@ def small_world() -> Iterator[None]:
             patched.setattr(f"core.engine.runs.{module}.ensure_supervisor", _train_everything)
         patched.setattr("htrans_tui.cli.reproducing._INTERVAL", 0.0)
         patched.setattr("os.fsync", lambda file: None)
-        patched.setattr("core.engine.processes.devices._PROBE", "print(0)")
-        patched.setattr("core.engine.predicting.prediction._Pool", LabellingHere)
-        patched.setattr("core.engine.processes.devices.cpu_cores", lambda: 1)
+        patched.setattr("core.engine.host.devices._PROBE", "print(0)")
+        patched.setattr("core.engine.prediction.bulk._Pool", LabellingHere)
+        patched.setattr("core.engine.host.devices.cpu_cores", lambda: 1)
         patched.delenv("HTRANS_WORKSPACE", raising=False)
         yield
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from core.engine.processes.identity import own_identity
+from core.engine.host.identity import own_identity
 from core.workspace import Workspace
 from db.connection import Store
 from db.workers import configure_engine, record_supervisor
@@ -60,7 +60,7 @@ def test_every_field_that_is_printed_is_named_and_every_one_that_is_named_is_pri
     shutil.copytree(stand_ins, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     Path("small.txt").write_text("energy\n  crude\n", encoding="utf-8")
-    monkeypatch.setattr("core.engine.upkeep.bench.run_together", _measured)
+    monkeypatch.setattr("core.engine.maintenance.bench.run_together", _measured)
     seen: set[tuple[str, str]] = set()
     with small_world():
         for name, lines in CALLS.items():

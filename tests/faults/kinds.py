@@ -127,13 +127,13 @@ def read_embeddings(folder: Path) -> set[int]:
 
 
 def write_scores(folder: Path, number: int) -> None:
-    """As `core.engine.measuring.evaluation.score_category` does."""
+    """As `core.engine.scoring.evaluation.score_category` does."""
     with replacing(folder / "scores.npy") as temporary, temporary.open("wb") as file:
         np.save(file, _numbers(number))
 
 
 def read_scores(folder: Path) -> set[int]:
-    """As `core.engine.measuring.evaluation` does, which takes a damaged file for an absent one."""
+    """As `core.engine.scoring.evaluation` does, which takes a damaged file for an absent one."""
     path = folder / "scores.npy"
     if not path.exists():
         return set()

@@ -17,7 +17,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from core.engine.processes.identity import is_alive
+from core.engine.host.identity import is_alive
 from core.workspace import Workspace
 from db.connection import Store
 from db.trials import Claim, LostClaimError, record_progress

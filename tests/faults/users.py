@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.engine.processes.identity import own_identity
-from core.engine.runs import scheduling
+from core.engine.host.identity import own_identity
+from core.engine.trials import scheduling
 from db.connection import Store
 from db.trials import Claim, claim_trial, record_epoch, record_progress
 from db.workers import add_worker, set_worker_state, worker_heartbeat
-from htrans_tui.snapshot import Snapshot, SnapshotReader
+from htrans_tui.app.snapshot import Snapshot, SnapshotReader
 from tests.builders import an_epoch, finish_with
 
 EPOCHS = 3

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from core.engine.importing.corpora import import_corpus
-from core.engine.importing.import_plan import ImportRequest
+from core.engine.ingest.corpora import import_corpus
+from core.engine.ingest.import_plan import ImportRequest
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store

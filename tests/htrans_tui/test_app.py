@@ -16,19 +16,19 @@ from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import NewRunCategory, create_run
-from htrans_tui.actions import ACTIONS, Scope, keys_in
-from htrans_tui.app import HTransApp
-from htrans_tui.screens.classify import ClassifyScreen
-from htrans_tui.screens.compare import CompareScreen
-from htrans_tui.screens.help import HelpScreen, keys_table
-from htrans_tui.screens.log import LogScreen
-from htrans_tui.screens.monitor import MonitorScreen
-from htrans_tui.screens.predictions import PredictionsScreen
-from htrans_tui.screens.runs import RunsScreen
-from htrans_tui.widgets.alert_list import AlertList
-from htrans_tui.widgets.category_table import CategoryTable
-from htrans_tui.widgets.trial_table import TrialTable
-from htrans_tui.widgets.workers import WorkerLines
+from htrans_tui.app.actions import ACTIONS, Scope, keys_in
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.screens.classify import ClassifyScreen
+from htrans_tui.app.screens.compare import CompareScreen
+from htrans_tui.app.screens.help import HelpScreen, keys_table
+from htrans_tui.app.screens.log import LogScreen
+from htrans_tui.app.screens.monitor import MonitorScreen
+from htrans_tui.app.screens.predictions import PredictionsScreen
+from htrans_tui.app.screens.runs import RunsScreen
+from htrans_tui.app.widgets.alert_list import AlertList
+from htrans_tui.app.widgets.category_table import CategoryTable
+from htrans_tui.app.widgets.trial_table import TrialTable
+from htrans_tui.app.widgets.workers import WorkerLines
 from tests.conftest import Trained
 from tests.htrans_tui.still_life import WEIGHTS, still_life
 

@@ -8,8 +8,8 @@ from textual.widgets import DataTable
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import NewRunCategory, create_run, list_runs
-from htrans_tui.app import HTransApp
-from htrans_tui.screens.classify import ClassifyScreen, TextBox
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.screens.classify import ClassifyScreen, TextBox
 from tests.htrans_tui.test_app import found, text_of, until
 
 TEXT = "apple juice and a pear peel on a plate, taste"

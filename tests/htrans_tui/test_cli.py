@@ -59,7 +59,7 @@ def test_status_json_has_the_fields_of_the_contract(trained: Trained) -> None:
 def test_the_small_corpus_is_learned(trained: Trained) -> None:
     """At the top; below, its random embeddings are frozen before they tell the children apart.
 
-    From scratch the children are learned too: tests/core/engine/measuring/test_comparison.py.
+    From scratch the children are learned too: tests/core/engine/comparison/test_comparison.py.
     """
     measures = htrans_json(trained.workspace, "evaluate", "small")
     assert measures["levels"]["1"]["micro"]["f1"] > 0.95

@@ -9,9 +9,9 @@ from textual.widgets import DataTable, Input
 
 from core.workspace import Workspace
 from db.connection import Store
-from htrans_tui.app import HTransApp
-from htrans_tui.screens.compare import CompareScreen
-from htrans_tui.screens.runs import RunsScreen
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.screens.compare import CompareScreen
+from htrans_tui.app.screens.runs import RunsScreen
 from tests.builders import import_small_corpus, scored_run
 from tests.htrans_tui.test_app import text_of, until
 

@@ -13,15 +13,15 @@ from textual.widgets import Button, Checkbox, Footer, Input, Static, TabbedConte
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import attempts_of, run_named
-from htrans_tui.actions import ACTIONS
-from htrans_tui.app import HTransApp
-from htrans_tui.screens.dialogs import ChoiceDialog, RetrainDialog
-from htrans_tui.screens.log import LogScreen
-from htrans_tui.screens.monitor import MonitorScreen
-from htrans_tui.widgets.category_columns import SORTS
-from htrans_tui.widgets.category_table import CategoryTable
-from htrans_tui.widgets.curves import smooth
-from htrans_tui.widgets.history_table import HistoryTable
+from htrans_tui.app.actions import ACTIONS
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.screens.dialogs import ChoiceDialog, RetrainDialog
+from htrans_tui.app.screens.log import LogScreen
+from htrans_tui.app.screens.monitor import MonitorScreen
+from htrans_tui.app.widgets.category_columns import SORTS
+from htrans_tui.app.widgets.category_table import CategoryTable
+from htrans_tui.app.widgets.curves import smooth
+from htrans_tui.app.widgets.history_table import HistoryTable
 from tests.builders import category_of, category_states, finish_with, start_worker
 from tests.htrans_tui.still_life import still_life
 from tests.htrans_tui.test_app import open_monitor, text_of, tree_rows, until
@@ -403,7 +403,7 @@ def test_smoothing_over_one_point_changes_nothing_and_over_more_follows_slowly()
 
 
 def test_sorts_put_what_has_no_value_last(still: Workspace) -> None:
-    from core.engine.watching.status import status_of
+    from core.engine.monitoring.status import status_of
 
     store = Store(still.database)
     categories = status_of(store, run_named(store, "still").id).categories

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 from core.errors import HTransError
-from core.readers import FORMATS
-from core.taxonomy_readers import FORMATS as TAXONOMY_FORMATS
-from core.taxonomy_readers import PATHS
+from core.formats.corpus import FORMATS
+from core.formats.taxonomy import FORMATS as TAXONOMY_FORMATS
+from core.formats.taxonomy import PATHS
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, taxonomy_of, unfinished_corpora
 from tests.command_line import htrans, htrans_json
-from tests.core.engine.importing.test_import_resuming import everything
+from tests.core.engine.ingest.test_import_resuming import everything
 from tests.faults.mode import FULL
 from tests.small_corpus import TAXONOMY, documents
 

@@ -28,7 +28,7 @@ def loaded_by(*modules: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["htrans_tui.cli", "htrans_tui.app", "core.engine.processes.supervisor"]
+    "module", ["htrans_tui.cli", "htrans_tui.app.app", "core.engine.processes.supervisor"]
 )
 def test_front_ends_and_supervisor_load_nothing_heavy(module: str) -> None:
     assert loaded_by(module).isdisjoint(HEAVY)
@@ -39,12 +39,14 @@ def test_command_line_loads_no_textual() -> None:
 
 
 def test_what_answers_at_once_loads_no_arrays_and_no_schema_tools() -> None:
-    loaded = loaded_by("htrans_tui.cli", "core.engine.watching.status", "htrans_tui.screens.runs")
+    loaded = loaded_by(
+        "htrans_tui.cli", "core.engine.monitoring.status", "htrans_tui.app.screens.runs"
+    )
     assert loaded.isdisjoint({"numpy", "sqlite_utils", "tomlkit", "pynvml"})
 
 
 def test_status_loads_nothing_heavy() -> None:
-    assert loaded_by("htrans_tui.cli", "core.engine.watching.status", "db.runs").isdisjoint(HEAVY)
+    assert loaded_by("htrans_tui.cli", "core.engine.monitoring.status", "db.runs").isdisjoint(HEAVY)
 
 
 def test_db_loads_neither_torch_nor_textual() -> None:
@@ -67,6 +69,6 @@ def test_core_and_db_know_no_front_end() -> None:
     modules = [
         module.name
         for module in pkgutil.walk_packages(core.__path__, "core.")
-        if module.name != "core.engine.predicting.model_service"
+        if module.name != "core.engine.prediction.inference_server"
     ]
     assert loaded_by(*modules).isdisjoint({"textual", "typer", "htrans_tui"})

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import HTransError
-from htrans_tui.memory import MOST_RUNS, Memory, View
-from htrans_tui.widgets.category_columns import COLUMNS, sort_left
+from htrans_tui.app.view_state import MOST_RUNS, Memory, View
+from htrans_tui.app.widgets.category_columns import COLUMNS, sort_left
 
 DATABASE = Path("/somewhere/htrans.db")
 LEFT = View("cats", ("animals",), "f1", True, "done", "history")

@@ -16,8 +16,8 @@ from textual.pilot import OutOfBounds
 
 from core.workspace import Workspace
 from db.connection import Store
-from htrans_tui.actions import ACTIONS
-from htrans_tui.app import HTransApp
+from htrans_tui.app.actions import ACTIONS
+from htrans_tui.app.app import HTransApp
 from tests.command_line import htrans
 from tests.faults.mode import FULL
 from tests.htrans_tui.still_life import still_life

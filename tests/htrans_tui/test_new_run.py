@@ -7,13 +7,13 @@ from pathlib import Path
 
 from textual.widgets import Button, Input, Select, Static
 
-from core.engine.upkeep.doctor import engine_at_work
+from core.engine.maintenance.doctor import engine_at_work
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import list_runs, run_named
-from htrans_tui.app import HTransApp
-from htrans_tui.screens.new_run import NewRunDialog
-from htrans_tui.screens.runs import RunsScreen
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.screens.new_run import NewRunDialog
+from htrans_tui.app.screens.runs import RunsScreen
 from tests.command_line import htrans, htrans_json
 from tests.htrans_tui.still_life import still_life
 from tests.htrans_tui.test_app import until

@@ -11,19 +11,19 @@ from rich.text import Text
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from core.engine.inspecting.document_index import open_index
-from core.engine.training.run_files import scores_path
+from core.engine.artifacts.document_index import open_index
+from core.engine.artifacts.run_files import scores_path
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, RunCategory, run_categories, run_named
 from db.thresholds import record_threshold, set_threshold
-from htrans_tui.app import HTransApp
-from htrans_tui.screens.dialogs import ChoiceDialog
-from htrans_tui.screens.monitor import MonitorScreen
-from htrans_tui.screens.predictions import PredictionsScreen
-from htrans_tui.widgets.category_table import CategoryTable
-from htrans_tui.widgets.document_list import MARK, DocumentList
-from htrans_tui.widgets.shaded_text import MOST_CHARACTERS, shaded
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.screens.dialogs import ChoiceDialog
+from htrans_tui.app.screens.monitor import MonitorScreen
+from htrans_tui.app.screens.predictions import PredictionsScreen
+from htrans_tui.app.widgets.category_table import CategoryTable
+from htrans_tui.app.widgets.document_list import MARK, DocumentList
+from htrans_tui.app.widgets.shaded_text import MOST_CHARACTERS, shaded
 from tests.builders import category_of
 from tests.htrans_tui.test_app import text_of, until
 from tests.htrans_tui.test_reading_and_keeping import write_to, written

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import HTransError
-from htrans_tui.preferences import (
+from htrans_tui.app.preferences import (
     COLUMNS,
     Preferences,
     as_toml,

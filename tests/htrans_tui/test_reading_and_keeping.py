@@ -13,14 +13,14 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.events import add_event
 from db.runs import list_runs, run_named
-from htrans_tui.app import HTransApp
-from htrans_tui.screens.dialogs import ChoiceDialog, TextDialog
-from htrans_tui.screens.monitor import MonitorScreen
-from htrans_tui.screens.runs import RunsScreen
-from htrans_tui.widgets.alert_list import AlertList
-from htrans_tui.widgets.category_table import CategoryTable
-from htrans_tui.widgets.curves import Plot
-from htrans_tui.widgets.trial_table import TrialTable
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.screens.dialogs import ChoiceDialog, TextDialog
+from htrans_tui.app.screens.monitor import MonitorScreen
+from htrans_tui.app.screens.runs import RunsScreen
+from htrans_tui.app.widgets.alert_list import AlertList
+from htrans_tui.app.widgets.category_table import CategoryTable
+from htrans_tui.app.widgets.curves import Plot
+from htrans_tui.app.widgets.trial_table import TrialTable
 from tests.builders import category_of
 from tests.htrans_tui.still_life import still_life
 from tests.htrans_tui.test_app import open_monitor, text_of, tree_rows, until

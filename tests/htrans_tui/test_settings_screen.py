@@ -9,13 +9,13 @@ from rich.console import Console
 from textual.widgets import Button, Footer, Input, Select
 
 from core.workspace import Workspace
-from htrans_tui.app import HTransApp
-from htrans_tui.preferences import Preferences, read_preferences
-from htrans_tui.screens.dialogs import RetrainDialog
-from htrans_tui.screens.help import keys_table
-from htrans_tui.screens.monitor import MonitorScreen
-from htrans_tui.screens.settings import SettingsScreen
-from htrans_tui.widgets.ticks import Tick
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.preferences import Preferences, read_preferences
+from htrans_tui.app.screens.dialogs import RetrainDialog
+from htrans_tui.app.screens.help import keys_table
+from htrans_tui.app.screens.monitor import MonitorScreen
+from htrans_tui.app.screens.settings import SettingsScreen
+from htrans_tui.app.widgets.marks import Tick
 from tests.htrans_tui.still_life import still_life
 from tests.htrans_tui.test_app import open_monitor, text_of, until
 

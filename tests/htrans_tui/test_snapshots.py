@@ -19,16 +19,16 @@ from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
-from core.engine.inspecting.document_index import open_index
-from core.engine.training.run_files import scores_path
-from core.engine.watching.load import GpuLoad, Load
+from core.engine.artifacts.document_index import open_index
+from core.engine.artifacts.run_files import scores_path
+from core.engine.monitoring.load import GpuLoad, Load
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import list_runs, run_categories
-from htrans_tui.app import HTransApp
-from htrans_tui.model_process import Answer, Shading
-from htrans_tui.preferences import Preferences
-from htrans_tui.subprocesses import Ended
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.inference_client import Answer, Shading
+from htrans_tui.app.preferences import Preferences
+from htrans_tui.app.subprocesses import Ended
 from tests.htrans_tui.still_life import still_life
 from tests.htrans_tui.test_app import open_monitor, text_of, until
 
@@ -98,10 +98,10 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing moves, and the clock is that of Greenwich."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    monkeypatch.setattr("htrans_tui.poller.LoadMeter", StillMeter)
-    monkeypatch.setattr("htrans_tui.model_process.ModelProcess", StillModels)
+    monkeypatch.setattr("htrans_tui.app.poller.LoadMeter", StillMeter)
+    monkeypatch.setattr("htrans_tui.app.inference_client.ModelProcess", StillModels)
     for module in ("compare", "new_run"):
-        monkeypatch.setattr(f"htrans_tui.screens.{module}.run_python", still_process)
+        monkeypatch.setattr(f"htrans_tui.app.screens.{module}.run_python", still_process)
 
 
 async def runs(app: HTransApp, pilot: Pilot[None]) -> None:

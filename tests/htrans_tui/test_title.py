@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from core.engine.watching.status import status_of
+from core.engine.monitoring.status import status_of
 from db.connection import Store
-from htrans_tui.app import HTransApp
-from htrans_tui.screens.monitor import title
+from htrans_tui.app.app import HTransApp
+from htrans_tui.app.screens.monitor import title
 from tests.builders import record_corpus, record_run
 from tests.conftest import Trained
 from tests.htrans_tui.test_app import text_of, until

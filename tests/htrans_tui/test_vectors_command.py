@@ -13,7 +13,7 @@ import pytest
 
 from core.workspace import Workspace
 from tests.command_line import htrans, htrans_json
-from tests.core.vector_readers.test_glove import GLOVE, SHORTER, zipped
+from tests.core.formats.vectors.test_glove import GLOVE, SHORTER, zipped
 from tests.htrans_tui.test_imports import HEAVY, loaded_by
 
 FIELDS = ["id", "name", "source", "words", "dimensions"]
@@ -106,5 +106,5 @@ def test_killed_command_leaves_nothing_that_the_next_does_not_remove(
 
 
 def test_command_loads_nothing_heavy_for_a_text_file() -> None:
-    loaded = loaded_by("htrans_tui.cli.vectors", "core.engine.importing.vectors")
+    loaded = loaded_by("htrans_tui.cli.vectors", "core.engine.ingest.vectors")
     assert loaded.isdisjoint({*HEAVY, "ijson"})

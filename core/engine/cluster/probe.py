@@ -9,7 +9,7 @@ import json
 import sys
 
 from core.engine.cluster.ray_cluster import RayCluster
-from core.engine.cluster.requirement import NoClusterError
+from core.engine.host.ray_requirement import NoClusterError
 
 
 def main(asked: str) -> int:

@@ -26,8 +26,7 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from core.engine.cluster.desk import Desk, Order, Visit
-from core.engine.cluster.requirement import NoClusterError, check_address
+from core.engine.cluster.mailbox import Desk, Order, Visit
 from core.engine.cluster.tasks import (
     Errand,
     OtherVersionError,
@@ -35,8 +34,9 @@ from core.engine.cluster.tasks import (
     train_trial,
     version,
 )
-from core.engine.processes.deaths import describe
-from core.engine.watching.disk import is_full
+from core.engine.host.disk import is_full
+from core.engine.host.exit_reason import describe
+from core.engine.host.ray_requirement import NoClusterError, check_address
 from core.errors import HTransError
 
 _FETCH = 20.0

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.engine.cluster.desk import News
-from core.engine.cluster.news import (
+from core.engine.artifacts.run_files import checkpoints_of
+from core.engine.cluster.mailbox import News
+from core.engine.cluster.messages import (
     Begun,
     CheckpointLost,
     CheckpointMade,
@@ -21,18 +22,17 @@ from core.engine.cluster.news import (
     ScoringEnd,
     TrialEnd,
 )
-from core.engine.cluster.notices import Notices
 from core.engine.cluster.ray_cluster import Cluster, TaskLostError
 from core.engine.cluster.slots import Slot, Task
-from core.engine.measuring.evaluation import measure_done
-from core.engine.measuring.scores import save_scores
-from core.engine.runs.scheduling import release
+from core.engine.cluster.throttled_events import Notices
+from core.engine.host.disk import is_full
 from core.engine.runs.steering import pause_for_space
-from core.engine.training.outcomes import record_failure, record_finished, record_resting
-from core.engine.training.preparation import Product
-from core.engine.training.reporter import record_batches, record_result
-from core.engine.training.run_files import checkpoints_of
-from core.engine.watching.disk import is_full
+from core.engine.scoring.evaluation import measure_done
+from core.engine.scoring.scores import save_scores
+from core.engine.trials.outcomes import record_failure, record_finished, record_resting
+from core.engine.trials.preparation import Product
+from core.engine.trials.reporter import record_batches, record_result
+from core.engine.trials.scheduling import release
 from db.connection import Store
 from db.runs import run_category
 from db.scorings import put_off_scoring

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from core.engine.cluster.desk import FASTEST, Answer, News, Order
-from core.engine.cluster.news import EpochDone, Progressed
-from core.engine.training.reporter import INTERVAL
+from core.engine.cluster.mailbox import FASTEST, Answer, News, Order
+from core.engine.cluster.messages import EpochDone, Progressed
+from core.engine.trials.reporter import INTERVAL
 from core.training.epochs import BatchProgress, EpochResult
 
 _log = logging.getLogger("htrans.worker")

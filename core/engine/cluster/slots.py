@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from core.engine.cluster.desk import Order
-from core.engine.cluster.shelf import Shelf
+from core.engine.cluster.mailbox import Order
+from core.engine.cluster.object_store_cache import Shelf
 from db.trials import Claim
 
 

@@ -17,34 +17,34 @@ from types import FrameType
 
 import torch
 
-from core.engine.cluster.news import (
+from core.engine.artifacts.run_data import RunData
+from core.engine.artifacts.run_files import checkpoints_of
+from core.engine.cluster.messages import (
     ScoringEnd,
     TrialEnd,
 )
-from core.engine.cluster.notices import Notices
+from core.engine.cluster.object_store_cache import Shelf
 from core.engine.cluster.ray_cluster import Cluster, RayCluster, StoreFullError, TaskLostError
 from core.engine.cluster.recording import Recorder, as_array
-from core.engine.cluster.requirement import NoClusterError
-from core.engine.cluster.shelf import Shelf
 from core.engine.cluster.slots import Slot, Task
 from core.engine.cluster.tasks import ScoringOrder
-from core.engine.measuring.evaluation import measured_splits
-from core.engine.processes.deaths import describe
-from core.engine.processes.identity import is_alive, own_identity
-from core.engine.runs.scheduling import (
+from core.engine.cluster.throttled_events import Notices
+from core.engine.host.exit_reason import describe
+from core.engine.host.identity import is_alive, own_identity
+from core.engine.host.ray_requirement import NoClusterError
+from core.engine.scoring.evaluation import measured_splits
+from core.engine.trials.outcomes import (
+    clear_unused_tables,
+    record_corruption,
+    record_failure,
+)
+from core.engine.trials.scheduling import (
     crash,
     end_supervisor_if_idle,
     end_worker,
     has_work,
 )
-from core.engine.training.assignment import assign, outputs_of
-from core.engine.training.outcomes import (
-    clear_unused_tables,
-    record_corruption,
-    record_failure,
-)
-from core.engine.training.run_data import RunData
-from core.engine.training.run_files import checkpoints_of
+from core.engine.trials.trial_spec import assign, outputs_of
 from core.errors import TrainingError
 from core.workspace import Workspace
 from db.connection import Store, StoreError

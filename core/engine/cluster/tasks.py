@@ -18,8 +18,8 @@ import torch
 from ray.exceptions import ObjectStoreFullError, OutOfDiskError
 
 from core.corpus.examples import Documents
-from core.engine.cluster.desk import Answer, News
-from core.engine.cluster.news import (
+from core.engine.cluster.mailbox import Answer, News
+from core.engine.cluster.messages import (
     Begun,
     CheckpointLost,
     CheckpointMade,
@@ -30,9 +30,9 @@ from core.engine.cluster.news import (
     TrialEnd,
 )
 from core.engine.cluster.reporter import ClusterReporter
-from core.engine.measuring.scores import network_scores
-from core.engine.training.assignment import Assignment, Materials, Output, training_and_validation
-from core.engine.training.preparation import Product, prepare
+from core.engine.scoring.scores import network_scores
+from core.engine.trials.preparation import Product, prepare
+from core.engine.trials.trial_spec import Assignment, Materials, Output, training_and_validation
 from core.errors import HTransError, TrainingError
 from core.models.linear import LinearModel
 from core.models.model_files import ModelInfo, TrainedModel, model_of_content

@@ -1,1 +1,1 @@
-"""The processes of an engine on this machine, and its devices."""
+"""Entry points of the engine's processes: guardian, supervisor and worker."""

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from core.engine.cluster.requirement import require_ray
-from core.engine.processes.deaths import ENVIRONMENT, cause_of_death, out_of_memory_kills
-from core.engine.processes.devices import slots
-from core.engine.processes.identity import is_alive, own_identity
-from core.engine.runs.scheduling import end_supervisor_if_idle, end_worker, has_work
+from core.engine.host.devices import slots
+from core.engine.host.exit_reason import ENVIRONMENT, cause_of_death, out_of_memory_kills
+from core.engine.host.identity import is_alive, own_identity
+from core.engine.host.ray_requirement import require_ray
+from core.engine.trials.scheduling import end_supervisor_if_idle, end_worker, has_work
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store

@@ -19,13 +19,13 @@ from types import FrameType
 
 import torch
 
-from core.engine.processes.deaths import ENVIRONMENT, describe
-from core.engine.processes.identity import own_identity
-from core.engine.runs.scheduling import crash, release
+from core.engine.artifacts.run_data import RunData
+from core.engine.host.disk import is_full
+from core.engine.host.exit_reason import ENVIRONMENT, describe
+from core.engine.host.identity import own_identity
 from core.engine.runs.steering import pause_for_space
-from core.engine.training.run_data import RunData
-from core.engine.training.trial_work import score, work_on
-from core.engine.watching.disk import is_full
+from core.engine.trials.scheduling import crash, release
+from core.engine.trials.trial_work import score, work_on
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store, StoreError

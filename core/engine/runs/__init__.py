@@ -1,1 +1,1 @@
-"""Starting, steering and scheduling runs: what a request or an ended trial changes."""
+"""What users ask of runs: start, steer, retrain, delete, reproduce, estimate."""

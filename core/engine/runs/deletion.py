@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 
-from core.engine.processes.launch import is_at_work
+from core.engine.host.launch import is_at_work
 from core.errors import ConflictError, HTransError
 from core.workspace import Workspace
 from db.connection import Store

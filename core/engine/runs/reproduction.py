@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.engine.importing.token_store import Progress
-from core.engine.measuring.contenders import check_test_documents
+from core.engine.artifacts.token_store import Progress
+from core.engine.comparison.run_variants import check_test_documents
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import ENGINE_AT_WORK, RunRequest, start_run
 from core.errors import ConflictError, HTransError, NotFoundError

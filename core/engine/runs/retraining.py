@@ -7,17 +7,17 @@ retrained by itself.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.engine.processes.devices import cpu_cores
-from core.engine.processes.launch import ensure_supervisor
+from core.engine.host.devices import cpu_cores
+from core.engine.host.launch import ensure_supervisor
 from core.engine.runs.estimate import CategoryCost, estimate
-from core.engine.runs.scheduling import refresh_stale, settle_run
 from core.engine.runs.steering import chosen_categories
+from core.engine.trials.attempt_settings import attempt_settings
+from core.engine.trials.scheduling import refresh_stale, settle_run
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings, option_of
 from core.systems import System, system_named
@@ -53,14 +53,6 @@ class RetrainRequest:
     subtree: bool = False
     origin: str | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
-
-
-def attempt_settings(run: Run, changes: str) -> TrainingSettings:
-    """The settings of an attempt: the run's with the attempt's changes, a JSON object."""
-    values = json.loads(changes)
-    if "class_weights" in values:
-        values["class_weights"] = tuple(values["class_weights"])
-    return dataclasses.replace(TrainingSettings.from_json(run.settings), **values)
 
 
 def retrain(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.corpus.taxonomy import Taxonomy
-from core.engine.importing.token_store import Progress, ensure_graphs, ensure_tokens, token_folder
-from core.engine.processes.launch import ensure_supervisor
+from core.engine.artifacts.token_store import Progress, ensure_graphs, ensure_tokens, token_folder
+from core.engine.host.launch import ensure_supervisor
 from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
 from core.engine.runs.estimate import CategoryCost, corpus_size, epoch_cost, estimate
 from core.errors import HTransError

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.engine.processes.launch import ensure_supervisor
-from core.engine.runs.scheduling import cancel_category, settle, settle_run, waiting_below
+from core.engine.host.launch import ensure_supervisor
+from core.engine.trials.scheduling import cancel_category, settle, settle_run, waiting_below
 from core.errors import ConflictError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store

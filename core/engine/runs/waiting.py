@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from core.engine.processes.launch import running_supervisor
-from core.engine.watching.status import Status, status_of
+from core.engine.host.launch import running_supervisor
+from core.engine.monitoring.status import Status, status_of
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store

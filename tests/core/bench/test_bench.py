@@ -10,7 +10,7 @@ from core.bench.measure import Request, measure
 from core.bench.phases import phases_of_an_epoch
 from core.bench.plain import PlainGruAtt, train_plainly
 from core.bench.workload import random_workload
-from core.engine.upkeep.bench import bench, run_together
+from core.engine.maintenance.bench import bench, run_together
 from core.errors import HTransError
 from core.models.gru_att import GruAtt
 from core.settings import TrainingSettings
@@ -95,7 +95,7 @@ def test_bench_measures_the_plain_way_and_one_and_all_workers(
 ) -> None:
     # Five processes that load torch would take most of the time and show nothing more.
     monkeypatch.setattr(
-        "core.engine.upkeep.bench.run_together",
+        "core.engine.maintenance.bench.run_together",
         lambda requests: [measure(Request(**request)) for request in requests],
     )
     told: list[str] = []

@@ -8,19 +8,10 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from schedule_bounds import critical_path, knee, lower_bound, total_work, upper_bound
 
-from core.engine.runs import scheduling
-from core.planning.schedules import (
-    CategoryWork,
-    Schedule,
-    critical_path,
-    knee,
-    lower_bound,
-    simulate,
-    total_work,
-    upper_bound,
-    with_overhead,
-)
+from core.engine.trials import scheduling
+from core.planning.schedules import CategoryWork, Schedule, simulate, with_overhead
 from core.training.class_weight_search import rounds
 from db.connection import Store
 from db.runs import Run

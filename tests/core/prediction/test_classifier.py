@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from core.corpus.examples import Rows
 from core.corpus.taxonomy import Edge, Taxonomy
-from core.measures.calibration import Calibration
-from core.measures.decisions import CategoryRule, Scores, consistent
+from core.metrics.calibration import Calibration
+from core.metrics.decisions import CategoryRule, Scores, consistent
 from core.models.gru_att import GruAtt
 from core.models.linear import LinearModel
 from core.models.tfidf import TfIdf

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import CorruptFileError, HTransError
-from core.measures.calibration import Calibration
-from core.measures.decisions import CategoryRule
+from core.metrics.calibration import Calibration
+from core.metrics.decisions import CategoryRule
 from core.models.gru_att import GruAtt
 from core.models.model_files import EMBEDDINGS, ModelInfo
 from core.prediction.exported import (

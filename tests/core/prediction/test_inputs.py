@@ -17,8 +17,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from core.errors import HTransError, InputError
+from core.formats.corpus.format import ReadingOptions
 from core.prediction.inputs import InputDocument, read_inputs
-from core.readers.format import ReadingOptions
 
 Pairs = list[tuple[str, str]]
 

@@ -14,7 +14,7 @@ import torch
 
 from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import HTransError
-from core.measures.decisions import CategoryRule
+from core.metrics.decisions import CategoryRule
 from core.prediction.exported import Hierarchy
 from core.prediction.onnx_export import TOLERANCE, export_onnx
 from tests.core.prediction.test_exported import RULES, TEXTS, WORDS, hierarchy, model, table

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from core.errors import CorruptFileError, HTransError, InputError
+from core.formats.vectors.format import Pairs
+from core.formats.vectors.glove import read
 from core.text import vectors as module
 from core.text.tokens import PADDING, UNKNOWN, Vocabulary
 from core.text.vectors import (
@@ -20,8 +22,6 @@ from core.text.vectors import (
     store_vectors,
     vector_coverage,
 )
-from core.vector_readers.format import Pairs
-from core.vector_readers.glove import read
 
 GLOVE = "tide 1 2.5 -3\ngull 4e-1 5 6\n, 7 8 9\n"
 

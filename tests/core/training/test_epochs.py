@@ -13,7 +13,7 @@ import torch
 
 from core.corpus.examples import Examples, shared_validation_split, validation_split
 from core.errors import TrainingError
-from core.measures.metrics import Rates, decided
+from core.metrics.precision_recall import Rates, decided
 from core.models.gru_att import GruAtt
 from core.settings import TrainingSettings
 from core.text.tokens import TokenArrays

@@ -13,9 +13,9 @@ from scipy.sparse import csr_array
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from core.measures.calibration import Calibration, platt
-from core.measures.metrics import count
-from core.measures.thresholds import cautious_threshold
+from core.metrics.calibration import Calibration, platt
+from core.metrics.precision_recall import count
+from core.metrics.thresholds import cautious_threshold
 from core.models.linear import LinearModel, fit_svm, squared_hinge
 from core.seeds import seed_for
 from core.settings import TrainingSettings

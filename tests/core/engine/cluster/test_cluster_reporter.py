@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from core.engine.cluster.desk import Answer, Desk, News, Order
-from core.engine.cluster.news import EpochDone, Progressed
+from core.engine.cluster.mailbox import Answer, Desk, News, Order
+from core.engine.cluster.messages import EpochDone, Progressed
 from core.engine.cluster.reporter import ClusterReporter
-from core.measures.metrics import Rates
+from core.metrics.precision_recall import Rates
 from core.training.epochs import BatchProgress, EpochResult
 
 PROGRESS = BatchProgress(epoch=1, batch=3, batches=9, loss=0.5, documents=30, seconds=0.1)

@@ -44,12 +44,12 @@ from tests.builders import (
 pytest.importorskip("ray", reason="needs the extra cluster")
 
 from core.engine.cluster import recording, supervisor, tasks
-from core.engine.cluster.desk import Answer, Order, Visit
-from core.engine.cluster.news import CheckpointLost, Placed, TrialEnd
+from core.engine.cluster.mailbox import Answer, Order, Visit
+from core.engine.cluster.messages import CheckpointLost, Placed, TrialEnd
 from core.engine.cluster.ray_cluster import StoreFullError, TaskLostError
 from core.engine.cluster.reporter import ClusterReporter
-from core.engine.cluster.requirement import NoClusterError
 from core.engine.cluster.supervisor import ClusterSupervisor
+from core.engine.host.ray_requirement import NoClusterError
 
 CPU = torch.device("cpu")
 

@@ -1,1 +1,1 @@
-"""Tests of core.engine.processes.identity."""
+"""Tests of core.engine.host.identity."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.processes.identity import own_identity
+from core.engine.host.identity import own_identity
 from core.engine.runs.deletion import delete_run
 from core.engine.runs.steering import pause_run
 from core.errors import ConflictError, HTransError

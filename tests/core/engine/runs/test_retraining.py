@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.runs.retraining import RetrainRequest, attempt_settings, restore, retrain
-from core.engine.runs.scheduling import fail
+from core.engine.runs.retraining import RetrainRequest, restore, retrain
 from core.engine.runs.steering import cancel_in_run
+from core.engine.trials.attempt_settings import attempt_settings
+from core.engine.trials.scheduling import fail
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store

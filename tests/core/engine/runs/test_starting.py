@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from core.engine.importing.corpora import import_corpus
-from core.engine.importing.import_plan import ImportRequest
-from core.engine.importing.token_store import token_folder
-from core.engine.importing.vectors import add_vectors_file
-from core.engine.processes.identity import own_identity
+from core.engine.artifacts.token_store import token_folder
+from core.engine.host.identity import own_identity
+from core.engine.ingest.corpora import import_corpus
+from core.engine.ingest.import_plan import ImportRequest
+from core.engine.ingest.vectors import add_vectors_file
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, plan_run, start_run
 from core.errors import ConflictError, HTransError, NotFoundError

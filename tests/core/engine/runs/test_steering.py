@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.engine.runs.scheduling import fail, finish, has_work, release
+from core.engine.monitoring.status import status_of
 from core.engine.runs.steering import (
     cancel_in_run,
     cancel_run,
@@ -16,7 +16,7 @@ from core.engine.runs.steering import (
     resume_category,
     resume_run,
 )
-from core.engine.watching.status import status_of
+from core.engine.trials.scheduling import fail, finish, has_work, release
 from core.errors import ConflictError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store

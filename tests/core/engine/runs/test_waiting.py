@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.processes.identity import own_identity
+from core.engine.host.identity import own_identity
+from core.engine.monitoring.status import status_of
 from core.engine.runs.waiting import is_over
-from core.engine.watching.status import status_of
 from db.connection import Store
 from db.runs import Run
 from db.scorings import claim_scoring

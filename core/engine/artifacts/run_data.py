@@ -1,0 +1,195 @@
+"""What a worker needs of a run: its settings, documents, embeddings, and where its files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from core.corpus.examples import (
+    Documents,
+    Examples,
+    Rows,
+    shared_validation_split,
+    validation_split,
+)
+from core.engine.artifacts.token_store import graph_folder, token_folder
+from core.errors import CorruptFileError
+from core.files import sha256
+from core.metrics.decisions import DecisionRule, rule_of
+from core.models.model_files import TrainedModel, build_network, load_embeddings, load_model
+from core.models.network import TextNetwork
+from core.settings import TrainingSettings
+from core.systems import System, system_named
+from core.text.tokens import ALL_WORDS, TokenArrays, Vocabulary
+from core.text.vectors import WordVectors, embedding_matrix
+from core.workspace import Workspace
+from db.connection import Store
+from db.corpora import document_numbers, positive_numbers
+from db.runs import Run, RunCategory, trained_together
+from db.trials import trial_with_id
+from db.vectors import vectors_with_id
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from core.models.linear import LinearModel
+    from core.models.tfidf import TfIdf
+
+
+class RunData:
+    """Read-only access to the data of one run, loaded when first asked for."""
+
+    def __init__(self, store: Store, workspace: Workspace, run: Run) -> None:
+        self._store = store
+        self.workspace = workspace
+        self.run = run
+        self.settings = TrainingSettings.from_json(run.settings)
+        self.system: System = system_named(run.system)
+        words = self.settings.max_words
+        if self.system.network == "dgcnn":
+            folder = graph_folder(workspace, run.corpus_id, words)
+            self.max_words = ALL_WORDS
+        else:
+            folder = token_folder(workspace, run.corpus_id, words)
+            self.max_words = words or ALL_WORDS
+        self.tokens = TokenArrays.open(folder)
+        self.vocabulary = Vocabulary.load(folder / "vocabulary.json")
+        self._embeddings: torch.Tensor | None = None
+        self._shared: Examples | None = None
+        self._table = lru_cache(maxsize=2)(self._load_table)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files lie."""
+        return self.workspace.run(self.run.id)
+
+    def initial_embeddings(self) -> torch.Tensor:
+        """The embeddings (words, dimensions) that training from scratch starts with."""
+        if self._embeddings is None:
+            vectors = None
+            dimensions = self.settings.dimensions
+            if self.run.vectors_id is not None:
+                record = vectors_with_id(self._store, self.run.vectors_id)
+                dimensions = record.dimensions
+                vectors = WordVectors(self.workspace.vectors(record.id), dimensions)
+            self._embeddings, _ = embedding_matrix(
+                self.vocabulary, self.settings.seed, dimensions, vectors
+            )
+        return self._embeddings
+
+    @property
+    def rule(self) -> DecisionRule:
+        """How the run's scores become labels, unless somebody asks otherwise."""
+        return rule_of(self.settings)
+
+    @cached_property
+    def tfidf(self) -> TfIdf:
+        """The TF-IDF vectors that the training documents make."""
+        from core.models.tfidf import TfIdf
+
+        return TfIdf.fit(self.tokens, self.rows("train"), self.vocabulary, self.max_words)
+
+    @cached_property
+    def test_vectors(self) -> csr_array:
+        """TF-IDF vectors (documents, features) of the test documents."""
+        return self.tfidf.vectors(self.tokens, self.rows("test"))
+
+    @cached_property
+    def training_vectors(self) -> csr_array:
+        """TF-IDF vectors (documents, features) of the training documents."""
+        return self.tfidf.vectors(self.tokens, self.rows("train"))
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The documents that the run trains on and is measured on."""
+        train, test = (
+            np.asarray(document_numbers(self._store, self.run.corpus_id, split), dtype=np.int64)
+            for split in ("train", "test")
+        )
+        return Documents(self.tokens, train, test, self.max_words)
+
+    def rows(self, split: str) -> Rows:
+        """Numbers of the documents of a split."""
+        return self.documents.rows(split)
+
+    def positives(self, category: RunCategory) -> Rows:
+        """Numbers of the documents in a category, of all splits."""
+        return np.asarray(positive_numbers(self._store, category.category_id), dtype=np.int64)
+
+    def examples(self, category: RunCategory, split: str) -> Examples:
+        """All documents of a split, with whether they are in the category."""
+        return self.documents.examples(self.positives(category), split)
+
+    def shared_examples(self, categories: Sequence[RunCategory], split: str) -> Examples:
+        """All documents of a split, with targets (documents, categories)."""
+        return self.documents.shared_examples([self.positives(c) for c in categories], split)
+
+    def training_and_validation(self, category: RunCategory) -> tuple[Examples, Examples]:
+        """The category's own split of the training documents."""
+        return validation_split(
+            self.examples(category, "train"),
+            self.settings.validation_fraction,
+            self.settings.seed,
+            category.key,
+        )
+
+    def shared_validation(self, categories: Sequence[RunCategory]) -> Examples:
+        """The validation documents of categories that share a model; kept from call to call."""
+        if self._shared is None:
+            self._shared = shared_validation_split(
+                self.shared_examples(categories, "train"),
+                self.settings.validation_fraction,
+                self.settings.seed,
+            )[1]
+        return self._shared
+
+    def together(self, category: RunCategory) -> list[RunCategory]:
+        """The category and those that share its model, in the order of the model's outputs."""
+        return trained_together(self._store, category.trained_by)
+
+    def model_of(self, trial_id: int) -> TrainedModel:
+        """The model that a trial kept.
+
+        Raises `CorruptFileError` if its file is missing or is not the one that was written.
+        """
+        state, info = load_model(self.model_file(trial_id))
+        return TrainedModel(
+            state, info, None if info.embeddings is None else self.table(info.embeddings)
+        )
+
+    def model_file(self, trial_id: int) -> Path:
+        """The file of a model; raises as `model_of`."""
+        trial = trial_with_id(self._store, trial_id)
+        if trial.model is None:
+            raise CorruptFileError(f"trial {trial_id} has no model; retrain its category")
+        path = self.workspace.root / trial.model
+        if not path.is_file() or sha256(path) != trial.sha256:
+            raise CorruptFileError(
+                f"{path}: missing or not the file that was written; restore a backup or retrain "
+                "its category"
+            )
+        return path
+
+    def table(self, name: str) -> torch.Tensor:
+        """The embedding table (words, dimensions) of that name; the last two are kept."""
+        return self._table(name)
+
+    def network(self, trial_id: int) -> TextNetwork:
+        """The network that a trial kept, in evaluation mode."""
+        model = self.model_of(trial_id)
+        assert model.embeddings is not None
+        return build_network(model.state, model.info, model.embeddings)
+
+    def linear_model(self, trial_id: int) -> LinearModel:
+        """The linear model that a trial kept."""
+        from core.models.linear import LinearModel
+
+        return LinearModel.of(self.model_of(trial_id).state)
+
+    def _load_table(self, name: str) -> torch.Tensor:
+        return load_embeddings(self.workspace.embeddings, name)

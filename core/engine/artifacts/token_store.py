@@ -1,0 +1,102 @@
+"""Token arrays of a corpus, one set for each number of words that a run may read.
+
+`tokens-100` holds the first hundred words of each document, `tokens-all` all of them. `graphs-100`
+holds what a graph of these words makes of a document (`core.text.word_graph`), as an array of as
+many ids for each.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from core.engine.host.identity import own_identity
+from core.text.tokens import ALL_WORDS, TokenWriter, tokenizer_for
+from core.workspace import Workspace
+from db.connection import Store
+from db.corpora import Corpus, texts
+
+TOKEN_FOLDER = re.compile(r"(tokens|graphs)-(\d+|all)")
+"""Groups: what is in it, how many words of a document were read."""
+
+Progress = Callable[[int, int], None]
+"""Called with the documents that are done and how many there are."""
+
+
+def token_folder(workspace: Workspace, corpus_id: int, max_words: int) -> Path:
+    """Where the token arrays of at least `max_words` words lie, as `ensure_tokens` left them.
+
+    Of those that are long enough it is the shortest. 0 words are all.
+    """
+    folder = workspace.corpus(corpus_id)
+    there = sorted(
+        (ALL_WORDS if match[2] == "all" else int(match[2]), child)
+        for child in folder.glob("tokens-*")
+        if (match := TOKEN_FOLDER.fullmatch(child.name))
+    )
+    long_enough = (child for words, child in there if words >= (max_words or ALL_WORDS))
+    return next(long_enough, folder / f"tokens-{max_words or 'all'}")
+
+
+def graph_folder(workspace: Workspace, corpus_id: int, max_words: int) -> Path:
+    """Where the graphs of the first `max_words` words lie, as `ensure_graphs` left them."""
+    return workspace.corpus(corpus_id) / f"graphs-{max_words or 'all'}"
+
+
+def ensure_tokens(
+    store: Store,
+    workspace: Workspace,
+    corpus: Corpus,
+    max_words: int,
+    progress: Progress = lambda _done, _total: None,
+) -> None:
+    """Tokenise the corpus again if what the import left is too short for `max_words`."""
+    target = token_folder(workspace, corpus.id, max_words)
+    if target.exists():
+        return
+    tokenize = tokenizer_for(corpus.language)
+    words = max_words or ALL_WORDS
+    _write(store, corpus, target, words, lambda text: tokenize(text, words), progress)
+
+
+def ensure_graphs(
+    store: Store,
+    workspace: Workspace,
+    corpus: Corpus,
+    max_words: int,
+    progress: Progress = lambda _done, _total: None,
+) -> None:
+    """Make the graphs of words of the corpus, if they are not there."""
+    target = graph_folder(workspace, corpus.id, max_words)
+    if target.exists():
+        return
+    from core.text.word_graph import GRID, content_words_for, grid
+
+    content_words = content_words_for(corpus.language)
+    words = max_words or ALL_WORDS
+    _write(store, corpus, target, GRID, lambda text: grid(content_words(text, words)), progress)
+
+
+def _write(
+    store: Store,
+    corpus: Corpus,
+    target: Path,
+    longest: int,
+    read: Callable[[str], Iterable[str]],
+    progress: Progress,
+) -> None:
+    temporary = target.with_name(f".{target.name}-{own_identity()[0]}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    writer = TokenWriter(temporary, longest)
+    try:
+        for done, text in enumerate(texts(store, corpus.id)):
+            progress(done, corpus.documents)
+            writer.add(read(text))
+        writer.finish()
+        if not target.exists():
+            temporary.rename(target)
+    finally:
+        writer.close()
+        shutil.rmtree(temporary, ignore_errors=True)

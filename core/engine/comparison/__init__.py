@@ -1,0 +1,1 @@
+"""Comparison of runs: variants, significance tests and the report."""

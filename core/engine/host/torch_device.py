@@ -1,0 +1,12 @@
+"""The torch device of a process that computes by itself, outside the engine."""
+
+from __future__ import annotations
+
+import torch
+
+from core.engine.host.devices import slots
+
+
+def pick_device(device: str) -> torch.device:
+    """The first device that `--device` names; on the CPU with one thread per core."""
+    return torch.device(slots(device, 1, 1, torch.cuda.device_count)[0])

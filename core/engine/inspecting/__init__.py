@@ -1,1 +1,0 @@
-"""What a category's model says of each document, and full-text search."""

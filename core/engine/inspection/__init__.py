@@ -1,0 +1,1 @@
+"""Predictions of a category, document by document."""

@@ -1,1 +1,0 @@
-"""Scores, measures, comparisons and reports of trained runs."""

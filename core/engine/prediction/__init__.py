@@ -1,0 +1,1 @@
+"""Labelling new documents: bulk prediction, exports, the inference server, the estimator."""

@@ -1,0 +1,80 @@
+"""A run's models, loaded to classify texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from core.engine.artifacts.run_data import RunData
+from core.engine.scoring.scores import category_rule
+from core.errors import ConflictError
+from core.prediction.classifier import Classifier
+from core.prediction.exported import ExportedModel, Hierarchy
+from core.prediction.scorers import Scorer
+from core.text.text_reader import TextReader
+from core.workspace import Workspace
+from db.connection import Store
+from db.corpora import corpus_with_id, taxonomy_of
+from db.runs import Run, RunCategory, run_categories
+
+
+def load_classifier(
+    store: Store, workspace: Workspace, run: Run, device: torch.device
+) -> tuple[Classifier, int]:
+    """The classifier of a run, and how many of its categories have no model (yet).
+
+    Raises `ConflictError` if none has one.
+    """
+    data = RunData(store, workspace, run)
+    categories = run_categories(store, run.id)
+    hierarchy = hierarchy_of(store, data, categories, device)
+    return hierarchy.classifier(device), len(categories) - len(hierarchy.rules)
+
+
+def hierarchy_of(
+    store: Store, data: RunData, categories: Sequence[RunCategory], device: torch.device
+) -> Hierarchy:
+    """What some of a run's categories, and their ancestors in it, need to score and decide.
+
+    Without bounds. Raises `ConflictError` if none of them has a model.
+    """
+    trained = [category for category in categories if category.kept_trial_id is not None]
+    if not trained:
+        name = data.run.name
+        raise ConflictError(
+            f"no category of run {name!r} is trained yet; see: htrans-tui status {name}"
+        )
+    trials = dict.fromkeys(c.kept_trial_id for c in trained if c.kept_trial_id is not None)
+    loaded = [data.model_of(trial_id) for trial_id in trials]
+    tfidf = None
+    if data.system.is_linear:
+        tfidf = data.tfidf.features, data.tfidf.inverse_frequency
+    tables = {m.info.embeddings: m.embeddings for m in loaded if m.embeddings is not None}
+    return Hierarchy(
+        data.run.system,
+        corpus_with_id(store, data.run.corpus_id).language,
+        data.settings.max_words,
+        data.system.network == "dgcnn",
+        data.rule.consistent,
+        taxonomy_of(store, data.run.corpus_id).with_ancestors(c.key for c in categories),
+        data.vocabulary,
+        [ExportedModel(m.info, m.state) for m in loaded],
+        {name: table for name, table in tables.items() if name is not None},
+        {c.key: category_rule(store, data, c, data.rule, device) for c in trained},
+        {},
+        tfidf,
+    )
+
+
+def scorer_of(store: Store, data: RunData, category: RunCategory, device: torch.device) -> Scorer:
+    """What scores texts for one category, which has a model."""
+    together = data.together(category) if data.system.joint else [category]
+    return hierarchy_of(store, data, together, device).scorer(device)
+
+
+def reader_of(store: Store, data: RunData) -> TextReader:
+    """How the run reads a text."""
+    language = corpus_with_id(store, data.run.corpus_id).language
+    as_graph = data.system.network == "dgcnn"
+    return TextReader(language, data.settings.max_words, as_graph=as_graph)

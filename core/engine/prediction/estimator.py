@@ -1,0 +1,229 @@
+"""HTrans as an estimator in the manner of scikit-learn: fit in Python, without a command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from core.engine.host.launch import stop_supervisor
+from core.engine.ingest.corpora import import_corpus
+from core.engine.ingest.import_plan import ImportRequest
+from core.engine.ingest.vectors import add_vectors_file
+from core.engine.prediction.export import export_run
+from core.engine.runs.engine_choice import EngineRequest
+from core.engine.runs.starting import RunRequest, start_run
+from core.engine.runs.waiting import wait_for
+from core.errors import ConflictError, HTransError
+from core.prediction.exported import Hierarchy, Model, read_hierarchy, write_hierarchy
+from core.systems import system_named
+from core.workspace import Workspace
+from db.connection import Store
+
+Labels = Sequence[Iterable[str]] | npt.NDArray[Any]
+"""The labels of each text, or a matrix (texts, classes) of zeros and ones."""
+TaxonomyLike = Mapping[str, str | None] | str | Path
+"""Each category's parent, None or "" at the top; or a taxonomy file."""
+
+
+class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Trains one classifier per category of a taxonomy, each child from its parent's parameters.
+
+    `X` is a list of texts, `y` a list of label lists, or, with `classes`, a matrix (texts, classes)
+    of zeros and ones, as scikit-learn's tools want it. Training runs in processes of its own, on
+    all cores or GPUs, in a temporary workspace.
+
+    After `fit`: `classes_` (category ids), `model_` (an `htrans_tui` model).
+    """
+
+    def __init__(
+        self,
+        system: str = "htrans",
+        *,
+        taxonomy: TaxonomyLike | None = None,
+        classes: Sequence[str] | None = None,
+        vectors: str | Path | None = None,
+        preset: str = "paper",
+        settings: Mapping[str, Any] | None = None,
+        language: str = "en",
+        device: str = "auto",
+        workers: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        """`settings` are those of `htrans-tui train`, such as {"epochs": 5, "max_words": 50}.
+
+        `vectors` is a file of word vectors, in any format that `vectors add` reads. `classes` names
+        the columns of `y` where that is a matrix.
+        """
+        self.system = system
+        self.taxonomy = taxonomy
+        self.classes = classes
+        self.vectors = vectors
+        self.preset = preset
+        self.settings = settings
+        self.language = language
+        self.device = device
+        self.workers = workers
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Sequence[str],  # noqa: N803
+        y: Labels,
+        taxonomy: TaxonomyLike | None = None,
+    ) -> HTransClassifier:
+        """Train on texts and their labels; without a taxonomy every label is a top-level category.
+
+        Labels are closed upward. Raises `HTransError` for labels or settings that cannot be, and
+        where training fails.
+        """
+        texts = list(X)
+        labels = self._labels(y)
+        if len(texts) != len(labels):
+            raise HTransError(f"{len(texts)} texts, but labels of {len(labels)}; give one for each")
+        if not all(isinstance(text, str) for text in texts):
+            raise HTransError("X holds something that is no text; give strings")
+        with tempfile.TemporaryDirectory(prefix="htrans-tui-") as folder:
+            self._fit(Path(folder), texts, labels, taxonomy or self.taxonomy)
+        return self
+
+    def predict(self, X: Sequence[str]) -> npt.NDArray[np.int64]:  # noqa: N803
+        """A matrix (texts, classes) of zeros and ones, in the order of `classes_`."""
+        check_is_fitted(self, "model_")
+        found = np.zeros((len(X), len(self.classes_)), dtype=np.int64)
+        column = {key: i for i, key in enumerate(self.classes_)}
+        for row, labels in enumerate(self.model_.predict(list(X))):
+            found[row, [column[key] for key in labels if key in column]] = 1
+        return found
+
+    def predict_proba(self, X: Sequence[str]) -> npt.NDArray[np.float32]:  # noqa: N803
+        """Probabilities (texts, classes), in the order of `classes_`."""
+        check_is_fitted(self, "model_")
+        place = [self.model_.categories.index(key) for key in self.classes_]
+        return self.model_.predict_proba(list(X))[:, place]
+
+    def predict_labels(self, X: Sequence[str]) -> list[tuple[str, ...]]:  # noqa: N803
+        """The labels of each text, parents before children."""
+        check_is_fitted(self, "model_")
+        return self.model_.predict(list(X))
+
+    def _labels(self, y: Labels) -> list[list[str]]:
+        if isinstance(y, np.ndarray) and y.ndim == 2:
+            if self.classes is None or len(self.classes) != y.shape[1]:
+                raise HTransError(
+                    f"y is a matrix of {y.shape[1]} columns: name them with classes=[…] in the "
+                    "estimator"
+                )
+            return [[self.classes[int(i)] for i in np.flatnonzero(row)] for row in y]
+        found = []
+        for labels in y:
+            if isinstance(labels, str):
+                raise HTransError(
+                    f"y holds the text {labels!r}; give a list of labels for each text"
+                )
+            found.append([str(label) for label in labels])
+        return found
+
+    def _fit(
+        self,
+        folder: Path,
+        texts: Sequence[str],
+        labels: Sequence[Sequence[str]],
+        taxonomy: TaxonomyLike | None,
+    ) -> None:
+        workspace = Workspace(folder / "workspace")
+        workspace.create()
+        store = Store(workspace.database, create=True)
+        try:
+            with (folder / "texts.jsonl").open("w", encoding="utf-8") as file:
+                for number, (text, its) in enumerate(zip(texts, labels, strict=True)):
+                    record = {"id": str(number), "text": text, "labels": its, "split": "train"}
+                    file.write(json.dumps(record) + "\n")
+            changes = {"seed": self.random_state, **(self.settings or {})}
+            settings = system_named(self.system).settings(self.preset, changes)
+            request = ImportRequest(
+                "texts",
+                (str(folder / "texts.jsonl"),),
+                format="jsonl",
+                taxonomy=_taxonomy_file(folder, taxonomy, labels, self.classes),
+                language=self.language,
+                max_words=settings.max_words or 1000,
+                processes=1,  # others would run the script that calls this again
+            )
+            import_corpus(store, workspace, request)
+            if self.vectors is not None:
+                add_vectors_file(store, workspace, str(self.vectors), "vectors")
+            run, _ = start_run(
+                store,
+                workspace,
+                RunRequest(
+                    corpus="texts",
+                    settings=settings,
+                    system=self.system,
+                    vectors=None if self.vectors is None else "vectors",
+                    engine=EngineRequest(device=self.device, workers=self.workers),
+                ),
+            )
+            state = wait_for(store, workspace, run.id)
+            if state != "done":
+                reason = store.value("SELECT message FROM events ORDER BY id DESC LIMIT 1")
+                raise ConflictError(f"training ended as {state}: {reason or 'no reason is known'}")
+            export_run(store, workspace, run, folder / "model", torch.device("cpu"))
+        finally:
+            stop_supervisor(store)
+            store.close()
+        self.hierarchy_: Hierarchy = read_hierarchy(folder / "model")
+        self.card_ = (folder / "model" / "README.md").read_text(encoding="utf-8")
+        self.model_ = Model(self.hierarchy_, torch.device("cpu"))
+        known = set(self.model_.categories)
+        wanted = self.model_.categories if self.classes is None else self.classes
+        self.classes_ = np.asarray([key for key in wanted if key in known], dtype=object)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to a folder, as `htrans-tui export` does; `htrans_tui.load` reads it.
+
+        Raises `ConflictError` if there is something already.
+        """
+        check_is_fitted(self, "model_")
+        target = Path(folder)
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise ConflictError(f"{target} is there already and not empty; choose another folder")
+        target.mkdir(parents=True, exist_ok=True)
+        write_hierarchy(target, self.hierarchy_, self.card_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but what can be made again, which cannot be pickled."""
+        return {key: value for key, value in super().__getstate__().items() if key != "model_"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "hierarchy_" in state:
+            self.model_ = Model(self.hierarchy_, torch.device("cpu"))
+
+
+def _taxonomy_file(
+    folder: Path,
+    taxonomy: TaxonomyLike | None,
+    labels: Sequence[Sequence[str]],
+    classes: Sequence[str] | None,
+) -> Path:
+    if isinstance(taxonomy, str | Path):
+        return Path(taxonomy)
+    if taxonomy is None:
+        every = classes if classes is not None else sorted({key for its in labels for key in its})
+        taxonomy = dict.fromkeys(every)
+    path = folder / "taxonomy.tsv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(("parent", "id", "name"))
+        table.writerows((parent or "", key, key) for key, parent in taxonomy.items())
+    return path

@@ -1,0 +1,1 @@
+"""Scores of documents, decision rules, and the metrics that follow from them."""

@@ -1,0 +1,198 @@
+"""Scores of a run's models on a split, kept on disk, and what each category makes of its own.
+
+Scores are one memory-mapped float32 array for each category, split and trial whose model gave them,
+as the model gives them: no threshold and no calibration changes what is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from core.corpus.examples import Examples
+from core.engine.artifacts.run_data import RunData
+from core.engine.artifacts.run_files import scores_path
+from core.engine.scoring.decision_rules import rule_from
+from core.files import replacing
+from core.metrics.calibration import logit, platt
+from core.metrics.decisions import THRESHOLD, CategoryRule, DecisionRule, Scores
+from core.metrics.thresholds import best_threshold
+from core.models.model_files import TrainedModel, build_network
+from core.training.epochs import BatchProgress, EpochResult
+from core.training.passes import pass_for
+from core.training.scoring import logits_of, probabilities
+from db.connection import Store
+from db.metrics import ValidationFit, record_validation_fit, validation_fit
+from db.runs import RunCategory
+from db.thresholds import set_threshold
+
+Stop = Callable[[], bool]
+
+
+def scores_of(
+    data: RunData,
+    category: RunCategory,
+    split: str,
+    device: torch.device,
+    stop: Stop = lambda: False,
+) -> tuple[Examples, Scores]:
+    """A category's documents of a split and their scores, from disk or computed and kept there.
+
+    The split "validation" is the category's own, or that of the model which it shares; for a linear
+    model it is all training documents, each scored without having trained. Raises
+    `ScoringAbandonedError` if `stop` says so. A category without a model has score 0 everywhere.
+    """
+    examples = data.examples(category, "test") if split == "test" else _validation(data, category)
+    trial_id = category.kept_trial_id
+    if trial_id is None:
+        return examples, np.zeros(len(examples), dtype=np.float32)
+    path = scores_path(data.folder, category.id, trial_id, split)
+    scores = _load(path, len(examples))
+    if scores is None:
+        _compute(data, category, trial_id, split, examples, device, stop)
+        scores = _load(path, len(examples))
+        assert scores is not None
+    return examples, scores
+
+
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Keep an array, such as scores (documents,), on disk."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)
+
+
+def category_rule(
+    store: Store,
+    data: RunData,
+    category: RunCategory,
+    rule: DecisionRule,
+    device: torch.device,
+    stop: Stop = lambda: False,
+) -> CategoryRule:
+    """From which score on a category accepts under `rule`.
+
+    A threshold that somebody has set goes before that of the run's own rule. What validation says
+    of a model's scores is computed once and recorded.
+    """
+    trial_id = category.kept_trial_id
+    if trial_id is None:
+        return CategoryRule()
+    # Another way to decide than the run's own is asked for to see what it would do by itself.
+    by_hand = set_threshold(store, trial_id, category.id) if rule == data.rule else None
+    fit = None
+    if rule.needs_validation:
+        fit = validation_fit(store, trial_id, category.id)
+        if fit is None:
+            examples, scores = scores_of(data, category, "validation", device, stop)
+            fit = _fit(examples, scores)
+            with store.write():
+                record_validation_fit(store, trial_id, category.id, fit)
+    return rule_from(rule, fit, by_hand)
+
+
+def _fit(examples: Examples, scores: Scores) -> ValidationFit:
+    threshold = best_threshold(examples.targets, scores, THRESHOLD).value
+    calibration = platt(examples.targets, logit(scores))
+    if calibration is None:
+        return ValidationFit(threshold, None, None)
+    return ValidationFit(threshold, calibration.slope, calibration.intercept)
+
+
+def _validation(data: RunData, category: RunCategory) -> Examples:
+    if data.system.is_linear:
+        return data.examples(category, "train")
+    if not data.system.joint:
+        return data.training_and_validation(category)[1]
+    together = data.together(category)
+    shared = data.shared_validation(together)
+    place = [one.id for one in together].index(category.id)
+    return Examples(shared.tokens, shared.rows, shared.targets[:, place], shared.max_words)
+
+
+def _compute(
+    data: RunData,
+    category: RunCategory,
+    trial_id: int,
+    split: str,
+    examples: Examples,
+    device: torch.device,
+    stop: Stop,
+) -> None:
+    """Score the documents and keep the scores of every category that the model serves."""
+    if data.system.is_linear:
+        columns = _linear_scores(data, category, trial_id, split)[:, None]
+    else:
+        columns = network_scores(data.model_of(trial_id), examples, device, stop)
+    save_scores(data, category, trial_id, split, columns)
+
+
+def network_scores(
+    model: TrainedModel, examples: Examples, device: torch.device, stop: Stop = lambda: False
+) -> npt.NDArray[np.float32]:
+    """Probabilities (documents, outputs) under a network; the targets do not matter.
+
+    Raises `ScoringAbandonedError` if `stop` says so.
+    """
+    assert model.embeddings is not None
+    outputs = len(model.info.categories)
+    if outputs > 1:
+        every = np.zeros((len(examples), outputs), dtype=np.bool_)
+        examples = Examples(examples.tokens, examples.rows, every, examples.max_words)
+    network = build_network(model.state, model.info, model.embeddings)
+    runner = pass_for(network.to(device), device)
+    found = probabilities(logits_of(runner, examples, stop))
+    return found.reshape(len(examples), outputs)
+
+
+def save_scores(
+    data: RunData,
+    category: RunCategory,
+    trial_id: int,
+    split: str,
+    columns: npt.NDArray[np.float32],
+) -> None:
+    """Keep probabilities (documents, categories) of all that the category's model serves."""
+    served = data.together(category) if data.system.joint else [category]
+    for place, one in enumerate(served):
+        path = scores_path(data.folder, one.id, trial_id, split)
+        save_array(path, np.ascontiguousarray(columns[:, place]))
+
+
+def _linear_scores(data: RunData, category: RunCategory, trial_id: int, split: str) -> Scores:
+    if split == "test":
+        return data.linear_model(trial_id).probabilities(data.test_vectors)
+    from core.training.linear import LinearTraining
+
+    targets = data.examples(category, "train").targets
+    again = LinearTraining(data.training_vectors, targets, category.key, data.settings)
+    again.run(_Silent(), lambda _: None)
+    return again.out_of_fold
+
+
+class _Silent:
+    """A reporter that tells nobody."""
+
+    def is_due(self) -> bool:
+        return False
+
+    def progressed(self, progress: BatchProgress) -> None:
+        del progress
+
+    def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
+        del result, is_kept
+
+    def should_stop(self) -> bool:
+        return False
+
+
+def _load(path: Path, documents: int) -> Scores | None:
+    try:
+        scores: Scores = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return scores if scores.shape == (documents,) else None

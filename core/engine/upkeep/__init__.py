@@ -1,1 +1,0 @@
-"""Examining, mending, copying and measuring a workspace and its machine."""

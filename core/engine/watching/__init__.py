@@ -1,1 +1,0 @@
-"""What front ends show of runs: status, alerts, history, the machine's load."""

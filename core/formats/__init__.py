@@ -1,0 +1,1 @@
+"""File formats of corpora, taxonomies and word vectors, one module per format."""

@@ -1,0 +1,313 @@
+"""Reuters Corpus Volume 1: zip archives or folders of `<id>newsML.xml`.
+
+Source of the format: the NewsML files as NIST distributes them; Lewis et al., JMLR 5 (2004), for
+the split by id. Only codes of the class `bip:topics:1.0` are topics.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from core.corpus.documents import document_of
+from core.errors import InputError
+from core.formats.corpus.format import (
+    CorpusFormat,
+    Parse,
+    ReadingOptions,
+    Record,
+    any_in,
+    date_of,
+    existing,
+    folders_of,
+    is_file,
+    names_in,
+)
+from core.formats.corpus.lyrl2004 import lyrl_split
+from core.formats.corpus.sniffing import beginning
+from core.text.plain_text import printable
+
+TOPICS = "bip:topics:1.0"
+_NAME = re.compile(r"(?:.*[/\\])?[0-9]+newsML\.xml", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile("[0-9]{1,18}")
+_LARGEST = 16 * 2**20
+"""Bytes of a newsitem; the real ones have a few thousand."""
+_MOST_MEMBERS = 2_000_000
+_DEEPEST = 100
+_MOST_ELEMENTS = 100_000
+"""Of a newsitem; the real ones have a hundred."""
+_LONGEST_NUMBER = 18
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    OverflowError,
+    ValueError,
+    KeyError,
+)
+"""What `zipfile` raises for an archive that is damaged, encrypted or made to harm."""
+
+
+def parts(source: str) -> list[str]:
+    """The archives of a folder and the folders in which newsitems lie, in the order of names."""
+    path = existing(source)
+    if not path.is_dir():
+        return [source]
+    found = []
+    for folder, files in folders_of(path):
+        if any(map(_is_newsitem, files)):
+            found.append(folder)
+        found += [name for name in files if _may_hold_newsitems(name)]
+    if not found:
+        raise InputError("no archive or file of newsitems in this folder", source=path)
+    return found
+
+
+def records(source: str, _: ReadingOptions) -> Iterator[Record]:
+    """Name the newsitems of an archive, of a folder itself, or a single one; none is read yet."""
+    path = existing(source)
+    if path.is_dir():
+        for name in sorted(filter(_is_newsitem, names_in(path)), key=_place):
+            yield Record((None, name), _size(name))
+    elif not _is_zip(source):
+        yield Record((None, source), _size(source))
+    else:
+        members = _members(source)
+        if not members:
+            raise InputError("no <id>newsML.xml in this archive; is it RCV1?", source=path)
+        if len(members) > _MOST_MEMBERS:
+            raise InputError(f"{len(members):,} newsitems in one archive", source=path)
+        for member in sorted(members, key=lambda m: _place(m.filename)):
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise InputError(
+                    f"packed by method {member.compress_type}; pack it with zip's usual one",
+                    source=path,
+                    record=printable(member.filename),
+                )
+            # What the archive says of the size may be wrong; it is checked when it is read.
+            yield Record((source, member.filename), min(member.file_size, _LARGEST))
+
+
+def parser(_: ReadingOptions) -> Parse:
+    """Read a newsitem from its archive or file: headline and paragraphs, topics, date."""
+    archives: dict[str, zipfile.ZipFile] = {}
+
+    def parse(content: tuple[str | None, str]) -> Any:
+        container, name = content
+        if container is None:
+            return _document(_read_file(name), name)
+        if container not in archives:
+            for archive in archives.values():
+                archive.close()
+            archives.clear()
+            archives[container] = _opened(container)
+        place = f"{container}, {printable(name)}"
+        return _document(_read_member(archives[container], name, place), place)
+
+    return parse
+
+
+class _Newsitem:
+    """What expat tells of one newsitem."""
+
+    def __init__(self) -> None:
+        self.number = ""
+        self.day = ""
+        self.topics: list[str] = []
+        self.headline: list[str] = []
+        self.title: list[str] = []
+        self.text: list[str] = []
+        self._part: list[str] | None = None
+        self._in_text = self._in_topics = False
+        self._depth = self._elements = 0
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        parser.StartDoctypeDeclHandler = self._doctype
+        self._parser = parser
+
+    def parse(self, content: bytes) -> None:
+        """Raise `expat.ExpatError` or `ValueError` for what is no newsitem."""
+        self._parser.Parse(content, True)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        self._elements += 1
+        if self._depth > _DEEPEST:
+            raise ValueError(f"elements nested more than {_DEEPEST} deep")
+        if self._elements > _MOST_ELEMENTS:
+            raise ValueError(f"more than {_MOST_ELEMENTS:,} elements")
+        if name == "newsitem":
+            self.number = attributes.get("itemid", "")
+            self.day = attributes.get("date", "")
+        elif name == "codes":
+            self._in_topics = attributes.get("class") == TOPICS
+        elif name == "code" and self._in_topics:
+            self.topics.append(attributes.get("code", ""))
+        elif name == "title":
+            self._part = self.title
+        elif name == "headline":
+            self._part = self.headline
+        elif name == "text":
+            self._in_text = True
+        elif name == "p" and self._in_text:
+            self.text.append("\n")
+            self._part = self.text
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        if name in ("title", "headline", "p"):
+            self._part = None
+        elif name == "text":
+            self._in_text = False
+        elif name == "codes":
+            self._in_topics = False
+
+    def _characters(self, data: str) -> None:
+        if self._part is not None:
+            self._part.append(data)
+
+    def _doctype(self, _name: str, _system: object, _public: object, inside: int) -> None:
+        # Entities and default attributes can make gigabytes of a few bytes.
+        if inside:
+            raise ValueError("its DOCTYPE has declarations in it; newsitems have none")
+
+
+def _document(content: bytes, place: str) -> Any:
+    item = _Newsitem()
+    try:
+        item.parse(content)
+    except expat.ExpatError as error:
+        what = expat.ErrorString(error.code)
+        raise InputError(
+            f"no readable XML ({what}); fetch the file again", source=place, line=error.lineno
+        ) from error
+    except (ValueError, LookupError) as error:
+        what = printable(str(error))[:200]
+        raise InputError(f"no readable newsitem: {what}", source=place) from error
+    if not _NUMBER.fullmatch(item.number):
+        raise InputError("no element <newsitem> with a number as itemid", source=place)
+    head = "".join(item.headline).strip() or "".join(item.title).strip()
+    lines = "".join(item.text).split("\n")
+    body = "\n".join(line.strip() for line in lines if line.strip())
+    return document_of(
+        place,
+        item.number,
+        "\n\n".join(part for part in (head, body) if part),
+        [code for code in item.topics if code.strip()],
+        lyrl_split(int(item.number)),
+        date_of(item.day, place),
+    )
+
+
+def _opened(source: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(source)
+    except _BROKEN as error:
+        what = printable(str(error))[:200]
+        raise InputError(
+            f"not a whole zip archive ({what}); fetch it again", source=source
+        ) from error
+
+
+def _members(source: str) -> list[zipfile.ZipInfo]:
+    with _opened(source) as archive:
+        return [member for member in archive.infolist() if _NAME.fullmatch(member.filename)]
+
+
+def _read_member(archive: zipfile.ZipFile, name: str, place: str) -> bytes:
+    try:
+        with archive.open(name) as member:
+            content = member.read(_LARGEST + 1)
+            while len(content) <= _LARGEST and (more := member.read(_LARGEST)):
+                content += more
+    except _BROKEN as error:
+        what = printable(str(error))[:200]
+        raise InputError(f"cannot be unpacked ({what}); fetch it again", source=place) from error
+    return _small(content, place)
+
+
+def _read_file(name: str) -> bytes:
+    try:
+        with Path(name).open("rb") as file:
+            return _small(file.read(_LARGEST + 1), name)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source=name) from error
+
+
+def _size(name: str) -> int:
+    try:
+        return min(Path(name).stat().st_size, _LARGEST)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source=name) from error
+
+
+def _small(content: bytes, place: str) -> bytes:
+    if len(content) > _LARGEST:
+        raise InputError(f"more than {_LARGEST // 2**20} MiB are no newsitem", source=place)
+    return content
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Newsitems in the order of their numbers."""
+    base = re.split(r"[/\\]", name)[-1]
+    digits = base[: len(base) - len(base.lstrip("0123456789"))]
+    return int(digits[:_LONGEST_NUMBER] or 0), name
+
+
+def _is_newsitem(source: str) -> bool:
+    return bool(_NAME.fullmatch(source)) and is_file(source)
+
+
+def _is_zip(source: str) -> bool:
+    return source.lower().endswith(".zip")
+
+
+def _is_archive(source: str) -> bool:
+    try:
+        return _is_zip(source) and is_file(source) and bool(_members(source))
+    except InputError:
+        return False
+
+
+def _may_hold_newsitems(source: str) -> bool:
+    """An archive that cannot be read is not passed over: the error comes when it is its turn."""
+    try:
+        return _is_zip(source) and bool(_members(source))
+    except InputError:
+        return True
+
+
+def recognises(source: str) -> bool:
+    """By the names of newsitems in an archive or folder, or by the first element of a file."""
+    if source.lower().endswith(".xml"):
+        return b"<newsitem" in beginning(source, 4096)
+    return _is_archive(source) or any_in(
+        source,
+        lambda name: (
+            _is_newsitem(name)
+            or _is_archive(name)
+            or any_in(name, lambda inner: _is_newsitem(inner) or _is_archive(inner))
+        ),
+    )
+
+
+FORMAT = CorpusFormat(
+    name="rcv1-xml",
+    description="Reuters Corpus Volume 1: zip archives or folders of <id>newsML.xml",
+    recognises=recognises,
+    records=records,
+    parser=parser,
+    parts=parts,
+)

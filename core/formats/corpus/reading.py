@@ -1,0 +1,232 @@
+"""Sources to documents with their tokens, in as many processes as there are cores.
+
+One process cuts the sources into records, others parse and tokenise them; what comes back is in the
+order of the sources, so that a corpus is the same whatever the number of processes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from multiprocessing.connection import wait
+
+import numpy as np
+import numpy.typing as npt
+
+from core.corpus.documents import Document
+from core.corpus.duplicates import text_hash
+from core.errors import HTransError, InterruptedWorkError
+from core.formats.corpus import format_named
+from core.formats.corpus.format import Parse, ReadingOptions, Record
+from core.text.tokens import Tokenize, tokenizer_for
+
+CHUNK = 1000
+"""Records that a process handles together, fewer if they are large."""
+_CHUNK_BYTES = 8 * 2**20
+_ALONE = 3
+"""Chunks that are read in this process; a corpus that has no more needs no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How records become documents.
+
+    `max_words` tokens of each are wanted, None: neither tokens nor texts, only labels. A `lenient`
+    reading goes on after a record that is not what it should be.
+    """
+
+    format: str
+    options: ReadingOptions
+    language: str
+    max_words: int | None
+    lenient: bool = False
+
+
+@dataclass(slots=True)
+class Prepared:
+    """The documents of a chunk, and what was wrong with the records that are none.
+
+    `records` says how many the chunk has of each part; `parts` the part of each document.
+    `tokens` (all documents' one after another) are places in `words`, which are distinct;
+    `lengths` has a number for each document, as `hashes` has, see `core.corpus.duplicates`.
+    """
+
+    records: dict[int, int] = field(default_factory=dict)
+    documents: list[Document] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
+    hashes: list[int] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    tokens: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    lengths: list[int] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def tokens_of(self, kept: Sequence[bool]) -> tuple[list[str], npt.NDArray[np.int32], list[int]]:
+        """Words, tokens and lengths of some of the documents; other words are left out."""
+        if all(kept):
+            return self.words, self.tokens, self.lengths
+        tokens = self.tokens[np.repeat(np.asarray(kept, dtype=bool), self.lengths)].tolist()
+        places = {old: new for new, old in enumerate(dict.fromkeys(tokens))}
+        return (
+            [self.words[old] for old in places],
+            np.asarray([places[token] for token in tokens], dtype=np.int32),
+            [length for length, keep in zip(self.lengths, kept, strict=True) if keep],
+        )
+
+
+def usual_processes() -> int:
+    """One for each core that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+def read_prepared(
+    reading: Reading, parts: Sequence[str], processes: int = 1, skip: int = 0
+) -> Iterator[Prepared]:
+    """Read the parts one after the other, but for the first `skip` records; yield chunk by chunk.
+
+    Raises `InputError` for what is wrong with a record, unless the reading is lenient, and for a
+    part that cannot be read on; `InterruptedWorkError` if a process was killed.
+    """
+    chunks = _chunks(reading, parts, skip)
+    prepare = _Preparation(reading)
+    for chunk in islice(chunks, _ALONE if processes > 1 else None):
+        yield prepare(chunk)
+    first = next(chunks, None)
+    if first is not None:
+        yield from _in_processes(reading, chain([first], chunks), processes)
+
+
+Chunk = list[tuple[int, Record]]
+"""Records, each with the number of its part."""
+
+
+def _chunks(reading: Reading, parts: Sequence[str], skip: int) -> Iterator[Chunk]:
+    """Records in handy numbers; what comes before one that cannot be read is yielded first."""
+    chunk: Chunk = []
+    size = 0
+    unreadable: HTransError | None = None
+    records = islice(_records(reading, parts), skip, None)
+    while unreadable is None:
+        try:
+            numbered = next(records, None)
+        except HTransError as error:
+            unreadable, numbered = error, None
+        if numbered is None:
+            break
+        chunk.append(numbered)
+        size += numbered[1].size
+        if len(chunk) == CHUNK or size > _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+    if unreadable is not None:
+        raise unreadable
+
+
+def _records(reading: Reading, parts: Sequence[str]) -> Iterator[tuple[int, Record]]:
+    format_ = format_named(reading.format)
+    for number, part in enumerate(parts):
+        for record in format_.records(part, reading.options):
+            yield number, record
+
+
+def _in_processes(reading: Reading, chunks: Iterable[Chunk], processes: int) -> Iterator[Prepared]:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["core.formats.corpus.reading", "spacy"])
+    pool = ProcessPoolExecutor(processes, context, _begin, (reading,))
+    under_way: deque[Future[Prepared]] = deque()
+    unreadable: HTransError | None = None
+    rest = iter(chunks)
+    try:
+        while unreadable is None:
+            try:
+                chunk = next(rest, None)
+            except HTransError as error:
+                unreadable, chunk = error, None
+            if chunk is None:
+                break
+            under_way.append(pool.submit(_prepare, chunk))
+            # One more for each process, so that none waits for the next.
+            while under_way and (under_way[0].done() or len(under_way) > 2 * processes):
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+        if unreadable is not None:
+            raise unreadable
+    except BrokenProcessPool as error:
+        raise InterruptedWorkError(
+            "a reading process was killed, perhaps for want of memory; the same command goes on "
+            "where it was, --processes 1 needs less"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Preparation:
+    """Parses and tokenises chunks; made once in each process."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._parse: Parse = format_named(reading.format).parser(reading.options)
+        self._tokenize: Tokenize | None = None
+        if reading.max_words is not None:
+            self._tokenize = tokenizer_for(reading.language)
+
+    def __call__(self, chunk: Chunk) -> Prepared:
+        made = Prepared(dict(Counter(part for part, _ in chunk)))
+        places: dict[str, int] = {}
+        tokens: list[int] = []
+        for part, record in chunk:
+            try:
+                document = self._parse(record.content)
+            except HTransError as error:
+                if not self._reading.lenient:
+                    raise
+                made.problems.append(str(error))
+                continue
+            made.parts.append(part)
+            if self._tokenize is None:
+                made.documents.append(replace(document, text=""))
+                continue
+            words = self._tokenize(document.text, self._reading.max_words or 0)
+            tokens += [places.setdefault(word, len(places)) for word in words]
+            made.lengths.append(len(words))
+            made.hashes.append(text_hash(document.text))
+            made.documents.append(document)
+        made.words = list(places)
+        made.tokens = np.asarray(tokens, dtype=np.int32)
+        return made
+
+
+_preparation: _Preparation | None = None
+
+
+def _begin(reading: Reading) -> None:
+    """Make a process of the pool ready; it ends with the one that it works for."""
+    global _preparation
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    _preparation = _Preparation(reading)
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+def _prepare(chunk: Chunk) -> Prepared:
+    assert _preparation is not None
+    return _preparation(chunk)

@@ -1,0 +1,87 @@
+"""Lines of a text file with word vectors: plain, compressed, or inside a zip archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from core.errors import InputError
+from core.formats.vectors.format import Place
+from core.formats.vectors.zip_members import ZIP, first_line_of_table, open_member
+from core.text.line_files import opened
+
+LONGEST_LINE = 2**20
+"""Bytes; of a longer line no more are read."""
+_SAMPLE = 4096
+
+
+class TextLines:
+    """The lines of a file, each read only up to `LONGEST_LINE`; `number` is that of the last."""
+
+    def __init__(self, place: Place, file: IO[bytes]) -> None:
+        self.place = place
+        self.number = 0
+        self._file = file
+
+    def read(self) -> bytes:
+        """The next line as it stands, at most a byte more than is allowed; empty at the end."""
+        line = self._file.readline(LONGEST_LINE + 1)
+        self.number += bool(line)
+        return line
+
+    def rest(self) -> bytes:
+        """Some bytes of what follows, for an error: no line can be read after it."""
+        return self._file.read(_SAMPLE)
+
+    def text(self, line: bytes) -> str:
+        """A line that `read` gave, as text without its end; raise `InputError` if it is none."""
+        if len(line) > LONGEST_LINE:
+            raise self.wrong(f"longer than {LONGEST_LINE:,} bytes; not a word and its numbers")
+        try:
+            text = line.decode("utf-8-sig" if self.number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise self.wrong(
+                f"not UTF-8 text at byte {error.start}; convert the file to UTF-8"
+            ) from error
+        return text.rstrip("\r\n")
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self.read():
+            yield self.text(line)
+
+    def wrong(self, problem: str) -> InputError:
+        """The error that says what is wrong with the line that was read last."""
+        return self.place.wrong(problem, self.number)
+
+
+@contextmanager
+def open_lines(source: str, dimensions: int | None) -> Iterator[TextLines]:
+    """The lines of `source`: plain, `.gz`, `.zst`, or of the file in a `.zip` with `dimensions`.
+
+    Raises `InputError` for what cannot be read or is not whole.
+    """
+    path = Path(source)
+    lines: TextLines | None = None
+
+    def next_line() -> int | None:
+        return None if lines is None else lines.number + 1
+
+    if path.suffix.lower() == ZIP:
+        with open_member(path, dimensions, next_line) as (name, file):
+            lines = TextLines(Place(path, name), file)
+            yield lines
+    else:
+        with opened(path, next_line) as file:
+            lines = TextLines(Place(path), file)
+            yield lines
+
+
+def first_line(source: str) -> bytes:
+    """The first line of a file, at most `LONGEST_LINE` bytes; of a zip, that of its first table."""
+    path = Path(source)
+    if path.suffix.lower() == ZIP:
+        return first_line_of_table(path)
+    with open_lines(source, None) as lines:
+        return lines.read()

@@ -1,0 +1,43 @@
+"""A line `word v1 … vn`, as GloVe and word2vec write it."""
+
+from __future__ import annotations
+
+from core.formats.vectors.first_lines import FEWEST_NUMBERS, HEADER
+from core.formats.vectors.format import Vector, dimensions_problem, vector_of, word_problem
+from core.formats.vectors.text_lines import TextLines
+
+
+def row_of(line: str, dimensions: int, lines: TextLines) -> tuple[str, Vector]:
+    """Word and vector of a line: the last `dimensions` fields are numbers, all before is the word.
+
+    A word may hold spaces, as some in the 840B vectors do.
+    """
+    word, *numbers = line.rsplit(" ", dimensions)
+    if len(numbers) < dimensions:
+        raise lines.wrong(f"{len(numbers)} numbers, but line 1 has {dimensions}")
+    if problem := word_problem(word):
+        raise lines.wrong(problem)
+    written = line[len(word) :]
+    # Python would read 1_000 and digits of every script as numbers.
+    if "_" in written or not written.isascii():
+        raise lines.wrong("not a number in it: only digits, sign, point and exponent are")
+    try:
+        return word, vector_of(numbers)
+    except ValueError as error:
+        raise lines.wrong(str(error)) from error
+
+
+def width_of_first(line: str, wanted: int | None, lines: TextLines) -> int:
+    """How many numbers the first line has, which says it for all lines of a file without header."""
+    dimensions = line.count(" ")
+    if HEADER.fullmatch(line.encode()):
+        raise lines.wrong(
+            "not a GloVe text file: this is word2vec's first line; name it with --format word2vec"
+        )
+    if dimensions < FEWEST_NUMBERS:
+        raise lines.wrong(
+            "not a GloVe text file: a line is a word and its numbers, separated by spaces"
+        )
+    if problem := dimensions_problem(dimensions, wanted):
+        raise lines.wrong(problem)
+    return dimensions

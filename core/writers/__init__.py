@@ -1,1 +1,0 @@
-"""Corpora and taxonomies as files that other programs read, one module per format."""

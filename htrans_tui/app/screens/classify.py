@@ -1,0 +1,351 @@
+"""Classify: typed text, the taxonomy's paths that accept it, and the words that count for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import DataTable, Footer, Static, TextArea
+
+from core.corpus.taxonomy import Taxonomy
+from core.errors import HTransError
+from core.text.plain_text import printable
+from db.connection import Store
+from db.corpora import taxonomy_of
+from db.runs import Run, run_categories
+from htrans_tui.app.actions import Scope, bindings_for
+from htrans_tui.app.inference_client import Answer, ModelProcess, Shading, SupersededError
+from htrans_tui.app.theme_colors import shades
+from htrans_tui.app.widgets.plain_label import Said
+from htrans_tui.app.widgets.shaded_text import shaded
+from htrans_tui.app.widgets.sparkline import bar
+from htrans_tui.formatting import shortened
+
+if TYPE_CHECKING:
+    from htrans_tui.app.app import HTransApp
+
+DEBOUNCE = 0.03
+"""Seconds without a key after which typed text is classified; a newer text overtakes it."""
+NEAREST = 3
+"""Categories shown below their threshold, the most probable ones."""
+_LONGEST = 5_000
+"""Characters that can be edited; what is pasted beyond them is classified, but not shown."""
+_HISTORY = 100
+
+
+class TextBox(TextArea):
+    """A text area that keeps the rest of a long text out of sight: laying it out takes seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(id="text", soft_wrap=True, tab_behavior="focus")
+        self.rest = ""
+
+    @property
+    def whole(self) -> str:
+        """The text with what is not shown."""
+        return self.text + self.rest
+
+    def take(self, text: str) -> None:
+        """Hold another text."""
+        self.rest = text[_LONGEST:]
+        self.load_text(text[:_LONGEST])
+        self.move_cursor(self.document.end)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Keep what is too long to edit out of sight, at the end of the text."""
+        if len(self.text) + len(event.text) <= _LONGEST:
+            await super()._on_paste(event)
+            return
+        event.prevent_default()
+        event.stop()
+        start, end = sorted((self.selection.start, self.selection.end))
+        before, after = (
+            self.get_text_range((0, 0), start),
+            self.get_text_range(end, self.document.end),
+        )
+        self.take(before + event.text + after + self.rest)
+
+
+class ClassifyScreen(Screen[None]):
+    """Results while typing, of one run or of several side by side."""
+
+    SCOPE: ClassVar[Scope] = "classify"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("classify")]
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        super().__init__()
+        self._runs = tuple({run.id: run for run in runs}.values())
+        self._models: dict[int, ModelProcess] = {}
+        self._taxonomies: dict[int, Taxonomy] = {}
+        self._answers: dict[int, Answer] = {}
+        self._said: dict[int, str] = {}
+        self._keys: list[str] = []
+        self._timer: Timer | None = None
+        self._picked: str | None = None
+        self._explained: str | None = None
+        self._latest = ""
+        self._at = 0
+
+    def compose(self) -> ComposeResult:
+        """Title, text, results and the words that count, footer."""
+        names = ", ".join(printable(run.name) for run in self._runs)
+        yield Static(f" htrans-tui  classify with {names}", id="title", markup=False)
+        yield TextBox()
+        yield Said(" Loading the models …", id="state")
+        with Container(id="body"):
+            with Vertical(id="paths"):
+                yield DataTable(cursor_type="row", id="result", show_header=len(self._runs) > 1)
+            with Vertical(id="why"):
+                yield Said("", id="why-title")
+                with VerticalScroll(can_focus=True):
+                    yield Static("", id="words", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Start the processes; typing can begin at once."""
+        table = self._table
+        table.add_column("category", key="category")
+        for run in self._runs:
+            table.add_column(printable(run.name) if len(self._runs) > 1 else "", key=str(run.id))
+        self._at = len(self._app.texts)
+        self._box.focus()
+        store = Store(self._app.workspace.database, read_only=True)
+        try:
+            for run in self._runs:
+                chosen = [category.key for category in run_categories(store, run.id)]
+                taxonomy = taxonomy_of(store, run.corpus_id).with_ancestors(chosen)
+                self._taxonomies[run.id] = taxonomy
+        finally:
+            store.close()
+        for run in self._runs:
+            self._models[run.id] = self._app.use_models(run)
+            self.run_worker(self._load(run), group=f"load-{run.id}")
+
+    async def on_unmount(self) -> None:
+        """Keep the text, and leave the models to others."""
+        self._keep(self._latest)
+        for process in self._models.values():
+            await self._app.release_models(process)
+
+    def on_text_area_changed(self) -> None:
+        """Wait a moment for the next key, then classify."""
+        self._latest = self._box.whole
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(DEBOUNCE, self._ask)
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Show the words that count for the category."""
+        key = event.row_key.value
+        if key is not None and self._table.has_focus and key != self._picked:
+            self._picked = key
+            self._ask(self._runs[0])
+
+    def on_resize(self) -> None:
+        """Fit the results to the new width."""
+        self.call_after_refresh(self._draw)
+
+    def action_back(self) -> None:
+        """Go back to where this was opened."""
+        self.dismiss()
+
+    def action_clear_text(self) -> None:
+        """Empty the text."""
+        self._keep(self._box.whole)
+        self._picked = None
+        self._box.take("")
+        self._ask()
+
+    def action_earlier_text(self) -> None:
+        """Take an earlier text again."""
+        self._go(-1)
+
+    def action_later_text(self) -> None:
+        """Take a later text again."""
+        self._go(1)
+
+    def _go(self, step: int) -> None:
+        at = self._at + step
+        texts = self._app.texts
+        if 0 <= at < len(texts):
+            if self._at == len(texts):
+                self._keep(self._box.whole)
+            self._at = at
+            self._box.take(texts[at])
+        elif at == len(texts):
+            self._at = at
+            self._box.take("")
+
+    def _keep(self, text: str) -> None:
+        texts = self._app.texts
+        if text.strip() and text not in texts[-1:]:
+            texts.append(text)
+            del texts[:-_HISTORY]
+        self._at = len(texts)
+
+    async def _load(self, run: Run) -> None:
+        try:
+            without = await self._models[run.id].load()
+        except HTransError as error:
+            self._said[run.id] = str(error)
+        else:
+            self._said[run.id] = _ready(without)
+            if self._is_there:
+                self._ask(run)
+        self._say()
+
+    def _ask(self, only: Run | None = None) -> None:
+        text = self._box.whole
+        if not text.strip():
+            for run_id in self._answers:
+                self._said[run_id] = "Type or paste a text."
+            self._answers.clear()
+            self._draw()
+            return
+        for run in self._runs if only is None else (only,):
+            self.run_worker(self._classify(run, text), group=f"ask-{run.id}")
+
+    async def _classify(self, run: Run, text: str) -> None:
+        explained = self._chosen if run is self._runs[0] else None
+        try:
+            answer = await self._models[run.id].classify(text, explained)
+        except SupersededError:
+            return
+        except HTransError as error:
+            self._said[run.id] = str(error)
+            self._answers.pop(run.id, None)
+        else:
+            if text != self._box.whole:
+                return
+            number = len(answer.labels)
+            self._said[run.id] = f"{number} categor{'y' if number == 1 else 'ies'} accepted"
+            self._answers[run.id] = answer
+            if run is self._runs[0]:
+                self._explained = explained
+        self._draw()
+
+    # Drawing
+
+    def _draw(self) -> None:
+        if not self._is_there:
+            return  # the last answer came when the screen was gone
+        self._say()
+        table = self._table
+        rows = self._rows()
+        self._keys = [key for key, _ in rows]
+        with self.prevent(DataTable.RowHighlighted):
+            table.clear()
+            for key, cells in rows:
+                table.add_row(*cells, key=key)
+            if rows:
+                is_there = self._picked in self._keys
+                at = self._keys.index(self._picked or "") if is_there else self._first_accepted()
+                table.move_cursor(row=at)
+        if rows and self._chosen != self._explained:
+            self._ask(self._runs[0])  # for the words of another category
+        else:
+            self._draw_words()
+
+    def _first_accepted(self) -> int:
+        """The row of the deepest category on the first accepted path."""
+        answer = self._answers.get(self._runs[0].id)
+        taxonomy = self._taxonomies[self._runs[0].id]
+        accepted = [k for k in self._keys if answer and k in answer.labels and k in taxonomy]
+        if not accepted:
+            return 0
+        return self._keys.index(max(accepted, key=lambda key: taxonomy[key].level))
+
+    def _rows(self) -> list[tuple[str, list[Text]]]:
+        """The accepted categories in their trees, then the nearest of the others."""
+        rows: dict[str, str] = {}
+        for run in self._runs:
+            answer, taxonomy = self._answers.get(run.id), self._taxonomies[run.id]
+            on_a_path = taxonomy.close(
+                label for a in self._answers.values() for label in a.labels if label in taxonomy
+            )
+            for category in taxonomy:
+                if answer is not None and category.id in on_a_path and category.id not in rows:
+                    name = "" if category.id == category.name else f" {category.name}"
+                    rows[category.id] = f"{'  ' * (category.level - 1)}{category.id}{name}"
+        first = self._answers.get(self._runs[0].id)
+        if first is not None:
+            others = sorted(
+                (c for c in first.scores if c not in rows), key=lambda c: -first.scores[c]
+            )
+            rows |= {c: f"… {c}" for c in others[:NEAREST]}
+        width = max(self._table.size.width - 13 * len(self._runs) - 4, 12)
+        found = []
+        for key, name in rows.items():
+            taken = any(key in answer.labels for answer in self._answers.values())
+            cells = [Text(shortened(printable(name), width), "" if taken else "dim")]
+            cells += [self._cell(run, key) for run in self._runs]
+            found.append((key, cells))
+        return found
+
+    def _cell(self, run: Run, key: str) -> Text:
+        answer = self._answers.get(run.id)
+        if answer is None or key not in answer.scores:
+            return Text("")
+        score, accepted = answer.scores[key], key in answer.labels
+        return Text(
+            f"{'✓' if accepted else ' '} {bar(score, 4)} {score:.3f}", "" if accepted else "dim"
+        )
+
+    def _draw_words(self) -> None:
+        answer = self._answers.get(self._runs[0].id)
+        shading = Shading() if answer is None else answer.shading
+        title = ""
+        if answer is not None and self._chosen is not None:
+            named = printable(self._chosen)
+            title = f" words that count for {named}" if shading.spans else f" {named}: no attention"
+        self.query_one("#why-title", Said).say(title)
+        text = self._box.whole if shading.spans else ""
+        words = shaded(text, shading.spans, shading.weights, shades(self.app))
+        self.query_one("#words", Static).update(words)
+
+    def _say(self) -> None:
+        if not self._is_there:
+            return
+        parts = []
+        for run in self._runs:
+            said = printable(self._said.get(run.id, "Loading the models …"))
+            parts.append(said if len(self._runs) == 1 else f"{printable(run.name)}: {said}")
+        if self._box.rest:
+            parts.append(f"{len(self._box.rest):,} more characters are read, not shown")
+        self.query_one("#state", Said).say(" " + "   ".join(parts))
+
+    @property
+    def _chosen(self) -> str | None:
+        """The category under the cursor."""
+        row = self._table.cursor_row
+        return self._keys[row] if 0 <= row < len(self._keys) else None
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether its widgets are: an answer can come when the screen is going."""
+        return self.is_attached and bool(self.query("#words"))
+
+    @property
+    def _box(self) -> TextBox:
+        return self.query_one(TextBox)
+
+    @property
+    def _table(self) -> DataTable[Text]:
+        return cast("DataTable[Text]", self.query_one("#result", DataTable))
+
+    @property
+    def _app(self) -> HTransApp:
+        return cast("HTransApp", self.app)
+
+
+def _ready(without_model: int) -> str:
+    if not without_model:
+        return "Ready: type or paste a text."
+    return f"Ready; {without_model} categories have no model yet and are never accepted."

@@ -1,0 +1,269 @@
+"""Runs: every run of the workspace with its progress and measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable, Footer
+
+from core.engine.monitoring.status import RunStatus
+from core.engine.runs.deletion import delete_run
+from core.text.plain_text import printable
+from db.connection import Store
+from db.corpora import list_corpora
+from db.vectors import list_vectors
+from htrans_tui.app.actions import Scope, bindings_for
+from htrans_tui.app.preferences import Preferences
+from htrans_tui.app.screens.read_only_aware import SteerableScreen
+from htrans_tui.app.snapshot import Snapshot
+from htrans_tui.app.widgets.plain_label import Said
+from htrans_tui.app.widgets.workers import machine_line
+from htrans_tui.formatting import STATE_SIGNS, duration, rate
+
+if TYPE_CHECKING:
+    from htrans_tui.app.app import HTransApp
+
+_COLUMNS = ("run", "state", "done", "ETA", "micro-F1", "macro-F1", "system", "corpus")
+_ORDERS: dict[str, Callable[[RunStatus], Any]] = {
+    "run": lambda run: run.run.name,
+    "state": lambda run: run.run.state,
+    "done": lambda run: run.done / max(run.total, 1),
+    "ETA": lambda run: run.eta_seconds,
+    "micro-F1": lambda run: run.test_micro_f1,
+    "macro-F1": lambda run: run.test_macro_f1,
+    "system": lambda run: run.run.system,
+    "corpus": lambda run: run.run.corpus,
+}
+_SIGNS = {**STATE_SIGNS, "pausing": "‖"}
+_NO_RUNS = (
+    "No runs yet. In another terminal:\n\n"
+    "  htrans-tui import FILE --name CORPUS --taxonomy FILE\n"
+    "  htrans-tui train CORPUS\n\n"
+    "or, to see it all on an embedded corpus: htrans-tui demo"
+)
+
+
+class RunsTable(DataTable[Text], inherit_bindings=False):
+    """A table that leaves enter to the screen: the registry's key for it can be another one.
+
+    Enter has no priority: it would overtake arrow keys that the table has yet to take.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding
+        for binding in DataTable.BINDINGS
+        if not (isinstance(binding, Binding) and binding.key == "enter")
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(cursor_type="row", id="runs")
+
+
+class RunsScreen(SteerableScreen):
+    """The list of runs; enter opens one, space marks it for a comparison."""
+
+    SCOPE: ClassVar[Scope] = "runs"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("runs")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._marked: list[int] = []
+        self._order: tuple[str, bool] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Title, table, hint, footer."""
+        yield Said(" htrans-tui   runs", id="title")
+        yield RunsTable()
+        yield Said("", id="hint")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Make the columns."""
+        table = self.query_one("#runs", DataTable)
+        for column in _COLUMNS:
+            table.add_column(column, key=column)
+        table.display = False
+        self.query_one("#hint", Said).say("Reading the workspace …")
+        if self._app.snapshot != Snapshot():
+            self.show(self._app.snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Update the rows that have changed; the cursor stays where it is."""
+        table = self.query_one("#runs", DataTable)
+        hint = self.query_one("#hint", Said)
+        load = "" if snapshot.load is None else f"   {machine_line(snapshot.load)}"
+        self.query_one("#title", Said).say(f" htrans-tui   runs{load}")
+        table.display = bool(snapshot.runs)
+        hint.display = not snapshot.runs
+        hint.say(printable(snapshot.problem) if snapshot.problem else _NO_RUNS)
+        runs = self._ordered(snapshot)
+        wanted = [str(run.run.id) for run in runs]
+        if [row.value for row in table.rows] != wanted:
+            cursor = self._run_under_cursor()
+            table.clear()
+            for run in runs:
+                table.add_row(*self._cells(run), key=str(run.run.id))
+            if cursor is not None and str(cursor.run.id) in wanted:
+                table.move_cursor(row=wanted.index(str(cursor.run.id)))
+            if self.focused is None and wanted:
+                table.focus()
+            return
+        for run in runs:
+            for column, cell in zip(_COLUMNS, self._cells(run), strict=True):
+                if table.get_cell(str(run.run.id), column) != cell:
+                    table.update_cell(str(run.run.id), column, cell, update_width=True)
+
+    def on_screen_resume(self) -> None:
+        """Draw what has changed while another screen was seen."""
+        if self._app.snapshot != Snapshot():
+            self.show(self._app.snapshot)
+
+    def use(self, preferences: Preferences) -> None:
+        """Nothing here depends on them."""
+
+    def leave(self) -> None:
+        """Nothing here is remembered."""
+
+    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
+        """Order by the column, the other way at the second click, as they began at the third."""
+        name = str(event.column_key.value)
+        if self._order == (name, False):
+            self._order = name, True
+        elif self._order == (name, True):
+            self._order = None
+        else:
+            self._order = name, False
+        self.show(self._app.snapshot)
+
+    def _ordered(self, snapshot: Snapshot) -> list[RunStatus]:
+        """The runs, the newest first unless another order was asked for; no value comes last."""
+        runs = list(snapshot.runs)
+        if self._order is not None:
+            name, reverse = self._order
+            known = [run for run in runs if _ORDERS[name](run) is not None]
+            known.sort(key=lambda run: _ORDERS[name](run), reverse=reverse)
+            runs = known + [run for run in runs if _ORDERS[name](run) is None]
+        return runs
+
+    def on_data_table_row_selected(self) -> None:
+        """A click on a row."""
+        self.action_open_run()
+
+    def action_open_run(self) -> None:
+        """Watch the run under the cursor."""
+        if (run := self._run_under_cursor()) is not None:
+            self._app.open_run(run.run.id)
+
+    def action_toggle_pause(self) -> None:
+        """Pause or resume the run under the cursor."""
+        if (run := self._run_under_cursor()) is not None:
+            self._app.toggle_pause(run.run)
+
+    def action_new_run(self) -> None:
+        """Fill in a form and start a run."""
+        from htrans_tui.app.screens.new_run import NewRunDialog
+
+        store = Store(self._app.workspace.database, read_only=True)
+        try:
+            corpora = [corpus.name for corpus in list_corpora(store)]
+            vectors = [record.name for record in list_vectors(store)]
+        finally:
+            store.close()
+        if not corpora:
+            self.notify("import a corpus first: htrans-tui import", severity="warning")
+            return
+        self.app.push_screen(NewRunDialog(self._app.workspace, corpora, vectors), self._started)
+
+    def _started(self, name: str | None) -> None:
+        if name is not None:
+            self.notify(printable(f"run {name} started"), markup=False)
+
+    def action_mark(self) -> None:
+        """Mark the run under the cursor, or no longer; marks are numbered in their order."""
+        if (run := self._run_under_cursor()) is not None:
+            if run.run.id in self._marked:
+                self._marked.remove(run.run.id)
+            else:
+                self._marked.append(run.run.id)
+            self.show(self._app.snapshot)
+
+    def action_compare(self) -> None:
+        """Compare the marked runs."""
+        names = {run.run.id: run.run.name for run in self._app.snapshot.runs}
+        marked = [names[run_id] for run_id in self._marked if run_id in names]
+        if len(marked) < 2:
+            self.notify("mark at least two runs with the space bar", severity="warning")
+            return
+        self._app.open_comparison(marked)
+
+    def action_delete(self) -> None:
+        """Ask whether the run under the cursor is to be deleted, and do it."""
+        from htrans_tui.app.screens.dialogs import Choice, ChoiceDialog
+
+        chosen = self._run_under_cursor()
+        if chosen is None:
+            return
+        run, app = chosen.run, self._app
+
+        def delete(store: Store) -> str:
+            delete_run(store, app.workspace, run)
+            return f"{run.name} is deleted"
+
+        def answer(value: str | None) -> None:
+            if value is not None:
+                app.steer(delete)
+
+        question = f"Delete {run.name} with its models? Nothing of it can be brought back."
+        self.app.push_screen(ChoiceDialog(question, [Choice("yes", f"delete {run.name}")]), answer)
+
+    def action_save(self) -> None:
+        """Write the table to a CSV file."""
+        records = [run.to_json() for run in self._ordered(self._app.snapshot)]
+        if records:
+            rows = [list(record.values()) for record in records]
+            self._app.save_table(Path("runs.csv"), list(records[0]), lambda: rows)
+
+    def action_log(self) -> None:
+        """Show the engine's log."""
+        self._app.open_log()
+
+    def action_classify(self) -> None:
+        """Classify with the marked runs side by side, or with the run under the cursor."""
+        every = {run.run.id: run.run for run in self._app.snapshot.runs}
+        marked = [every[run_id] for run_id in self._marked if run_id in every]
+        under = self._run_under_cursor()
+        if chosen := marked or ([] if under is None else [under.run]):
+            self._app.open_classifier(chosen)
+
+    def _cells(self, run: RunStatus) -> list[Text]:
+        marked = run.run.id in self._marked
+        return _row(run, f"{self._marked.index(run.run.id) + 1}▸" if marked else "")
+
+    def _run_under_cursor(self) -> RunStatus | None:
+        table = self.query_one("#runs", DataTable)
+        if not table.row_count:
+            return None
+        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
+        return next((r for r in self._app.snapshot.runs if str(r.run.id) == key), None)
+
+    @property
+    def _app(self) -> HTransApp:
+        return cast("HTransApp", self.app)
+
+
+def _row(run: RunStatus, mark: str) -> list[Text]:
+    return [
+        Text(mark + printable(run.run.name)),
+        Text(f"{_SIGNS[run.run.state]} {run.run.state}"),
+        Text(f"{run.done}/{run.total}", justify="right"),
+        Text(duration(run.eta_seconds), justify="right"),
+        Text(rate(run.test_micro_f1), justify="right"),
+        Text(rate(run.test_macro_f1), justify="right"),
+        Text(run.run.system),
+        Text(printable(run.run.corpus)),
+    ]

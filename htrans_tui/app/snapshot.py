@@ -1,0 +1,187 @@
+"""What the app shows, read from the database in one go: immutable, made by the poller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.engine.monitoring.alerts import (
+    Alert,
+    category_alerts,
+    disk_alerts,
+    newest_faults,
+    worker_alerts,
+)
+from core.engine.monitoring.history import PastAttempt, history_of
+from core.engine.monitoring.live_status import LiveRuns, LiveStatus
+from core.engine.monitoring.load import Load
+from core.engine.monitoring.losses import losses_among, losses_of
+from core.engine.monitoring.status import CategoryStatus, RunStatus, Status
+from db.connection import Store
+from db.events import Event, events_of
+from db.runs import run_category
+from db.trials import Epoch, Trial, epochs_of, trials_of
+from htrans_tui.app.running_loss import RunningLoss
+
+
+@dataclass(frozen=True, slots=True)
+class TrialCurves:
+    """A trial with its epochs; `running_loss` are (epochs so far, loss) pairs."""
+
+    trial: Trial
+    epochs: tuple[Epoch, ...]
+    running_loss: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The selected category, the trials of its current attempt, and all attempts.
+
+    Where it shares its model with others, they are the model's.
+    """
+
+    category: CategoryStatus
+    trials: tuple[TrialCurves, ...]
+    history: tuple[PastAttempt, ...] = ()
+
+    @property
+    def trained(self) -> list[TrialCurves]:
+        """The trials that have something to draw."""
+        return [curves for curves in self.trials if curves.epochs or curves.running_loss]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything on screen; what has not changed is the same object as in the snapshot before.
+
+    `losses` are training losses by epoch, by the row id of the category. `problem` says why there
+    is nothing, if so.
+    """
+
+    runs: tuple[RunStatus, ...] = ()
+    status: Status | None = None
+    details: Details | None = None
+    events: tuple[Event, ...] = ()
+    losses: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
+    load: Load | None = None
+    problem: str | None = None
+
+
+class SnapshotReader:
+    """Takes snapshots one after the other and reads only what has changed since the last."""
+
+    def __init__(self) -> None:
+        self._runs = LiveRuns()
+        self._run: _RunReader | None = None
+
+    def read(
+        self, store: Store, run_id: int | None, category_id: int | None, load: Load | None = None
+    ) -> Snapshot:
+        """What is to be shown of the runs, of one run, and of one of its categories.
+
+        All of it is of one moment. Raises `NotFoundError` if the run is gone.
+        """
+        with store.snapshot():
+            runs = self._runs.read(store)
+            if run_id is None:
+                return Snapshot(runs=runs, load=load)
+            if self._run is None or self._run.run_id != run_id:
+                self._run = _RunReader(run_id)
+            return self._run.read(store, runs, category_id, load)
+
+
+class _RunReader:
+    """What the snapshots of one run share."""
+
+    def __init__(self, run_id: int) -> None:
+        self.run_id = run_id
+        self._status = LiveStatus(run_id)
+        self._losses: dict[int, tuple[float, ...]] = {}
+        self._events: tuple[Event, ...] = ()
+        self._faults: dict[int, Event] = {}
+        self._alerts: dict[int, tuple[Alert, ...]] = {}
+        self._details: _DetailsReader | None = None
+
+    def read(
+        self,
+        store: Store,
+        runs: tuple[RunStatus, ...],
+        category_id: int | None,
+        load: Load | None,
+    ) -> Snapshot:
+        status = self._status.read(store)
+        self._read_losses(store)
+        events = tuple(events_of(store, self.run_id))
+        if events != self._events:
+            self._events, self._faults = events, newest_faults(events)
+            self._watch(status, None)
+        else:
+            self._watch(status, self._status.different)
+        chosen = next((c for c in status.categories if c.id == category_id), None)
+        if chosen is None:
+            self._details = None
+        elif self._details is None or self._details.category_id != chosen.id:
+            self._details = _DetailsReader(chosen.id)
+        return Snapshot(
+            runs=runs,
+            status=status,
+            details=None
+            if chosen is None or self._details is None
+            else self._details.read(store, chosen),
+            events=self._events,
+            losses=self._losses,
+            alerts=(
+                *(disk_alerts(load.disk_free, load.disk_total) if load is not None else ()),
+                *worker_alerts(status.workers),
+                *(alert for c in status.categories for alert in self._alerts.get(c.id, ())),
+            ),
+            load=load,
+        )
+
+    def _read_losses(self, store: Store) -> None:
+        changed = self._status.changed
+        if not changed:
+            return
+        fresh = losses_among(store, changed) if self._losses else losses_of(store, self.run_id)
+        kept = {id: losses for id, losses in self._losses.items() if id not in changed}
+        self._losses = kept | fresh
+
+    def _watch(self, status: Status, among: frozenset[int] | None) -> None:
+        """Find the alerts of the categories that may have others now; of all if `among` is None."""
+        for category in status.categories:
+            if among is not None and category.id not in among:
+                continue
+            found = tuple(
+                category_alerts(
+                    category,
+                    self._losses.get(category.id, ()),
+                    self._faults.get(category.id),
+                    status.test_documents,
+                )
+            )
+            if found:
+                self._alerts[category.id] = found
+            else:
+                self._alerts.pop(category.id, None)
+
+
+class _DetailsReader:
+    """The details of one category, with the curves of its trials."""
+
+    def __init__(self, category_id: int) -> None:
+        self.category_id = category_id
+        self._curves: dict[int, RunningLoss] = {}
+        self._last: Details | None = None
+
+    def read(self, store: Store, category: CategoryStatus) -> Details:
+        trained_by = run_category(store, category.id).trained_by
+        trials = []
+        for trial in trials_of(store, trained_by, category.attempt):
+            curve = self._curves.setdefault(trial.id, RunningLoss(trial.id))
+            trials.append(TrialCurves(trial, tuple(epochs_of(store, trial.id)), curve.read(store)))
+        details = Details(category, tuple(trials), history_of(store, category.id))
+        if details != self._last:
+            self._last = details
+        assert self._last is not None
+        return self._last

