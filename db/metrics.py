@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from db.connection import Store
 
 
-def record_measures(
+def record_metrics(
     store: Store,
     trial_id: int,
     run_category_id: int,
@@ -31,7 +31,7 @@ def record_measures(
 
 
 @dataclass(frozen=True, slots=True)
-class ValidationFit:
+class PlattParams:
     """What validation says of the scores of one category under one trial's model.
 
     `threshold` is the score with the best F1. Slope and intercept turn a score's logit into that of
@@ -43,18 +43,18 @@ class ValidationFit:
     intercept: float | None
 
 
-def validation_fit(store: Store, trial_id: int, run_category_id: int) -> ValidationFit | None:
+def platt_params(store: Store, trial_id: int, run_category_id: int) -> PlattParams | None:
     """What was recorded, or None."""
     row = store.row(
         "SELECT threshold, slope, intercept FROM validation_fits "
         "WHERE trial_id = ? AND run_category_id = ?",
         (trial_id, run_category_id),
     )
-    return None if row is None else ValidationFit(*row)
+    return None if row is None else PlattParams(*row)
 
 
-def record_validation_fit(
-    store: Store, trial_id: int, run_category_id: int, fit: ValidationFit
+def record_platt_params(
+    store: Store, trial_id: int, run_category_id: int, fit: PlattParams
 ) -> None:
     """Keep what validation says, inside a transaction."""
     store.execute(

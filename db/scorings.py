@@ -22,12 +22,12 @@ _AT_IT = "EXISTS (SELECT 1 FROM workers w WHERE w.scores_trial_id = t.id AND w.s
 _OWED = f"{_MODELS} AND t.scorings < {MOST_SCORINGS} AND NOT {_AT_IT}"
 
 
-def owe_scoring(store: Store, trial_id: int) -> None:
+def enqueue_scoring(store: Store, trial_id: int) -> None:
     """Have the documents of a model that was just chosen scored, inside a transaction."""
     store.execute("UPDATE trials SET scorings = 0 WHERE id = ?", (trial_id,))
 
 
-def is_scoring_owed(store: Store) -> bool:
+def has_pending_scoring(store: Store) -> bool:
     """Whether a worker could begin to score."""
     return store.row(f"SELECT 1 {_OWED} LIMIT 1") is not None
 
@@ -61,7 +61,7 @@ def claim_scoring(store: Store, worker_id: int, run_category_id: int | None = No
     )
 
 
-def put_off_scoring(store: Store, claim: Claim) -> None:
+def requeue_scoring(store: Store, claim: Claim) -> None:
     """Leave a scoring that was begun for later; the try does not count."""
     with store.write():
         store.execute(

@@ -21,7 +21,7 @@ def make(workspace: Workspace, run: str, text: str) -> None:
     from playwright.sync_api import sync_playwright
 
     from tests.browser.visitor import Visitor
-    from tests.serving import serving
+    from tests.support.serving import serving
 
     with (
         TemporaryDirectory() as folder,

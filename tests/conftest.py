@@ -14,9 +14,9 @@ import torch
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.command_line import TRAIN_QUICKLY, htrans
-from tests.made_once import made_once, wait_until_ended
-from tests.small_corpus import write_corpus
+from tests.support.command_line import TRAIN_QUICKLY, htrans
+from tests.support.made_once import made_once, wait_until_ended
+from tests.support.small_corpus import write_corpus
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it runs in the background so; tests interrupt the processes they start.

@@ -27,12 +27,12 @@ from htrans_tui.app.hangup import end_with_terminal
 from htrans_tui.app.poller import Poller, SnapshotTaken, post_to
 from htrans_tui.app.preferences import Preferences, read_preferences
 from htrans_tui.app.screens.runs import RunsScreen
-from htrans_tui.app.screens.snapshot_screen import Showing
+from htrans_tui.app.screens.snapshot_screen import SnapshotScreen
 from htrans_tui.app.snapshot import Snapshot
-from htrans_tui.app.view_state import Memory, View
+from htrans_tui.app.view_state import View, ViewState
 
 if TYPE_CHECKING:
-    from htrans_tui.app.inference_client import ModelProcess
+    from htrans_tui.app.inference_client import InferenceClient
 
 
 class HTransApp(App[None]):
@@ -61,14 +61,14 @@ class HTransApp(App[None]):
         super().__init__()
         self.workspace = workspace
         self.read_only = read_only
-        self.memory = Memory()
+        self.memory = ViewState()
         self.preferences = Preferences() if preferences is None else preferences
         self._check_theme(self.preferences)
         self.theme = self.preferences.theme
         self.set_keymap(dict(self.preferences.keys))
         self.snapshot = Snapshot()
         self._first_run = run_name
-        self._models: dict[int, ModelProcess] = {}
+        self._models: dict[int, InferenceClient] = {}
         self.texts: list[str] = []
         """Texts that were classified since the app was opened, the oldest first."""
         self._has_forgotten = False
@@ -92,7 +92,7 @@ class HTransApp(App[None]):
             is_modal = screen.is_modal
             # One that is just coming or going has no widgets to draw in.
             is_there = screen.is_mounted and bool(screen.query("#title"))
-            if is_there and isinstance(screen, Showing):
+            if is_there and isinstance(screen, SnapshotScreen):
                 screen.show(message.snapshot)
             if not is_modal:
                 return
@@ -118,17 +118,17 @@ class HTransApp(App[None]):
 
         self.push_screen(PredictionsScreen(run, category, self.use_models(run)))
 
-    def use_models(self, run: Run) -> ModelProcess:
+    def use_models(self, run: Run) -> InferenceClient:
         """The process with the run's models; who uses it gives it back with `release_models`."""
-        from htrans_tui.app.inference_client import ModelProcess
+        from htrans_tui.app.inference_client import InferenceClient
 
         process = self._models.get(run.id)
         if process is None:
-            process = self._models[run.id] = ModelProcess(self.workspace, run.name)
+            process = self._models[run.id] = InferenceClient(self.workspace, run.name)
         process.users += 1
         return process
 
-    async def release_models(self, process: ModelProcess) -> None:
+    async def release_models(self, process: InferenceClient) -> None:
         """End a process that nobody uses any more."""
         process.users -= 1
         if process.users == 0:
@@ -154,7 +154,7 @@ class HTransApp(App[None]):
         self.theme = preferences.theme
         self.poller.interval = preferences.refresh
         for screen in self.screen_stack:
-            if isinstance(screen, Showing):
+            if isinstance(screen, SnapshotScreen):
                 screen.use(preferences)
 
     def remember(self, run: Run, view: View) -> None:
@@ -269,7 +269,7 @@ class HTransApp(App[None]):
     async def action_quit(self) -> None:
         """Leave the app, after the screens have kept what they remember."""
         for screen in self.screen_stack:
-            if isinstance(screen, Showing) and screen.is_mounted:
+            if isinstance(screen, SnapshotScreen) and screen.is_mounted:
                 screen.leave()
         await super().action_quit()
 

@@ -43,7 +43,7 @@ class Answer:
     shading: Shading
 
 
-class ModelProcess:
+class InferenceClient:
     """Starts the process with the first request, and hands out its answers."""
 
     def __init__(self, workspace: Workspace, run_name: str) -> None:

@@ -34,7 +34,7 @@ class View:
     tab: str = "curves"
 
 
-class Memory:
+class ViewState:
     """Views by run, in one JSON file."""
 
     def __init__(self, path: Path | None = None) -> None:

@@ -116,15 +116,15 @@ def report_of(store: Store, place: Workspace, runs: Sequence[str], device: str) 
     names = list(dict.fromkeys(runs))
     if len(names) < 2:
         raise HTransError("name at least two different runs to compare")
-    from core.engine.comparison.run_variants import contender_named
+    from core.engine.comparison.run_variants import variant_named
 
-    contenders = [contender_named(store, name) for name in names]
-    from core.engine.comparison.comparison import Arena
+    contenders = [variant_named(store, name) for name in names]
+    from core.engine.comparison.comparison import ComparisonBuilder
     from core.engine.comparison.report import make_report
     from core.engine.host.torch_device import pick_device
 
     with progress("scoring", "runs") as step:
-        arena = Arena(store, place, contenders, pick_device(device), step)
+        arena = ComparisonBuilder(store, place, contenders, pick_device(device), step)
     with progress("testing", "runs") as step:
         found = make_report(store, arena, step)
     for run in {contender.run.name: contender.run for contender in contenders}.values():

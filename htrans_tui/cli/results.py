@@ -45,11 +45,11 @@ def evaluate(
         raise HTransError(f"--split {split}: use test or validation")
     place = workspace_at(workspace)
     store = open_store(place)
-    from core.engine.comparison.run_variants import contender_named
+    from core.engine.comparison.run_variants import variant_named
     from db.runs import run_named
     from db.thresholds import set_thresholds
 
-    measured = contender_named(store, run or run_named(store, None).name)
+    measured = variant_named(store, run or run_named(store, None).name)
     record = measured.run
     from core.engine.artifacts.run_data import RunData
     from core.engine.host.torch_device import pick_device

@@ -21,7 +21,7 @@ from synthetic_runs import (
 from core.corpus.taxonomy import Taxonomy
 from core.planning.costs import CostModel
 from core.settings import TrainingSettings, settings_for
-from tests.builders import taxonomy
+from tests.support.builders import taxonomy
 
 BATCHES = CostModel(batch=1.0, trained_word=0.0, validated_word=0.0, trained_row=0.0)
 ROWS = CostModel(batch=0.0, trained_word=0.0, validated_word=0.0, trained_row=1.0)

@@ -12,7 +12,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from tests.browser.conftest import Visit
 from tests.conftest import Trained
-from tests.serving import serving
+from tests.support.serving import serving
 from tests.terminal.test_tmux import endless_run, still_goes_on
 
 pytestmark = pytest.mark.browser

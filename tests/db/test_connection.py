@@ -10,11 +10,11 @@ import pytest
 
 from core.errors import HTransError
 from db.connection import Store, StoreError
-from db.metrics import record_measures
+from db.metrics import record_metrics
 from db.migrations import MIGRATIONS
 from db.schema import MIGRATION_NAMES, is_current
 from db.scorings import claim_scoring
-from tests.builders import (
+from tests.support.builders import (
     category_of,
     finish_all,
     keep_first_trial,
@@ -185,7 +185,7 @@ def test_what_an_older_program_left_unscored_is_owed_after_the_migration(path: P
     finish_all(store, start_worker(store))
     measured = category_of(store, run, "food")
     assert measured.kept_trial_id is not None
-    record_measures(store, measured.kept_trial_id, measured.id, "test", (1, 0, 0), 1.0)
+    record_metrics(store, measured.kept_trial_id, measured.id, "test", (1, 0, 0), 1.0)
     with store.write():
         store.execute("DELETE FROM _sqlite_migrations WHERE name = 'score_what_was_left'")
         store.execute("DROP INDEX trials_scorings")

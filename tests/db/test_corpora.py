@@ -23,7 +23,7 @@ from db.corpora import (
     training_positives,
     unfinished_corpora,
 )
-from tests.builders import PARENTS, contents, record_corpus, record_run
+from tests.support.builders import PARENTS, contents, record_corpus, record_run
 
 
 def begin(store: Store, name: str) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from db.connection import Store
 from db.events import add_event, events_of
-from tests.builders import category_of, record_corpus, record_run
+from tests.support.builders import category_of, record_corpus, record_run
 
 
 def test_events_of_a_run_come_newest_first_and_without_those_of_others(store: Store) -> None:

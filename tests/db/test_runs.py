@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import ConflictError, NotFoundError
 from db.connection import Store
-from db.metrics import record_measures
+from db.metrics import record_metrics
 from db.runs import (
     free_run_name,
     list_runs,
@@ -15,7 +15,7 @@ from db.runs import (
     run_named,
     run_with_id,
 )
-from tests.builders import (
+from tests.support.builders import (
     category_of,
     category_states,
     category_trials,
@@ -131,9 +131,9 @@ def test_measures_of_a_split_replace_earlier_ones(store: Store) -> None:
     run = record_run(store, record_corpus(store))
     cats = category_of(store, run, "cats")
     trial = keep_first_trial(store, cats)
-    record_measures(store, trial, cats.id, "test", (1, 2, 3), 0.25)
-    record_measures(store, trial, cats.id, "validation", (9, 9, 9), 0.5)
-    record_measures(store, trial, cats.id, "test", (4, 5, 6), 0.75)
+    record_metrics(store, trial, cats.id, "test", (1, 2, 3), 0.25)
+    record_metrics(store, trial, cats.id, "validation", (9, 9, 9), 0.5)
+    record_metrics(store, trial, cats.id, "test", (4, 5, 6), 0.75)
     rows = store.rows("SELECT split, tp, fp, fn, f1 FROM measures ORDER BY split")
     assert [tuple(row) for row in rows] == [
         ("test", 4, 5, 6, 0.75),

@@ -12,12 +12,12 @@ from db.scorings import (
     MOST_SCORINGS,
     claim_scoring,
     end_scoring,
-    is_scoring_owed,
-    put_off_scoring,
+    has_pending_scoring,
+    requeue_scoring,
     scores_are_missing,
 )
 from db.workers import set_worker_state
-from tests.builders import (
+from tests.support.builders import (
     category_of,
     claim_next,
     finish_all,
@@ -41,9 +41,9 @@ def worker(store: Store) -> int:
 def test_the_chosen_model_of_a_done_category_is_to_be_scored(
     store: Store, run: Run, worker: int
 ) -> None:
-    assert not is_scoring_owed(store)
+    assert not has_pending_scoring(store)
     finish_with(store, claim_next(store, worker), 0.4)
-    assert not is_scoring_owed(store), "the category is not done yet"
+    assert not has_pending_scoring(store), "the category is not done yet"
     finish_with(store, claim_next(store, worker), 0.6)
     claim = claim_scoring(store, worker)
     assert claim is not None
@@ -92,7 +92,7 @@ def test_what_is_put_off_does_not_count(store: Store, run: Run, worker: int) -> 
     for _ in range(MOST_SCORINGS + 2):
         claim = claim_scoring(store, worker, animals)
         assert claim is not None
-        put_off_scoring(store, claim)
+        requeue_scoring(store, claim)
         set_worker_state(store, worker, "idle")
 
 
@@ -110,7 +110,7 @@ def test_the_last_of_a_run_is_known_also_while_the_others_are_at_it(
     assert not end_scoring(store, run.id, second.trial_id, if_not_last=True)
     assert end_scoring(store, run.id, second.trial_id)
     assert not scores_are_missing(store, run.id)
-    assert not is_scoring_owed(store)
+    assert not has_pending_scoring(store)
 
 
 def test_what_was_given_up_is_waited_for_by_nobody(store: Store, run: Run, worker: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from db.connection import Store
 from db.states import CATEGORY, RUN, TABLES, TRIAL
-from tests.builders import record_corpus
+from tests.support.builders import record_corpus
 
 PAIRS = [
     (table, old, new)

@@ -15,7 +15,7 @@ from db.thresholds import (
     set_thresholds,
     top_down_bounds,
 )
-from tests.builders import (
+from tests.support.builders import (
     category_of,
     category_trials,
     keep_first_trial,

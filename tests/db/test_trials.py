@@ -26,7 +26,7 @@ from db.trials import (
     trial_with_id,
 )
 from db.workers import present_workers
-from tests.builders import (
+from tests.support.builders import (
     a_model,
     an_epoch,
     category_of,

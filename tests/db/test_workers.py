@@ -19,7 +19,7 @@ from db.workers import (
     supervisor_heartbeat,
     worker_heartbeat,
 )
-from tests.builders import claim_next, record_corpus, record_run
+from tests.support.builders import claim_next, record_corpus, record_run
 
 
 def age(store: Store, table: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.stand_ins import make_files, make_workspace, small_world
-from tests.made_once import made_once
+from tests.support.made_once import made_once
 
 
 @pytest.fixture(scope="session")

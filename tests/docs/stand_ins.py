@@ -32,8 +32,8 @@ from db.runs import run_with_id
 from db.trials import claim_trial
 from db.workers import set_worker_state
 from htrans_tui.cli import main, options
-from tests.builders import start_worker
 from tests.core.formats.corpus.test_reuters21578 import archive, record
+from tests.support.builders import start_worker
 
 PARENTS: Mapping[str, str] = {"grain": "", "wheat": "grain", "energy": "", "crude": "energy"}
 """The taxonomy: names of Reuters' topics that the documents use."""
@@ -47,7 +47,7 @@ DOCUMENTS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PlainLabel:
     """What a command printed, and its exit code."""
 
     code: int
@@ -55,7 +55,7 @@ class Said:
     err: str
 
 
-def call(arguments: Sequence[str], stdin: bytes = b"") -> Said:
+def call(arguments: Sequence[str], stdin: bytes = b"") -> PlainLabel:
     """Run the program in this process as its console script does."""
     out, err = io.StringIO(), io.StringIO()
     code: Any = 0
@@ -69,7 +69,7 @@ def call(arguments: Sequence[str], stdin: bytes = b"") -> Said:
             except SystemExit as end:
                 code = end.code
     options._global.clear()
-    return Said(int(code or 0), out.getvalue(), err.getvalue())
+    return PlainLabel(int(code or 0), out.getvalue(), err.getvalue())
 
 
 @contextlib.contextmanager

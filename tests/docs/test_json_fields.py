@@ -16,9 +16,9 @@ from core.engine.host.identity import own_identity
 from core.workspace import Workspace
 from db.connection import Store
 from db.workers import configure_engine, record_supervisor
-from tests.builders import start_worker
 from tests.docs.documents import ROOT
 from tests.docs.stand_ins import call, small_world
+from tests.support.builders import start_worker
 
 _TABLE = runpy.run_path(str(ROOT / "docs" / "json_fields.py"))
 SHAPES: dict[str, tuple[str, dict[str, tuple[str, str]]]] = _TABLE["SHAPES"]

@@ -12,11 +12,11 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.command_line import htrans
 from tests.faults.engine_runs import Models, engine_processes, models, run_state, start, until
 from tests.faults.mode import FULL
-from tests.made_once import made_once, wait_until_ended
-from tests.small_corpus import write_corpus
+from tests.support.command_line import htrans
+from tests.support.made_once import made_once, wait_until_ended
+from tests.support.small_corpus import write_corpus
 
 
 @pytest.fixture(scope="session")

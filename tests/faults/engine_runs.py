@@ -11,7 +11,7 @@ import psutil
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.command_line import htrans
+from tests.support.command_line import htrans
 
 WEIGHTS = (1.0, 3.0)
 TRAINING = (

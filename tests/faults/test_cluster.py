@@ -19,9 +19,9 @@ from db.connection import Store
 from db.runs import list_runs
 from db.scorings import scores_are_missing
 from db.workers import engine_of, present_workers
-from tests.command_line import htrans, htrans_json
 from tests.faults.engine_runs import Models, models, run_state, start, until
 from tests.faults.mode import FULL
+from tests.support.command_line import htrans, htrans_json
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -46,7 +46,7 @@ class TwoNodes:
         """SIGKILL for the actor; False while there is none."""
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                if "Desk" in process.name() or "ray::Desk" in " ".join(process.cmdline()):
+                if "TaskMailbox" in process.name() or "ray::Desk" in " ".join(process.cmdline()):
                     process.kill()
                     return True
         return False

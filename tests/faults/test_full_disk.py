@@ -16,9 +16,9 @@ from core.training.checkpoints import TrialCheckpoints
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.events import add_event
-from tests.command_line import htrans, htrans_json
 from tests.faults.disks import Disk, mounted
 from tests.faults.lines import answers_or_explains, the_error
+from tests.support.command_line import htrans, htrans_json
 
 MEBIBYTE = 1024 * 1024
 DOCUMENTS = 6_000

@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.kinds import PLAIN, WRITTEN_BY_THE_ENGINE, Kind
 from tests.faults.mode import FULL, KILLS
-from tests.forked import forking
+from tests.support.forked import forking
 
 LONGEST_LIFE = 0.3
 """Seconds that a writer lives at most after its first file."""

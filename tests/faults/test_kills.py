@@ -22,11 +22,11 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.trials import Claim, LostClaimError, record_progress
 from db.workers import Worker, engine_of, present_workers
-from tests.builders import forget_measures
-from tests.command_line import htrans, htrans_json
 from tests.faults.engine_runs import Models, engine_processes, models, run_state, start, until
 from tests.faults.mode import ENGINE_KILLS, FULL, PAUSES
-from tests.made_once import wait_until_ended
+from tests.support.builders import forget_measures
+from tests.support.command_line import htrans, htrans_json
+from tests.support.made_once import wait_until_ended
 
 # What the product waits for is not what is tried here.
 AN_IMPATIENT_SUPERVISOR = (

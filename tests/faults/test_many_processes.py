@@ -10,10 +10,10 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.builders import record_corpus, record_run
 from tests.faults.mode import SECONDS
 from tests.faults.users import Report, read, write
-from tests.forked import forking
+from tests.support.builders import record_corpus, record_run
+from tests.support.forked import forking
 
 READERS = 8
 WRITERS = 4

@@ -22,9 +22,9 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.command_line import htrans, htrans_json
 from tests.faults.engine_runs import engine_processes, until
 from tests.faults.mode import FULL
+from tests.support.command_line import htrans, htrans_json
 
 SEEDS = tuple(range(8)) if FULL else (0,)
 COMMANDS = 60 if FULL else 25

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.workspace import Workspace
-from tests.command_line import htrans
 from tests.faults.disks import mounted
 from tests.faults.engine_runs import Models, models, run_state, start, until
+from tests.support.command_line import htrans
 
 
 def fill(root: Path) -> Path:

@@ -17,7 +17,7 @@ from db.connection import Store
 from db.trials import Claim, claim_trial, record_epoch, record_progress
 from db.workers import add_worker, set_worker_state, worker_heartbeat
 from htrans_tui.app.snapshot import Snapshot, SnapshotReader
-from tests.builders import an_epoch, finish_with
+from tests.support.builders import an_epoch, finish_with
 
 EPOCHS = 3
 BATCHES = 12

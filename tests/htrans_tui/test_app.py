@@ -30,7 +30,7 @@ from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.trial_table import TrialTable
 from htrans_tui.app.widgets.workers import WorkerLines
 from tests.conftest import Trained
-from tests.htrans_tui.still_life import WEIGHTS, still_life
+from tests.support.still_life import WEIGHTS, still_life
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.command_line import htrans, htrans_json
+from tests.support.command_line import htrans, htrans_json
 
 SLOWLY = (
     "--class-weights=1",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import HTransError
-from htrans_tui.app.view_state import MOST_RUNS, Memory, View
+from htrans_tui.app.view_state import MOST_RUNS, View, ViewState
 from htrans_tui.app.widgets.category_columns import COLUMNS, sort_left
 
 DATABASE = Path("/somewhere/htrans.db")
@@ -15,11 +15,11 @@ LEFT = View("cats", ("animals",), "f1", True, "done", "history")
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
-    return Memory(tmp_path / "state" / "views.json")
+def memory(tmp_path: Path) -> ViewState:
+    return ViewState(tmp_path / "state" / "views.json")
 
 
-def test_a_run_is_shown_as_it_was_left(memory: Memory) -> None:
+def test_a_run_is_shown_as_it_was_left(memory: ViewState) -> None:
     assert memory.view(DATABASE, 1, 10.0) == View()
     memory.remember(DATABASE, 1, 10.0, LEFT)
     assert memory.view(DATABASE, 1, 10.0) == LEFT
@@ -27,12 +27,12 @@ def test_a_run_is_shown_as_it_was_left(memory: Memory) -> None:
     assert memory.view(Path("/elsewhere/htrans.db"), 1, 10.0) == View()
 
 
-def test_a_new_run_with_an_old_number_is_not_shown_as_the_old_one(memory: Memory) -> None:
+def test_a_new_run_with_an_old_number_is_not_shown_as_the_old_one(memory: ViewState) -> None:
     memory.remember(DATABASE, 1, 10.0, LEFT)
     assert memory.view(DATABASE, 1, 11.0) == View()
 
 
-def test_only_the_runs_left_last_are_remembered(memory: Memory) -> None:
+def test_only_the_runs_left_last_are_remembered(memory: ViewState) -> None:
     for number in range(MOST_RUNS + 1):
         memory.remember(DATABASE, number, 0.0, LEFT)
     assert memory.view(DATABASE, 0, 0.0) == View()
@@ -43,7 +43,7 @@ def test_only_the_runs_left_last_are_remembered(memory: Memory) -> None:
 def test_a_damaged_file_is_made_anew(tmp_path: Path, content: str) -> None:
     path = tmp_path / "views.json"
     path.write_text(content)
-    memory = Memory(path)
+    memory = ViewState(path)
     assert memory.view(DATABASE, 1, 0.0) == View()
     memory.remember(DATABASE, 1, 0.0, LEFT)
     assert memory.view(DATABASE, 1, 0.0) == LEFT
@@ -52,13 +52,13 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path, content: str) -> None:
 def test_a_view_of_another_version_is_the_usual_one(tmp_path: Path) -> None:
     path = tmp_path / "views.json"
     path.write_text(f'{{"{DATABASE} 1 0.000": {{"zoom": 3}}}}')
-    assert Memory(path).view(DATABASE, 1, 0.0) == View()
+    assert ViewState(path).view(DATABASE, 1, 0.0) == View()
 
 
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HTransError, match="the view is not remembered"):
-        Memory(tmp_path / "file" / "views.json").remember(DATABASE, 1, 0.0, LEFT)
+        ViewState(tmp_path / "file" / "views.json").remember(DATABASE, 1, 0.0, LEFT)
 
 
 @pytest.mark.parametrize("low_first", [True, False])

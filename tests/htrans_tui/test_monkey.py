@@ -18,9 +18,9 @@ from core.workspace import Workspace
 from db.connection import Store
 from htrans_tui.app.actions import ACTIONS
 from htrans_tui.app.app import HTransApp
-from tests.command_line import htrans
 from tests.faults.mode import FULL
-from tests.htrans_tui.still_life import still_life
+from tests.support.command_line import htrans
+from tests.support.still_life import still_life
 
 STEPS = 2000 if FULL else 120
 LEAVING = {"q", "ctrl+q", "ctrl+c", "ctrl+z"}

@@ -16,7 +16,7 @@ from htrans_tui.app.preferences import (
     read_preferences,
     save_preferences,
 )
-from tests.command_line import htrans_alone
+from tests.support.command_line import htrans_alone
 
 
 def written(folder: Path, text: str) -> Path:

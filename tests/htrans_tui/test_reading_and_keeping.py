@@ -21,9 +21,9 @@ from htrans_tui.app.widgets.alert_list import AlertList
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.curves import Plot
 from htrans_tui.app.widgets.trial_table import TrialTable
-from tests.builders import category_of
-from tests.htrans_tui.still_life import still_life
 from tests.htrans_tui.test_app import open_monitor, text_of, tree_rows, until
+from tests.support.builders import category_of
+from tests.support.still_life import still_life
 
 SIZE = (140, 45)
 

@@ -8,7 +8,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.trials import record_progress
 from htrans_tui.app.running_loss import MOST_POINTS, Downsampled, Point, RunningLoss, thinned
-from tests.builders import claim_next, record_corpus, record_run, start_worker
+from tests.support.builders import claim_next, record_corpus, record_run, start_worker
 
 
 def curve(number: int) -> list[Point]:

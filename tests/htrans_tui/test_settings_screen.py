@@ -15,9 +15,9 @@ from htrans_tui.app.screens.dialogs import RetrainDialog
 from htrans_tui.app.screens.help import keys_table
 from htrans_tui.app.screens.monitor import MonitorScreen
 from htrans_tui.app.screens.settings import SettingsScreen
-from htrans_tui.app.widgets.marks import Tick
-from tests.htrans_tui.still_life import still_life
+from htrans_tui.app.widgets.marks import CheckMark
 from tests.htrans_tui.test_app import open_monitor, text_of, until
+from tests.support.still_life import still_life
 
 SIZE = (140, 45)
 
@@ -27,8 +27,8 @@ def still(tmp_path: Path) -> Workspace:
     return still_life(tmp_path)
 
 
-def tick(app: HTransApp, name: str) -> Tick:
-    return next(tick for tick in app.screen.query(Tick) if tick.name == name)
+def tick(app: HTransApp, name: str) -> CheckMark:
+    return next(tick for tick in app.screen.query(CheckMark) if tick.name == name)
 
 
 async def test_what_is_changed_holds_at_once_and_is_kept_when_saved(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from db.connection import Store
 from db.trials import record_epoch
 from htrans_tui.app.snapshot import SnapshotReader
-from tests.builders import (
+from tests.support.builders import (
     an_epoch,
     category_of,
     claim_next,

@@ -29,8 +29,8 @@ from htrans_tui.app.app import HTransApp
 from htrans_tui.app.inference_client import Answer, Shading
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.subprocesses import Ended
-from tests.htrans_tui.still_life import still_life
 from tests.htrans_tui.test_app import open_monitor, text_of, until
+from tests.support.still_life import still_life
 
 SIZES = ("80x24", "140x45")
 THEMES = ("textual-dark", "textual-light")
@@ -99,7 +99,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.setattr("htrans_tui.app.poller.LoadMeter", StillMeter)
-    monkeypatch.setattr("htrans_tui.app.inference_client.ModelProcess", StillModels)
+    monkeypatch.setattr("htrans_tui.app.inference_client.InferenceClient", StillModels)
     for module in ("compare", "new_run"):
         monkeypatch.setattr(f"htrans_tui.app.screens.{module}.run_python", still_process)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from core.workspace import Workspace
-from tests.command_line import htrans, htrans_json
 from tests.core.formats.vectors.test_glove import GLOVE, SHORTER, zipped
 from tests.htrans_tui.test_imports import HEAVY, loaded_by
+from tests.support.command_line import htrans, htrans_json
 
 FIELDS = ["id", "name", "source", "words", "dimensions"]
 

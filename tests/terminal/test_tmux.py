@@ -16,8 +16,8 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.command_line import htrans
-from tests.made_once import wait_until_ended
+from tests.support.command_line import htrans
+from tests.support.made_once import wait_until_ended
 
 pytestmark = [
     pytest.mark.terminal,

@@ -43,7 +43,7 @@ class Visit:
     silent: float
 
 
-class Desk:
+class TaskMailbox:
     """Keeps news and orders; its methods are called one after the other."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from core.metrics.decisions import Scores
 from core.training.epochs import BatchProgress, EpochResult
-from db.metrics import ValidationFit
+from db.metrics import PlattParams
 
 Content = npt.NDArray[np.uint8]
 """Bytes as an array, which Ray moves without copying them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Started:
     """The task has a process: where."""
 
     node: str
@@ -26,7 +26,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class Resumed:
     """Training begins, or goes on, after so many batches of an epoch."""
 
     epoch: int
@@ -34,7 +34,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Progressed:
+class ProgressMade:
     """The running loss; `seconds` of work since the last news of it."""
 
     progress: BatchProgress
@@ -42,7 +42,7 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
-class EpochDone:
+class EpochFinished:
     """An epoch; `seconds` of work since the last news of it."""
 
     result: EpochResult
@@ -66,12 +66,12 @@ class CheckpointLost:
 
 @dataclass(frozen=True, slots=True)
 class PackedProduct:
-    """A `core.engine.trials.preparation.Product` as arrays; `table` (words, dimensions)."""
+    """A `core.engine.trials.preparation.TrialResult` as arrays; `table` (words, dimensions)."""
 
     model: Content
     embeddings: str | None
     table: npt.NDArray[np.float32] | None
-    validation: tuple[ValidationFit, Scores] | None
+    validation: tuple[PlattParams, Scores] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.engine.artifacts.run_data import RunData
 from core.engine.cluster.tasks import PackedModel
-from core.engine.trials.trial_spec import Assignment
+from core.engine.trials.trial_spec import TrialSpec
 from core.models.model_files import ModelInfo, model_info
 from core.text.tokens import TokenArrays
 
@@ -24,7 +24,7 @@ TABLES = 8
 Key = TypeVar("Key")
 
 
-class Recent(Generic[Key]):
+class LruCache(Generic[Key]):
     """References to what was used last; Ray frees the objects of others when no task needs them."""
 
     def __init__(self, most: int, make: Callable[[Key], Any]) -> None:
@@ -42,14 +42,14 @@ class Recent(Generic[Key]):
         return self._kept[key]
 
 
-class Shelf:
+class ObjectStoreCache:
     """References to a run's documents, embeddings and models; each raises as `share` does."""
 
     def __init__(self, data: RunData, share: Callable[[Any], Any]) -> None:
         self.data = data
         self._share = share
-        self._models: Recent[int] = Recent(MODELS, self._put_model)
-        self._tables: Recent[str] = Recent(TABLES, self._put_table)
+        self._models: LruCache[int] = LruCache(MODELS, self._put_model)
+        self._tables: LruCache[str] = LruCache(TABLES, self._put_table)
         self._info: dict[int, ModelInfo] = {}
 
     @cached_property
@@ -60,7 +60,7 @@ class Shelf:
         plain = TokenArrays(tokens.tokens.view(np.ndarray), tokens.offsets.view(np.ndarray))
         return self._share(replace(self.data.documents, tokens=plain))
 
-    def parts(self, assignment: Assignment) -> tuple[Any, Any, Any, Any]:
+    def parts(self, assignment: TrialSpec) -> tuple[Any, Any, Any, Any]:
         """Documents, embeddings, source and vectors of a trial, as `train_trial` takes them."""
         if self.data.system.is_linear:
             return self.documents, None, None, self._training_vectors

@@ -26,10 +26,10 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from core.engine.cluster.mailbox import Desk, Order, Visit
+from core.engine.cluster.mailbox import Order, TaskMailbox, Visit
 from core.engine.cluster.tasks import (
-    Errand,
     OtherVersionError,
+    TaskContext,
     score_documents,
     train_trial,
     version,
@@ -63,7 +63,7 @@ class TaskLostError(HTransError):
 class Cluster(Protocol):
     """What the supervisor needs of a cluster; `RayCluster` says what each is."""
 
-    def open_desk(self) -> None: ...  # noqa: D102
+    def open_mailbox(self) -> None: ...  # noqa: D102
     def slots(self) -> int: ...  # noqa: D102
     def share(self, value: Any) -> Any: ...  # noqa: D102
     def train(self, name: str, *arguments: Any) -> Any: ...  # noqa: D102
@@ -100,11 +100,11 @@ class RayCluster:
         self._train = ray.remote(max_retries=0)(train_trial)
         self._score = ray.remote(max_retries=0)(score_documents)
 
-    def open_desk(self) -> None:
+    def open_mailbox(self) -> None:
         """Start the desk on this machine."""
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._desk = (
-            ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Desk)
+            ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(TaskMailbox)
             .options(scheduling_strategy=here)
             .remote()
         )
@@ -197,7 +197,7 @@ class RayCluster:
         ray.shutdown()
 
     def _submit(self, function: Any, name: str, arguments: tuple[Any, ...]) -> Any:
-        errand = Errand(name, self._desk, version())
+        errand = TaskContext(name, self._desk, version())
         gpus = 1 / self._per_device if self._uses_gpus else 0
         task = function.options(num_cpus=1, num_gpus=gpus, name=name)
         try:

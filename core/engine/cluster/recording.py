@@ -11,31 +11,31 @@ import torch
 from core.engine.artifacts.run_files import checkpoints_of
 from core.engine.cluster.mailbox import News
 from core.engine.cluster.messages import (
-    Begun,
     CheckpointLost,
     CheckpointMade,
     Content,
-    EpochDone,
+    EpochFinished,
     PackedProduct,
-    Placed,
-    Progressed,
+    ProgressMade,
+    Resumed,
     ScoringEnd,
+    Started,
     TrialEnd,
 )
 from core.engine.cluster.ray_cluster import Cluster, TaskLostError
 from core.engine.cluster.slots import Slot, Task
-from core.engine.cluster.throttled_events import Notices
+from core.engine.cluster.throttled_events import ThrottledEvents
 from core.engine.host.disk import is_full
 from core.engine.runs.steering import pause_for_space
 from core.engine.scoring.evaluation import measure_done
 from core.engine.scoring.scores import save_scores
 from core.engine.trials.outcomes import record_failure, record_finished, record_resting
-from core.engine.trials.preparation import Product
+from core.engine.trials.preparation import TrialResult
 from core.engine.trials.reporter import record_batches, record_result
 from core.engine.trials.scheduling import release
 from db.connection import Store
 from db.runs import run_category
-from db.scorings import put_off_scoring
+from db.scorings import requeue_scoring
 from db.trials import Claim, LostClaimError, holds, rewind_progress
 from db.workers import place_worker
 
@@ -50,7 +50,7 @@ class Recorder:
     `has_paused` is set when it has paused a run, which its tasks must hear of.
     """
 
-    def __init__(self, store: Store, cluster: Cluster, notices: Notices) -> None:
+    def __init__(self, store: Store, cluster: Cluster, notices: ThrottledEvents) -> None:
         self._store = store
         self._cluster = cluster
         self._notices = notices
@@ -93,7 +93,7 @@ class Recorder:
         data = task.shelf.data
         category = run_category(self._store, task.claim.run_category_id)
         if not end.scores:
-            put_off_scoring(self._store, task.claim)
+            requeue_scoring(self._store, task.claim)
             return
         try:
             for split, columns in end.scores.items():
@@ -115,13 +115,13 @@ class Recorder:
     def _record_one(self, slot: Slot, task: Task, news: Any) -> None:
         store, claim = self._store, task.claim
         match news:
-            case Placed(node, pid, device):
+            case Started(node, pid, device):
                 place_worker(store, slot.worker, pid, f"{node} {device}", node)
-            case Begun(epoch, batch):
+            case Resumed(epoch, batch):
                 rewind_progress(store, claim, epoch, batch)
-            case Progressed(progress, seconds):
+            case ProgressMade(progress, seconds):
                 record_batches(store, claim, progress, seconds)
-            case EpochDone(result, is_kept, seconds):
+            case EpochFinished(result, is_kept, seconds):
                 record_result(store, claim, result, seconds, is_kept=is_kept)
             case CheckpointMade(reference):
                 self._fetch_checkpoint(task, reference[0])
@@ -168,6 +168,6 @@ def as_array(content: bytes) -> Content:
     return np.frombuffer(content, dtype=np.uint8)
 
 
-def _product(packed: PackedProduct) -> Product:
+def _product(packed: PackedProduct) -> TrialResult:
     table = None if packed.table is None else torch.from_numpy(packed.table.copy())
-    return Product(packed.model.tobytes(), packed.embeddings, table, packed.validation)
+    return TrialResult(packed.model.tobytes(), packed.embeddings, table, packed.validation)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.engine.cluster.mailbox import FASTEST, Answer, News, Order
-from core.engine.cluster.messages import EpochDone, Progressed
+from core.engine.cluster.messages import EpochFinished, ProgressMade
 from core.engine.trials.reporter import INTERVAL
 from core.training.epochs import BatchProgress, EpochResult
 
@@ -73,12 +73,12 @@ class ClusterReporter:
 
     def progressed(self, progress: BatchProgress) -> None:
         """Tell the mean loss since the last time."""
-        self.tell(Progressed(progress, self._worked()))
+        self.tell(ProgressMade(progress, self._worked()))
         self._next_progress = time.monotonic() + INTERVAL
 
     def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
         """Tell of the epoch."""
-        self.tell(EpochDone(result, is_kept, self._worked()))
+        self.tell(EpochFinished(result, is_kept, self._worked()))
 
     def should_stop(self) -> bool:
         """Whether the desk has another order than to go on."""
@@ -94,11 +94,11 @@ class ClusterReporter:
                 _log.warning("the desk cannot be reached: %s", error)
                 interval = 1.0
             else:
-                self._hear(answer)
+                self._poll_reports(answer)
                 interval = answer.interval
             self._hurry.wait(max(0.0, interval - (time.monotonic() - started)))
 
-    def _hear(self, answer: Answer) -> None:
+    def _poll_reports(self, answer: Answer) -> None:
         self._order = answer.order
         with self._lock:
             for number in [n for n in self._news if n <= answer.recorded]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.engine.cluster.mailbox import Order
-from core.engine.cluster.object_store_cache import Shelf
+from core.engine.cluster.object_store_cache import ObjectStoreCache
 from db.trials import Claim
 
 
@@ -22,7 +22,7 @@ class Task:
 
     name: str
     claim: Claim
-    shelf: Shelf
+    shelf: ObjectStoreCache
     scores: bool = False
     reference: Any = None
     order: Order = "go on"

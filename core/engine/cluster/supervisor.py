@@ -23,12 +23,12 @@ from core.engine.cluster.messages import (
     ScoringEnd,
     TrialEnd,
 )
-from core.engine.cluster.object_store_cache import Shelf
+from core.engine.cluster.object_store_cache import ObjectStoreCache
 from core.engine.cluster.ray_cluster import Cluster, RayCluster, StoreFullError, TaskLostError
 from core.engine.cluster.recording import Recorder, as_array
 from core.engine.cluster.slots import Slot, Task
 from core.engine.cluster.tasks import ScoringOrder
-from core.engine.cluster.throttled_events import Notices
+from core.engine.cluster.throttled_events import ThrottledEvents
 from core.engine.host.exit_reason import describe
 from core.engine.host.identity import is_alive, own_identity
 from core.engine.host.ray_requirement import NoClusterError
@@ -49,7 +49,7 @@ from core.errors import TrainingError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.runs import run_category, run_with_id
-from db.scorings import claim_scoring, fail_scoring, is_scoring_owed, put_off_scoring
+from db.scorings import claim_scoring, fail_scoring, has_pending_scoring, requeue_scoring
 from db.trials import Claim, LostClaimError, claim_trial, holds, may_go_on
 from db.workers import (
     Engine,
@@ -97,8 +97,8 @@ class ClusterSupervisor:
         self._connect = connect
         self._stopping = False
         self._slots: list[Slot] = []
-        self._shelves: dict[int, Shelf] = {}
-        self._notices = Notices(store)
+        self._shelves: dict[int, ObjectStoreCache] = {}
+        self._notices = ThrottledEvents(store)
         self._next_beat = 0.0
         self._next_count = 0.0
         self._version = -1
@@ -110,10 +110,10 @@ class ClusterSupervisor:
         """Work until no run has work, or until SIGTERM or SIGINT."""
         record_supervisor(self._store, *own_identity())
         self._obey_signals()
-        self._bury_strangers()
+        self._reap_orphans()
         if self._connected():
             self._obey_signals()  # Ray has put its own handlers there
-            self._cluster.open_desk()
+            self._cluster.open_mailbox()
             self._recorder = Recorder(self._store, self._cluster, self._notices)
             while not self._stopping:
                 self._tick()
@@ -156,9 +156,9 @@ class ClusterSupervisor:
         if now >= self._next_count:
             self._next_count = now + _COUNTING
             self._count_slots()
-        self._obey()
-        self._hear()
-        self._kill_those_that_stay()
+        self._apply_requests()
+        self._poll_reports()
+        self._kill_overdue()
         for slot in self._slots:
             if slot.task is None and now >= slot.not_before and not self._fill(slot):
                 break
@@ -183,7 +183,7 @@ class ClusterSupervisor:
 
         What an earlier engine has left unscored comes first.
         """
-        if is_scoring_owed(self._store):
+        if has_pending_scoring(self._store):
             scoring = claim_scoring(self._store, slot.worker)
             if scoring is not None:
                 self._score(slot, scoring)
@@ -230,13 +230,13 @@ class ClusterSupervisor:
         set_worker_state(self._store, slot.worker, "idle")
         slot.not_before = time.monotonic() + seconds
 
-    def _shelf(self, run_id: int) -> Shelf:
+    def _shelf(self, run_id: int) -> ObjectStoreCache:
         if run_id not in self._shelves:
             in_use = {slot.task.claim.run_id for slot in self._slots if slot.task}
             for other in [r for r in self._shelves if r not in in_use][: -_RUNS + 1 or None]:
                 del self._shelves[other]
             data = RunData(self._store, self._workspace, run_with_id(self._store, run_id))
-            self._shelves[run_id] = Shelf(data, self._cluster.share)
+            self._shelves[run_id] = ObjectStoreCache(data, self._cluster.share)
         return self._shelves[run_id]
 
     def _name(self, claim: Claim, kind: str) -> str:
@@ -245,7 +245,7 @@ class ClusterSupervisor:
 
     # Orders.
 
-    def _obey(self) -> None:
+    def _apply_requests(self) -> None:
         """Pass requests on to the tasks, if there may be any."""
         version = self._store.data_version()
         if version == self._version and not self._recorder.has_paused:
@@ -260,7 +260,7 @@ class ClusterSupervisor:
             else:
                 task.give("go on" if may_go_on(self._store, task.claim) else "stop")
 
-    def _kill_those_that_stay(self) -> None:
+    def _kill_overdue(self) -> None:
         now = time.monotonic()
         for slot in self._slots:
             task = slot.task
@@ -275,7 +275,7 @@ class ClusterSupervisor:
 
     # News.
 
-    def _hear(self) -> None:
+    def _poll_reports(self) -> None:
         tasks = {slot.task.name: slot for slot in self._slots if slot.task is not None}
         orders = {
             name: (slot.task.order, slot.task.recorded)
@@ -366,7 +366,7 @@ class ClusterSupervisor:
         _log.warning("%s: lost: %s", task.name, error)
         if task.scores:
             if self._stopping:
-                put_off_scoring(self._store, task.claim)
+                requeue_scoring(self._store, task.claim)
             else:
                 self._fail_scoring(task.claim, str(error))
             set_worker_state(self._store, slot.worker, "idle")
@@ -404,7 +404,7 @@ class ClusterSupervisor:
                     self._end_worker(slot, f"silent for {silent:.0f} s", is_crash=True)
         worker_heartbeat(self._store, *living)
 
-    def _bury_strangers(self) -> None:
+    def _reap_orphans(self) -> None:
         """Enter the deaths of workers of an earlier engine; those of a cluster went with it."""
         for worker in present_workers(self._store):
             if worker.node is not None or not is_alive(worker.pid, worker.process_started):
@@ -413,14 +413,14 @@ class ClusterSupervisor:
     # The end.
 
     def _end(self) -> None:
-        self._obey()
+        self._apply_requests()
         for slot in self._slots:
             if slot.task is not None and slot.task.order != "leave":
                 slot.task.give("leave" if slot.task.scores else "stop")
         deadline = time.monotonic() + _PATIENCE
         while any(slot.task for slot in self._slots) and time.monotonic() < deadline:
-            self._hear()
-            self._kill_those_that_stay()
+            self._poll_reports()
+            self._kill_overdue()
             self._take_results()
         for slot in self._slots:
             end_worker(self._store, slot.worker, "the engine was stopped", is_crash=False)

@@ -20,19 +20,19 @@ from ray.exceptions import ObjectStoreFullError, OutOfDiskError
 from core.corpus.examples import Documents
 from core.engine.cluster.mailbox import Answer, News
 from core.engine.cluster.messages import (
-    Begun,
     CheckpointLost,
     CheckpointMade,
     Content,
     PackedProduct,
-    Placed,
+    Resumed,
     ScoringEnd,
+    Started,
     TrialEnd,
 )
 from core.engine.cluster.reporter import ClusterReporter
 from core.engine.scoring.scores import network_scores
-from core.engine.trials.preparation import Product, prepare
-from core.engine.trials.trial_spec import Assignment, Materials, Output, training_and_validation
+from core.engine.trials.preparation import TrialResult, prepare
+from core.engine.trials.trial_spec import Output, TrialInputs, TrialSpec, training_and_validation
 from core.errors import HTransError, TrainingError
 from core.models.linear import LinearModel
 from core.models.model_files import ModelInfo, TrainedModel, model_of_content
@@ -56,7 +56,7 @@ class OtherVersionError(HTransError):
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class TaskContext:
     """How a task is called, where it reports, and the version of the program that sent it."""
 
     name: str
@@ -93,8 +93,8 @@ def version() -> str:
 
 
 def train_trial(
-    errand: Errand,
-    assignment: Assignment,
+    errand: TaskContext,
+    assignment: TrialSpec,
     documents: Documents,
     embeddings: npt.NDArray[np.float32] | None,
     source: PackedModel | None,
@@ -107,7 +107,7 @@ def train_trial(
     starts with; `resumed` is the content of the checkpoint to go on from.
     """
     with _at_work(errand) as (reporter, device):
-        materials = materials_from(documents, embeddings, source, vectors)
+        materials = inputs_from(documents, embeddings, source, vectors)
         try:
             return train(assignment, materials, resumed, reporter, device, ray.put)
         except TrainingError as error:
@@ -115,7 +115,7 @@ def train_trial(
 
 
 def score_documents(
-    errand: Errand,
+    errand: TaskContext,
     order: ScoringOrder,
     documents: Documents,
     model: PackedModel,
@@ -132,7 +132,7 @@ def score_documents(
 
 
 @contextmanager
-def _at_work(errand: Errand) -> Iterator[tuple[ClusterReporter, torch.device]]:
+def _at_work(errand: TaskContext) -> Iterator[tuple[ClusterReporter, torch.device]]:
     """One thread, a device, and a reporter that visits the desk meanwhile.
 
     Raises `OtherVersionError` on a machine with another version of this program.
@@ -150,7 +150,7 @@ def _at_work(errand: Errand) -> Iterator[tuple[ClusterReporter, torch.device]]:
         return answer
 
     reporter = ClusterReporter(visit)
-    reporter.tell(Placed(_node(), os.getpid(), f"cuda:{gpus[0]}" if gpus else "cpu"))
+    reporter.tell(Started(_node(), os.getpid(), f"cuda:{gpus[0]}" if gpus else "cpu"))
     with reporter:
         yield reporter, torch.device("cuda" if gpus else "cpu")
     if gpus:
@@ -162,8 +162,8 @@ def _node() -> str:
 
 
 def train(
-    assignment: Assignment,
-    materials: Materials,
+    assignment: TrialSpec,
+    materials: TrialInputs,
     resumed: Content | None,
     reporter: ClusterReporter,
     device: torch.device,
@@ -184,7 +184,7 @@ def train(
     training = prepared.training
     if resumed is not None:
         training.restore(checkpoint_of(resumed.tobytes(), assignment.label, assignment.identity))
-    reporter.tell(Begun(*training.position))
+    reporter.tell(Resumed(*training.position))
     reporter.begins()
     outcome = training.run(reporter, save, assignment.until)
     if outcome is Outcome.FINISHED:
@@ -205,12 +205,12 @@ def _hand_over(content: Content, reporter: ClusterReporter, put: Callable[[Conte
         reporter.tell(CheckpointLost(str(error).splitlines()[0]))
 
 
-def materials_from(
+def inputs_from(
     documents: Documents,
     embeddings: npt.NDArray[np.float32] | None,
     source: PackedModel | None,
     vectors: csr_array | None,
-) -> Materials:
+) -> TrialInputs:
     """The materials of a trial from the arguments of its task."""
 
     def from_scratch() -> torch.Tensor:
@@ -222,7 +222,7 @@ def materials_from(
         return vectors
 
     model = None if source is None else unpacked(source, embeddings)
-    return Materials(documents, model, from_scratch, vectors_there)
+    return TrialInputs(documents, model, from_scratch, vectors_there)
 
 
 def unpacked(model: PackedModel, embeddings: npt.NDArray[np.float32] | None) -> TrainedModel:
@@ -231,7 +231,7 @@ def unpacked(model: PackedModel, embeddings: npt.NDArray[np.float32] | None) -> 
     return model_of_content(model.content.tobytes(), model.info, table)
 
 
-def _packed(product: Product) -> PackedProduct:
+def _packed(product: TrialResult) -> PackedProduct:
     return PackedProduct(
         np.frombuffer(product.model, dtype=np.uint8),
         product.embeddings,

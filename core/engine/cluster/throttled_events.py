@@ -14,7 +14,7 @@ _AGAIN = 60.0
 _log = logging.getLogger("htrans.supervisor")
 
 
-class Notices:
+class ThrottledEvents:
     """Writes events; the same message is not repeated within a minute."""
 
     def __init__(self, store: Store) -> None:

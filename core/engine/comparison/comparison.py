@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from core.engine.artifacts.run_data import RunData
-from core.engine.comparison.run_variants import Contender, check_test_documents, opponent
+from core.engine.comparison.run_variants import RunVariant, baseline_for, check_test_documents
 from core.engine.scoring.evaluation import Decisions, decisions
 from core.errors import HTransError
 from core.metrics.precision_recall import Rates, Summary, count, hierarchical, summarise
@@ -38,7 +38,7 @@ class Compared:
     that the others are tested against.
     """
 
-    contender: Contender
+    contender: RunVariant
     seconds: float
     summary: Summary
     hierarchical: Rates
@@ -80,14 +80,14 @@ class Comparison:
 Progress = Callable[[int, int], None]
 
 
-class Arena:
+class ComparisonBuilder:
     """The decisions of contenders on the same documents, from which any two can be tested."""
 
     def __init__(
         self,
         store: Store,
         workspace: Workspace,
-        contenders: Sequence[Contender],
+        contenders: Sequence[RunVariant],
         device: torch.device,
         progress: Progress = lambda _done, _total: None,
     ) -> None:
@@ -136,7 +136,7 @@ class Arena:
 
 
 def compare(
-    store: Store, arena: Arena, progress: Progress = lambda _done, _total: None
+    store: Store, arena: ComparisonBuilder, progress: Progress = lambda _done, _total: None
 ) -> Comparison:
     """Measure all contenders and test each against the first, or the first's like of its own seed.
 
@@ -158,10 +158,10 @@ def compare(
     )
 
 
-def _compared(store: Store, arena: Arena, contender: Contender) -> Compared:
+def _compared(store: Store, arena: ComparisonBuilder, contender: RunVariant) -> Compared:
     theirs = arena.of(contender.name)
     counts = [count(theirs.truth[:, i], theirs.predicted[:, i]) for i in range(len(theirs.ids))]
-    against = opponent(arena.contenders, contender)
+    against = baseline_for(arena.contenders, contender)
     tested = None
     if against is not None:
         tested = Tested(against.name, arena.test(against.name, contender.name))

@@ -11,8 +11,8 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from core.engine.comparison.comparison import Arena, Compared, Comparison, compare
-from core.engine.comparison.run_variants import Contender, alike
+from core.engine.comparison.comparison import Compared, Comparison, ComparisonBuilder, compare
+from core.engine.comparison.run_variants import RunVariant, alike
 from core.metrics.decisions import rule_of
 from core.systems import system_named
 from db.connection import Store
@@ -49,7 +49,7 @@ class Group:
         return self.runs[0]
 
     @property
-    def contender(self) -> Contender:
+    def contender(self) -> RunVariant:
         """The first one's."""
         return self.first.contender
 
@@ -179,7 +179,9 @@ class Report:
 
 
 def make_report(
-    store: Store, arena: Arena, progress: Callable[[int, int], None] = lambda _done, _total: None
+    store: Store,
+    arena: ComparisonBuilder,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Report:
     """Compare the contenders and say what it comes to."""
     comparison = compare(store, arena, progress)
@@ -195,7 +197,7 @@ def make_report(
     return Report(comparison, named, advise(named, partial(_is_worse, arena)))
 
 
-def label_of(contender: Contender) -> str:
+def label_of(contender: RunVariant) -> str:
     """The system, the switches that differ from it, and the way to decide if it is not its own."""
     run, settings = contender.run, contender.settings
     usual = system_named(run.system).settings("paper", {})
@@ -214,7 +216,7 @@ def label_of(contender: Contender) -> str:
     return ", ".join(parts) + (f" + {'+'.join(beyond)}" if beyond else "")
 
 
-def _labels(contenders: Sequence[Contender]) -> list[str]:
+def _labels(contenders: Sequence[RunVariant]) -> list[str]:
     """A label for each; where two are alike, the run's name is added."""
     labels = [label_of(contender) for contender in contenders]
     return [
@@ -232,7 +234,7 @@ def advise(groups: Sequence[Group], is_worse: Callable[[Group, Group], bool]) ->
     return Advice(best.label, tuple(group.label for group in others), cheapest.label)
 
 
-def _is_worse(arena: Arena, best: Group, group: Group) -> bool:
+def _is_worse(arena: ComparisonBuilder, best: Group, group: Group) -> bool:
     """Whether macro-F1 is significantly lower with every seed that both have."""
     by_seed = {run.contender.run.seed: run.name for run in best.runs}
     pairs = [

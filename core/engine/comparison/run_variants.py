@@ -14,7 +14,7 @@ from db.runs import Run, run_named
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class RunVariant:
     """A run with a way to decide. Named as the run, with what is beyond its own way after a +."""
 
     name: str
@@ -27,7 +27,7 @@ class Contender:
         return TrainingSettings.from_json(self.run.settings)
 
 
-def contender_named(store: Store, text: str) -> Contender:
+def variant_named(store: Store, text: str) -> RunVariant:
     """The run of that name, or `RUN+tuned`, `RUN+calibrated`, `RUN+up`, `RUN+down`, and so on.
 
     Raises `NotFoundError` for a run that does not exist, `HTransError` for another word.
@@ -41,8 +41,8 @@ def contender_named(store: Store, text: str) -> Contender:
             continue
         rule = rule_of(TrainingSettings.from_json(run.settings))
         words = "+".join(parts[length:])
-        return Contender(text, run, with_rule(rule, words) if words else rule)
-    return Contender(text, run_named(store, text), DecisionRule())
+        return RunVariant(text, run, with_rule(rule, words) if words else rule)
+    return RunVariant(text, run_named(store, text), DecisionRule())
 
 
 def check_test_documents(corpus: Corpus) -> None:
@@ -54,7 +54,7 @@ def check_test_documents(corpus: Corpus) -> None:
         )
 
 
-def opponent(contenders: Sequence[Contender], contender: Contender) -> Contender | None:
+def baseline_for(contenders: Sequence[RunVariant], contender: RunVariant) -> RunVariant | None:
     """What a contender is tested against: see `compare`. None for the first."""
     first = contenders[0]
     if contender is first:
@@ -71,7 +71,7 @@ def opponent(contenders: Sequence[Contender], contender: Contender) -> Contender
     )
 
 
-def alike(one: Contender, other: Contender) -> bool:
+def alike(one: RunVariant, other: RunVariant) -> bool:
     """Whether two contenders differ in nothing but the seed."""
     return (
         one.run.system == other.run.system

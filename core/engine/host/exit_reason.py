@@ -30,7 +30,7 @@ def out_of_memory_kills() -> int | None:
     return sum(counts) if counts else None
 
 
-def cause_of_death(code: int, log: Path, kills_before: int | None) -> str:
+def exit_reason(code: int, log: Path, kills_before: int | None) -> str:
     """One sentence for an exit code as `subprocess` gives it (negative for a signal)."""
     if code == -signal.SIGKILL:
         kills = out_of_memory_kills()

@@ -27,7 +27,7 @@ from core.text.plain_text import without_surrogates
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_text
-from db.metrics import record_measures
+from db.metrics import record_metrics
 from db.runs import Run, RunCategory, run_categories
 from db.thresholds import SetThreshold, forget_threshold, record_threshold, set_threshold
 
@@ -194,7 +194,7 @@ class CategoryPredictions:
         return self._others[category.id]
 
     def _record(self, store: Store, counts: Counts) -> None:
-        record_measures(
+        record_metrics(
             store,
             self.trial_id,
             self.category.id,

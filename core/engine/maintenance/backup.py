@@ -63,7 +63,7 @@ def back_up(
         _copy_database(workspace, database)
         copy = Store(database)
         try:
-            _lay_to_rest(copy)
+            _mark_stopped(copy)
             referred = referred_files(copy, workspace)
             checkpoints = _of_unfinished_trials(copy, early)
         finally:
@@ -122,7 +122,7 @@ def _copy_database(workspace: Workspace, path: Path) -> None:
         source.close()
 
 
-def _lay_to_rest(copy: Store) -> None:
+def _mark_stopped(copy: Store) -> None:
     """End every process in the copied database; what they held is ready for others."""
     with copy.write(durable=True):
         remove_supervisor(copy)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from core.engine.host.identity import is_alive
 from core.engine.host.launch import is_at_work, running_supervisor
-from core.engine.maintenance.issues import Finding
+from core.engine.maintenance.issues import Issue
 from core.engine.maintenance.machine import disk_notes, sqlite_notes
 from core.engine.trials.scheduling import end_worker
 from core.workspace import Workspace
@@ -30,11 +30,11 @@ _RESTORE = "restore a backup"
 class Examination:
     """What was found and is still so, and what was found and has been mended."""
 
-    left: tuple[Finding, ...]
-    mended: tuple[Finding, ...]
+    left: tuple[Issue, ...]
+    mended: tuple[Issue, ...]
 
     @property
-    def problems(self) -> tuple[Finding, ...]:
+    def problems(self) -> tuple[Issue, ...]:
         """What is wrong still, without the notes."""
         return tuple(finding for finding in self.left if not finding.is_note)
 
@@ -51,7 +51,7 @@ def examine(
     `HTransError` where mending is refused by the disk.
     """
     found = [*sqlite_notes(), *disk_notes(workspace.root)]
-    mended: list[Finding] = []
+    mended: list[Issue] = []
     try:
         store, migrated = _open(workspace, fix)
         try:
@@ -63,11 +63,11 @@ def examine(
         found.append(_database_error(workspace, error))
         return Examination(tuple(found), tuple(mended))
     if fix and any(finding.fixable for finding in found):
-        mended += _mend(workspace)
+        mended += _repair(workspace)
     return Examination(tuple(f for f in found if f not in mended), tuple(mended))
 
 
-def _open(workspace: Workspace, fix: bool) -> tuple[Store, list[Finding]]:
+def _open(workspace: Workspace, fix: bool) -> tuple[Store, list[Issue]]:
     """The store, read-only; `fix` first brings an older schema up to date."""
     try:
         return Store(workspace.database, read_only=True), []
@@ -76,19 +76,19 @@ def _open(workspace: Workspace, fix: bool) -> tuple[Store, list[Finding]]:
             raise
     Store(workspace.database).close()
     subject, problem = workspace.database.name, "its schema was older than this program"
-    return Store(workspace.database, read_only=True), [Finding("schema", subject, problem, "")]
+    return Store(workspace.database, read_only=True), [Issue("schema", subject, problem, "")]
 
 
-def _database_error(workspace: Workspace, error: StoreError | SchemaError) -> Finding:
+def _database_error(workspace: Workspace, error: StoreError | SchemaError) -> Issue:
     kind = "schema" if isinstance(error, SchemaError) else "database"
     said = str(error).removeprefix(f"{workspace.database}: ")
     problem, _, remedy = said.partition("; ")
-    return Finding(kind, workspace.database.name, problem, remedy or _RESTORE)
+    return Issue(kind, workspace.database.name, problem, remedy or _RESTORE)
 
 
 def _examine_database(
     store: Store, workspace: Workspace, progress: Callable[[int, int], None]
-) -> list[Finding]:
+) -> list[Issue]:
     found = check_integrity(store)
     if found:
         return found
@@ -100,7 +100,7 @@ def _examine_database(
         check_vectors,
     )
 
-    checks: tuple[Callable[[], list[Finding]], ...] = (
+    checks: tuple[Callable[[], list[Issue]], ...] = (
         lambda: check_references(store),
         lambda: check_workers(store),
         lambda: check_imports(store),
@@ -118,19 +118,19 @@ def _examine_database(
     return [_after_the_engine(finding) for finding in found] if engine_at_work(store) else found
 
 
-def check_integrity(store: Store) -> list[Finding]:
+def check_integrity(store: Store) -> list[Issue]:
     """Whether SQLite finds its file whole (PRAGMA integrity_check)."""
     rows = store.rows(f"PRAGMA integrity_check({_MOST_DATABASE_ERRORS})")
     said = [str(row[0]) for row in rows]
     if said == ["ok"]:
         return []
-    return [Finding("database", "htrans.db", f"damaged: {line}", _RESTORE) for line in said]
+    return [Issue("database", "htrans.db", f"damaged: {line}", _RESTORE) for line in said]
 
 
-def check_references(store: Store) -> list[Finding]:
+def check_references(store: Store) -> list[Issue]:
     """Whether every row that another refers to exists (PRAGMA foreign_key_check)."""
     return [
-        Finding(
+        Issue(
             "database",
             f"{row['table']} row {row['rowid']}",
             f"it refers to a row of {row['parent']} that does not exist",
@@ -140,15 +140,15 @@ def check_references(store: Store) -> list[Finding]:
     ]
 
 
-def check_workers(store: Store) -> list[Finding]:
+def check_workers(store: Store) -> list[Issue]:
     """Workers that are dead, but not for the database: their trials wait for nobody."""
     return [finding for _, finding in _dead_workers(store)]
 
 
-def check_imports(store: Store) -> list[Finding]:
+def check_imports(store: Store) -> list[Issue]:
     """Imports whose process was killed."""
     return [
-        Finding(
+        Issue(
             "import",
             unfinished.name,
             f"the process that imported it (pid {unfinished.importer[0]}) is dead",
@@ -161,7 +161,7 @@ def check_imports(store: Store) -> list[Finding]:
     ]
 
 
-def check_orphans(store: Store, workspace: Workspace) -> list[Finding]:
+def check_orphans(store: Store, workspace: Workspace) -> list[Issue]:
     """Files and folders that no row refers to."""
     from core.engine.maintenance.orphans import orphans
 
@@ -175,7 +175,7 @@ def engine_at_work(store: Store) -> bool:
     return any(is_at_work(store, worker) for worker in present_workers(store))
 
 
-def _dead_workers(store: Store) -> list[tuple[int, Finding]]:
+def _dead_workers(store: Store) -> list[tuple[int, Issue]]:
     at_work = {w.id for w in present_workers(store) if is_at_work(store, w)}
     rows = store.rows(
         "SELECT w.id, w.pid, w.state, count(t.id) AS trials FROM workers w "
@@ -185,7 +185,7 @@ def _dead_workers(store: Store) -> list[tuple[int, Finding]]:
     return [
         (
             row["id"],
-            Finding(
+            Issue(
                 "worker",
                 f"worker {row['id']} (pid {row['pid']})",
                 f"it is dead, but holds {row['trials']} trials",
@@ -198,14 +198,14 @@ def _dead_workers(store: Store) -> list[tuple[int, Finding]]:
     ]
 
 
-def _after_the_engine(finding: Finding) -> Finding:
+def _after_the_engine(finding: Issue) -> Issue:
     if not finding.fixable or finding.kind == "import":
         return finding
     remedy = "first stop the engine (htrans-tui engine stop), then: htrans-tui doctor --fix"
     return replace(finding, remedy=remedy, fixable=False)
 
 
-def _mend(workspace: Workspace) -> list[Finding]:
+def _repair(workspace: Workspace) -> list[Issue]:
     """Mend what is wrong now, which may be less than was found; return it."""
     from core.engine.ingest.corpora import remove_abandoned_imports
     from core.engine.maintenance.file_checks import remove_damaged_checkpoints

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.engine.artifacts.run_files import trial_identity
-from core.engine.maintenance.issues import FIX, Finding, damaged, relative, said_of
+from core.engine.maintenance.issues import FIX, Issue, damaged, relative, said_of
 from core.engine.maintenance.referred_files import (
     embedding_tables,
     token_folders,
@@ -25,7 +25,7 @@ from db.vectors import list_vectors
 _RESTORE = "restore a backup"
 
 
-def check_vectors(store: Store, workspace: Workspace) -> list[Finding]:
+def check_vectors(store: Store, workspace: Workspace) -> list[Issue]:
     """Word vectors: both files readable, with as many words and dimensions as recorded."""
     found = []
     for record in list_vectors(store):
@@ -42,7 +42,7 @@ def check_vectors(store: Store, workspace: Workspace) -> list[Finding]:
     return found
 
 
-def check_corpora(store: Store, workspace: Workspace) -> list[Finding]:
+def check_corpora(store: Store, workspace: Workspace) -> list[Issue]:
     """Token arrays: present, as many documents as recorded, no id outside the vocabulary."""
     found = []
     for corpus in list_corpora(store):
@@ -70,7 +70,7 @@ def _problem_of_tokens(arrays: TokenArrays, vocabulary: Vocabulary, corpus: Corp
     return None
 
 
-def check_models(store: Store, workspace: Workspace) -> list[Finding]:
+def check_models(store: Store, workspace: Workspace) -> list[Issue]:
     """Models of finished trials: present, with the SHA-256 that was recorded."""
     found = []
     for row in store.rows(
@@ -93,7 +93,7 @@ def check_models(store: Store, workspace: Workspace) -> list[Finding]:
     return found
 
 
-def check_embeddings(store: Store, workspace: Workspace) -> list[Finding]:
+def check_embeddings(store: Store, workspace: Workspace) -> list[Issue]:
     """Embedding tables: those that are needed are there, and each is what its name says."""
     found = []
     for path in sorted(embedding_tables(store, workspace).referred):
@@ -110,7 +110,7 @@ def check_embeddings(store: Store, workspace: Workspace) -> list[Finding]:
     return found
 
 
-def check_checkpoints(store: Store, workspace: Workspace) -> list[Finding]:
+def check_checkpoints(store: Store, workspace: Workspace) -> list[Issue]:
     """Checkpoints of unfinished trials: readable, and of the trial that their name says.
 
     One that vanishes meanwhile was replaced by a newer one.
@@ -125,11 +125,11 @@ def check_checkpoints(store: Store, workspace: Workspace) -> list[Finding]:
                 problem = (
                     f"{said_of(checkpoint.path, error)}; its trial goes on from the one before"
                 )
-                found.append(Finding("checkpoint", subject, problem, FIX, fixable=True))
+                found.append(Issue("checkpoint", subject, problem, FIX, fixable=True))
     return found
 
 
-def remove_damaged_checkpoints(store: Store, workspace: Workspace) -> list[Finding]:
+def remove_damaged_checkpoints(store: Store, workspace: Workspace) -> list[Issue]:
     """Remove checkpoints that cannot be read; return what was found of them."""
     found = check_checkpoints(store, workspace)
     for finding in found:

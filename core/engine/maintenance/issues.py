@@ -12,7 +12,7 @@ FIX = "remove it with: htrans-tui doctor --fix"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Issue:
     """Something that is wrong, or with `is_note` only worth knowing.
 
     `kind` is a word such as model or orphan, `subject` names the thing: a path relative to the
@@ -27,9 +27,9 @@ class Finding:
     is_note: bool = False
 
 
-def damaged(kind: str, workspace: Workspace, path: Path, problem: str, remedy: str) -> Finding:
+def damaged(kind: str, workspace: Workspace, path: Path, problem: str, remedy: str) -> Issue:
     """A file or folder of the workspace that is not what it should be."""
-    return Finding(kind, relative(workspace, path), problem, remedy)
+    return Issue(kind, relative(workspace, path), problem, remedy)
 
 
 def relative(workspace: Workspace, path: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.engine.host.devices import cpu_cores, cuda_devices
 from core.engine.host.disk import is_nearly_full
-from core.engine.maintenance.issues import Finding
+from core.engine.maintenance.issues import Issue
 
 _WAL_RESET_FIXED = (3, 51, 3)
 
@@ -40,7 +40,7 @@ def this_machine() -> Machine:
     )
 
 
-def sqlite_notes(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> list[Finding]:
+def sqlite_notes(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> list[Issue]:
     """A note where SQLite is older than the release that mended the reset of the WAL.
 
     Source: sqlite.org/wal.html, section "The WAL-Reset Bug".
@@ -48,7 +48,7 @@ def sqlite_notes(version: tuple[int, int, int] = sqlite3.sqlite_version_info) ->
     if version >= _WAL_RESET_FIXED:
         return []
     return [
-        Finding(
+        Issue(
             "sqlite",
             ".".join(map(str, version)),
             "it has the WAL-reset fault, which may in very rare cases damage a database that "
@@ -59,13 +59,13 @@ def sqlite_notes(version: tuple[int, int, int] = sqlite3.sqlite_version_info) ->
     ]
 
 
-def disk_notes(folder: Path) -> list[Finding]:
+def disk_notes(folder: Path) -> list[Issue]:
     """A note where the disk below `folder` is nearly full."""
     usage = shutil.disk_usage(folder)
     if not is_nearly_full(usage.free, usage.total):
         return []
     return [
-        Finding(
+        Issue(
             "disk",
             str(folder),
             f"only {usage.free / (1 << 30):.1f} GiB are free, "

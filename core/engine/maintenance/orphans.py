@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from core.engine.artifacts.run_files import CHECKPOINT, MODEL, SCORES
-from core.engine.maintenance.issues import FIX, Finding, relative
+from core.engine.maintenance.issues import FIX, Issue, relative
 from core.engine.maintenance.referred_files import ReferredFiles, referred_files
 from core.errors import HTransError
 from core.files import TEMPORARY_SUFFIX
@@ -46,13 +46,13 @@ class Orphan:
     path: Path
     what: str | None
 
-    def finding(self, workspace: Workspace) -> Finding:
+    def finding(self, workspace: Workspace) -> Issue:
         """What the examination says of it: a foreign file is only noted."""
         subject = relative(workspace, self.path)
         if self.what is None:
             problem = "not a file of this program; it is left alone"
-            return Finding("orphan", subject, problem, "keep it elsewhere", is_note=True)
-        return Finding("orphan", subject, self.what, FIX, fixable=True)
+            return Issue("orphan", subject, problem, "keep it elsewhere", is_note=True)
+        return Issue("orphan", subject, self.what, FIX, fixable=True)
 
     def remove(self) -> None:
         """Remove it from disk; raise `HTransError` where that is not possible."""

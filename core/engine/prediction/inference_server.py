@@ -47,7 +47,7 @@ _EXPLAINING = 8
 _CPU = torch.device("cpu")
 
 
-class ModelService:
+class InferenceServer:
     """Answers requests about one run."""
 
     def __init__(self, store: Store, workspace: Workspace, run_name: str) -> None:
@@ -159,7 +159,7 @@ class Waiting:
             self._kept.append(self._requests.get())
         self._drain()
         request = self._kept.pop(0)
-        while request is not None and self._overtaken(request):
+        while request is not None and self._pruned(request):
             request = self._kept.pop(0)
         return request
 
@@ -172,12 +172,12 @@ class Waiting:
         while not self._requests.empty():
             self._kept.append(self._requests.get())
 
-    def _overtaken(self, request: Request) -> bool:
+    def _pruned(self, request: Request) -> bool:
         kind = next((kind for kind in ("text", "explain") if kind in request), None)
         return kind is not None and any(later and kind in later for later in self._kept)
 
 
-def serve(service: ModelService, waiting: Waiting) -> None:
+def serve(service: InferenceServer, waiting: Waiting) -> None:
     """Answer requests until None comes."""
     while (request := waiting.next()) is not None:
         try:
@@ -213,7 +213,7 @@ def main(root: str, run_name: str) -> int:
     workspace = Workspace(Path(root))
     try:
         store = Store(workspace.database)
-        service = ModelService(store, workspace, run_name)
+        service = InferenceServer(store, workspace, run_name)
     except HTransError as error:
         _say({"id": 0, "error": str(error)})
         return 1

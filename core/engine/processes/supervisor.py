@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 from core.engine.host.devices import slots
-from core.engine.host.exit_reason import ENVIRONMENT, cause_of_death, out_of_memory_kills
+from core.engine.host.exit_reason import ENVIRONMENT, exit_reason, out_of_memory_kills
 from core.engine.host.identity import is_alive, own_identity
 from core.engine.host.ray_requirement import require_ray
 from core.engine.trials.scheduling import end_supervisor_if_idle, end_worker, has_work
@@ -84,7 +84,7 @@ class Supervisor:
         engine = engine_of(self._store)
         assert engine is not None
         record_supervisor(self._store, *own_identity())
-        self._bury_strangers()
+        self._reap_orphans()
         devices = slots(engine.device, engine.workers, engine.workers_per_device)
         self._slots = [_Slot(number, device) for number, device in enumerate(devices)]
         _log.info("supervising %d workers: %s", len(devices), ", ".join(devices))
@@ -107,11 +107,11 @@ class Supervisor:
         if now - self._last_heartbeat >= _HEARTBEAT:
             supervisor_heartbeat(self._store)
             self._expire_leases()
-            self._bury_strangers()
+            self._reap_orphans()
             self._last_heartbeat = now
         for slot in self._slots:
             if slot.process is not None and slot.process.poll() is not None:
-                self._bury(slot)
+                self._reap(slot)
             if slot.process is None and now >= slot.not_before:
                 self._start(slot)
 
@@ -132,14 +132,14 @@ class Supervisor:
                 stderr=log,
             )
 
-    def _bury(self, slot: _Slot) -> None:
+    def _reap(self, slot: _Slot) -> None:
         assert slot.process is not None
         code = slot.process.returncode
         pid = slot.process.pid
         slot.process = None
         if code != 0:
             slot.not_before = time.monotonic() + _RESTART_DELAY
-        reason = cause_of_death(code, self._log_of(slot), slot.kills_before)
+        reason = exit_reason(code, self._log_of(slot), slot.kills_before)
         for worker in present_workers(self._store):
             if worker.pid == pid:
                 _log.warning("worker %d (pid %d) ended: %s", worker.id, pid, reason)
@@ -148,7 +148,7 @@ class Supervisor:
     def _log_of(self, slot: _Slot) -> Path:
         return self._workspace.logs / f"worker-{slot.number}.log"
 
-    def _bury_strangers(self) -> None:
+    def _reap_orphans(self) -> None:
         """Enter the deaths of workers of an earlier supervisor."""
         own = {slot.process.pid for slot in self._slots if slot.process is not None}
         own |= {process.pid for process in self._silent}
@@ -204,7 +204,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 slot.process.kill()
                 slot.process.wait()
-            self._bury(slot)
+            self._reap(slot)
 
 
 def lease_seconds() -> float:

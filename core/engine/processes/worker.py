@@ -30,7 +30,7 @@ from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.runs import run_with_id
-from db.scorings import claim_scoring, is_scoring_owed
+from db.scorings import claim_scoring, has_pending_scoring
 from db.trials import Claim, LostClaimError, claim_trial
 from db.workers import add_worker, has_ended, set_worker_state, worker_heartbeat
 
@@ -92,7 +92,7 @@ class Worker:
 
     def _claimed(self) -> tuple[Claim | None, Work]:
         """What is to be done next: what an earlier process has left unscored comes first."""
-        if is_scoring_owed(self._store):
+        if has_pending_scoring(self._store):
             claim = claim_scoring(self._store, self._id)
             if claim is not None:
                 return claim, score

@@ -94,7 +94,7 @@ def retrain(
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class RetrainPlan:
     """How many categories a retraining concerns, and its seconds at the least and the most.
 
     `stale` are the categories below that would be older than what they were trained from.
@@ -106,7 +106,7 @@ class Outlook:
     most: float
 
 
-def outlook(store: Store, run: Run, request: RetrainRequest) -> Outlook:
+def outlook(store: Store, run: Run, request: RetrainRequest) -> RetrainPlan:
     """What `retrain` would do; raises as it does, and changes nothing."""
     system = system_named(run.system)
     transfer = TrainingSettings.from_json(run.settings).transfer
@@ -129,7 +129,7 @@ def outlook(store: Store, run: Run, request: RetrainRequest) -> Outlook:
     ]
     workers = len([w for w in present_workers(store) if w.state != "starting"]) or cpu_cores()
     expected = estimate(store, costs, settings, workers, system)
-    return Outlook(len(trainable), stale if transfer else 0, expected.least, expected.most)
+    return RetrainPlan(len(trainable), stale if transfer else 0, expected.least, expected.most)
 
 
 def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> RunCategory:

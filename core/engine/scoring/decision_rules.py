@@ -6,13 +6,13 @@ from core.metrics.calibration import Calibration
 from core.metrics.decisions import CategoryRule, DecisionRule, rule_of
 from core.settings import TrainingSettings
 from db.connection import Store
-from db.metrics import ValidationFit, validation_fit
+from db.metrics import PlattParams, platt_params
 from db.runs import Run, RunCategory
 from db.thresholds import SetThreshold, set_threshold
 
 
 def rule_from(
-    rule: DecisionRule, fit: ValidationFit | None, by_hand: SetThreshold | None
+    rule: DecisionRule, fit: PlattParams | None, by_hand: SetThreshold | None
 ) -> CategoryRule:
     """The rule of a category: a threshold set by hand, else that of `rule`.
 
@@ -34,6 +34,6 @@ def current_rule(store: Store, run: Run, category: RunCategory) -> CategoryRule:
         return CategoryRule()
     return rule_from(
         rule_of(TrainingSettings.from_json(run.settings)),
-        validation_fit(store, category.kept_trial_id, category.id),
+        platt_params(store, category.kept_trial_id, category.id),
         set_threshold(store, category.kept_trial_id, category.id),
     )

@@ -25,7 +25,7 @@ from core.metrics.precision_recall import (
 )
 from db.connection import Store
 from db.corpora import taxonomy_of
-from db.metrics import record_measures
+from db.metrics import record_metrics
 from db.runs import RunCategory, run_categories, run_with_id
 from db.scorings import end_scoring
 
@@ -240,7 +240,7 @@ def _decide(
 
 def _record(store: Store, category: RunCategory, split: str, counts: Counts) -> None:
     assert category.kept_trial_id is not None
-    record_measures(
+    record_metrics(
         store,
         category.kept_trial_id,
         category.id,

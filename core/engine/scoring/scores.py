@@ -27,7 +27,7 @@ from core.training.epochs import BatchProgress, EpochResult
 from core.training.passes import pass_for
 from core.training.scoring import logits_of, probabilities
 from db.connection import Store
-from db.metrics import ValidationFit, record_validation_fit, validation_fit
+from db.metrics import PlattParams, platt_params, record_platt_params
 from db.runs import RunCategory
 from db.thresholds import set_threshold
 
@@ -86,21 +86,21 @@ def category_rule(
     by_hand = set_threshold(store, trial_id, category.id) if rule == data.rule else None
     fit = None
     if rule.needs_validation:
-        fit = validation_fit(store, trial_id, category.id)
+        fit = platt_params(store, trial_id, category.id)
         if fit is None:
             examples, scores = scores_of(data, category, "validation", device, stop)
             fit = _fit(examples, scores)
             with store.write():
-                record_validation_fit(store, trial_id, category.id, fit)
+                record_platt_params(store, trial_id, category.id, fit)
     return rule_from(rule, fit, by_hand)
 
 
-def _fit(examples: Examples, scores: Scores) -> ValidationFit:
+def _fit(examples: Examples, scores: Scores) -> PlattParams:
     threshold = best_threshold(examples.targets, scores, THRESHOLD).value
     calibration = platt(examples.targets, logit(scores))
     if calibration is None:
-        return ValidationFit(threshold, None, None)
-    return ValidationFit(threshold, calibration.slope, calibration.intercept)
+        return PlattParams(threshold, None, None)
+    return PlattParams(threshold, calibration.slope, calibration.intercept)
 
 
 def _validation(data: RunData, category: RunCategory) -> Examples:

@@ -7,18 +7,18 @@ from dataclasses import replace
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import checkpoints_of, model_path, scores_path
 from core.engine.scoring.scores import save_array
-from core.engine.trials.preparation import Product
+from core.engine.trials.preparation import TrialResult
 from core.engine.trials.scheduling import fail, finish, remove_unused_tables, rest
 from core.errors import CorruptFileError
 from core.files import sha256, write_bytes
 from core.models.model_files import save_embeddings
 from db.connection import Store
 from db.events import add_event
-from db.metrics import record_validation_fit
+from db.metrics import record_platt_params
 from db.trials import Claim, ModelFile, trials_of
 
 
-def record_finished(store: Store, data: RunData, claim: Claim, product: Product) -> bool:
+def record_finished(store: Store, data: RunData, claim: Claim, product: TrialResult) -> bool:
     """Keep a trial's model; whether its category is done with it.
 
     Raises `LostClaimError` if the trial was taken away.
@@ -36,9 +36,7 @@ def record_finished(store: Store, data: RunData, claim: Claim, product: Product)
         if product.table is not None:
             save_embeddings(data.workspace.embeddings, product.table)
         if product.validation is not None:
-            record_validation_fit(
-                store, claim.trial_id, claim.run_category_id, product.validation[0]
-            )
+            record_platt_params(store, claim.trial_id, claim.run_category_id, product.validation[0])
 
     category_done = finish(store, claim, model, record_the_rest)
     checkpoints_of(data.folder, claim).remove()

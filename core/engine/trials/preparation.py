@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from core.corpus.examples import Examples
-from core.engine.trials.trial_spec import Assignment, Materials, training_and_validation
+from core.engine.trials.trial_spec import TrialInputs, TrialSpec, training_and_validation
 from core.metrics.decisions import Scores
 from core.metrics.precision_recall import decided, support_weighted
 from core.models.dgcnn import Dgcnn
@@ -30,14 +30,14 @@ from core.training.initialisation import (
     new_dgcnn,
     parameter_groups,
 )
-from db.metrics import ValidationFit
+from db.metrics import PlattParams
 
 ALL_CATEGORIES = "all categories"
 """Stands for the category in the seeds of a model that serves all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class TrialResult:
     """What came of a finished training.
 
     `model` is the content of its file, `embeddings` the name of its embedding table, None without
@@ -48,18 +48,18 @@ class Product:
     model: bytes
     embeddings: str | None = None
     table: Tensor | None = None
-    validation: tuple[ValidationFit, Scores] | None = None
+    validation: tuple[PlattParams, Scores] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedTrial:
     """A training, and what makes its product when it has finished."""
 
     training: Training
-    product: Callable[[], Product]
+    product: Callable[[], TrialResult]
 
 
-def prepare(assignment: Assignment, materials: Materials, device: torch.device) -> Prepared:
+def prepare(assignment: TrialSpec, materials: TrialInputs, device: torch.device) -> PreparedTrial:
     """Build what the assigned trial trains."""
     system = system_named(assignment.system)
     if system.is_linear:
@@ -69,7 +69,7 @@ def prepare(assignment: Assignment, materials: Materials, device: torch.device) 
     return _binary(assignment, materials, device)
 
 
-def _binary(assignment: Assignment, materials: Materials, device: torch.device) -> Prepared:
+def _binary(assignment: TrialSpec, materials: TrialInputs, device: torch.device) -> PreparedTrial:
     settings, source = assignment.settings, materials.source
     output = assignment.outputs[0]
     key = TrialKey(output.category_id, assignment.class_weight)
@@ -98,10 +98,10 @@ def _binary(assignment: Assignment, materials: Materials, device: torch.device) 
         settings.hidden_units,
         settings.dropout,
     )
-    return Prepared(trainer, lambda: _network_product(trainer, info))
+    return PreparedTrial(trainer, lambda: _network_product(trainer, info))
 
 
-def _joint(assignment: Assignment, materials: Materials, device: torch.device) -> Prepared:
+def _joint(assignment: TrialSpec, materials: TrialInputs, device: torch.device) -> PreparedTrial:
     settings, source = assignment.settings, materials.source
     kind = system_named(assignment.system).network
     keys = tuple(output.category_id for output in assignment.outputs)
@@ -138,11 +138,11 @@ def _joint(assignment: Assignment, materials: Materials, device: torch.device) -
     )
     table = source.info.embeddings if source is not None and frozen else None
     info = ModelInfo(kind, keys, 1.0, table, settings.hidden_units, settings.dropout)
-    return Prepared(trainer, lambda: _network_product(trainer, info))
+    return PreparedTrial(trainer, lambda: _network_product(trainer, info))
 
 
 def _split(
-    assignment: Assignment, materials: Materials, *, joint: bool
+    assignment: TrialSpec, materials: TrialInputs, *, joint: bool
 ) -> tuple[Examples, Examples]:
     return training_and_validation(
         materials.documents,
@@ -157,18 +157,18 @@ def _frozen(network: TextNetwork) -> bool:
     return not network.embeddings.weight.requires_grad
 
 
-def _network_product(trainer: Trainer, info: ModelInfo) -> Product:
+def _network_product(trainer: Trainer, info: ModelInfo) -> TrialResult:
     """`info.embeddings` is the table's name if it is known to be stored already."""
     kept = trainer.kept
     assert kept is not None
     if info.embeddings is not None:
-        return Product(model_content(kept.state, info), info.embeddings)
+        return TrialResult(model_content(kept.state, info), info.embeddings)
     table = kept.state.get(EMBEDDINGS, trainer.network.embeddings.weight.detach())
     name = embeddings_name(table)
-    return Product(model_content(kept.state, replace(info, embeddings=name)), name, table)
+    return TrialResult(model_content(kept.state, replace(info, embeddings=name)), name, table)
 
 
-def _linear(assignment: Assignment, materials: Materials) -> Prepared:
+def _linear(assignment: TrialSpec, materials: TrialInputs) -> PreparedTrial:
     from core.training.linear import LinearTraining
 
     output = assignment.outputs[0]
@@ -177,12 +177,12 @@ def _linear(assignment: Assignment, materials: Materials) -> Prepared:
         materials.vectors(), examples.targets, output.category_id, assignment.settings
     )
 
-    def product() -> Product:
+    def product() -> TrialResult:
         assert training.model is not None
         assert training.threshold is not None
         info = ModelInfo("linear", (output.category_id,), 1.0, None)
-        fit = ValidationFit(training.threshold.value, None, None)
+        fit = PlattParams(training.threshold.value, None, None)
         content = model_content(training.model.state(), info)
-        return Product(content, validation=(fit, training.out_of_fold))
+        return TrialResult(content, validation=(fit, training.out_of_fold))
 
-    return Prepared(training, product)
+    return PreparedTrial(training, product)

@@ -14,7 +14,7 @@ from core.training.class_weight_search import TrialScore, best_trial, next_rung,
 from db.connection import Store
 from db.events import add_event
 from db.runs import end_run, update_category
-from db.scorings import fail_scoring_of, is_scoring_owed, owe_scoring
+from db.scorings import enqueue_scoring, fail_scoring_of, has_pending_scoring
 from db.trials import (
     Claim,
     ModelFile,
@@ -257,7 +257,7 @@ def has_work(store: Store) -> bool:
         )
         is not None
         or any(worker.state == "scoring" for worker in present_workers(store))
-        or is_scoring_owed(store)
+        or has_pending_scoring(store)
     )
 
 
@@ -301,7 +301,7 @@ def _complete(store: Store, run_category_id: int, attempt: int, trials: list[Tri
     )
     assert best is not None
     update_category(store, run_category_id, "state = 'done', kept_trial_id = ?", (best.trial_id,))
-    owe_scoring(store, best.trial_id)
+    enqueue_scoring(store, best.trial_id)
     store.execute(
         "UPDATE attempts SET kept_trial_id = ? WHERE run_category_id = ? AND attempt = ?",
         (best.trial_id, run_category_id, attempt),

@@ -1,7 +1,7 @@
 """A claimed trial and all that is to be known to train it: what goes from the database to a worker.
 
-An `Assignment` is small and holds no database, so that it can be sent to another machine. What is
-large and serves many trials is in `Materials`.
+An `TrialSpec` is small and holds no database, so that it can be sent to another machine. What is
+large and serves many trials is in `TrialInputs`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class TrialSpec:
     """What a worker needs to know of a trial.
 
     `identity` is what its checkpoints say they are of, `label` names it in logs. `origin` says what
@@ -74,7 +74,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Materials:
+class TrialInputs:
     """The large things that a trial is made of.
 
     `source` is the model that it starts from, None from scratch; only then are `embeddings` (words,
@@ -88,7 +88,7 @@ class Materials:
     vectors: Callable[[], csr_array]
 
 
-def assign(store: Store, data: RunData, claim: Claim) -> Assignment:
+def assign(store: Store, data: RunData, claim: Claim) -> TrialSpec:
     """Gather what there is to know of a claimed trial; record what it starts from.
 
     Raises `TrainingError` if it has nothing to start from.
@@ -109,7 +109,7 @@ def assign(store: Store, data: RunData, claim: Claim) -> Assignment:
     until = None
     if settings.search == "racing":
         until = next_rung(trial_with_id(store, claim.trial_id).rung)
-    return Assignment(
+    return TrialSpec(
         identity=trial_identity(claim.run_id, claim.trial_id),
         label=f"run {claim.run_id}, {category.key}, class weight {claim.class_weight:g}",
         system=data.system.name,
@@ -146,13 +146,13 @@ def training_and_validation(
     return validation_split(examples, fraction, seed, output.category_id)
 
 
-def materials_of(data: RunData, assignment: Assignment) -> Materials:
+def inputs_of(data: RunData, assignment: TrialSpec) -> TrialInputs:
     """What an assignment is made of, from the files of this machine.
 
     Raises `CorruptFileError` if the model that it starts from is not there.
     """
     source = assignment.source_trial_id
-    return Materials(
+    return TrialInputs(
         documents=data.documents,
         source=None if source is None else data.model_of(source),
         embeddings=data.initial_embeddings,

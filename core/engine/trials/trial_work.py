@@ -21,13 +21,13 @@ from core.engine.trials.outcomes import (
 from core.engine.trials.preparation import prepare
 from core.engine.trials.reporter import LocalReporter
 from core.engine.trials.scheduling import release
-from core.engine.trials.trial_spec import assign, materials_of
+from core.engine.trials.trial_spec import assign, inputs_of
 from core.errors import CorruptFileError, TrainingError
 from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
 from db.connection import Store, StoreError
 from db.runs import run_category
-from db.scorings import claim_scoring, fail_scoring, put_off_scoring
+from db.scorings import claim_scoring, fail_scoring, requeue_scoring
 from db.trials import Claim, LostClaimError, holds, rewind_progress
 
 _log = logging.getLogger("htrans.worker")
@@ -73,7 +73,7 @@ def _train(
         assignment = assign(store, data, claim)
         label = assignment.label
         _log.info("%s: begins", label)
-        prepared = prepare(assignment, materials_of(data, assignment), device)
+        prepared = prepare(assignment, inputs_of(data, assignment), device)
         training = prepared.training
         resumed = checkpoints.load(tell)
         if resumed is not None:
@@ -121,7 +121,7 @@ def score(
     try:
         measure_done(store, data, category, device, stopping)
     except ScoringAbandonedError:
-        put_off_scoring(store, claim)
+        requeue_scoring(store, claim)
         _log.info("%s: scoring of the documents left for later", category.key)
     except StoreError:
         raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from textual.widgets import TabbedContent
 
 from core.engine.monitoring.status import CategoryStatus, RunStatus
-from core.engine.runs.retraining import Outlook, RetrainRequest, outlook, restore, retrain
+from core.engine.runs.retraining import RetrainPlan, RetrainRequest, outlook, restore, retrain
 from core.engine.runs.steering import (
     cancel_in_run,
     cancel_run,
@@ -20,7 +20,7 @@ from db.connection import Store
 from db.runs import RunCategory
 from htrans_tui.app.screens.category_filter import below
 from htrans_tui.app.screens.dialogs import Choice, ChoiceDialog, RetrainDialog
-from htrans_tui.app.screens.read_only_aware import SteerableScreen
+from htrans_tui.app.screens.read_only_aware import ReadOnlyAwareScreen
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.history_table import HistoryTable
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _HELD = ("paused",)
 
 
-class CategorySteering(SteerableScreen):
+class CategorySteering(ReadOnlyAwareScreen):
     """A screen with the categories of a run: pause, cancel, retrain, restore."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class CategorySteering(SteerableScreen):
         run, app = self._run.run, self._app
         settings = TrainingSettings.from_json(run.settings)
 
-        def look(request: RetrainRequest) -> Outlook:
+        def look(request: RetrainRequest) -> RetrainPlan:
             store = Store(app.workspace.database, read_only=True)
             try:
                 return outlook(store, run, request)

@@ -21,9 +21,9 @@ from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import Run, run_categories
 from htrans_tui.app.actions import Scope, bindings_for
-from htrans_tui.app.inference_client import Answer, ModelProcess, Shading, SupersededError
+from htrans_tui.app.inference_client import Answer, InferenceClient, Shading, SupersededError
 from htrans_tui.app.theme_colors import shades
-from htrans_tui.app.widgets.plain_label import Said
+from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.shaded_text import shaded
 from htrans_tui.app.widgets.sparkline import bar
 from htrans_tui.formatting import shortened
@@ -82,7 +82,7 @@ class ClassifyScreen(Screen[None]):
     def __init__(self, runs: Sequence[Run]) -> None:
         super().__init__()
         self._runs = tuple({run.id: run for run in runs}.values())
-        self._models: dict[int, ModelProcess] = {}
+        self._models: dict[int, InferenceClient] = {}
         self._taxonomies: dict[int, Taxonomy] = {}
         self._answers: dict[int, Answer] = {}
         self._said: dict[int, str] = {}
@@ -98,12 +98,12 @@ class ClassifyScreen(Screen[None]):
         names = ", ".join(printable(run.name) for run in self._runs)
         yield Static(f" htrans-tui  classify with {names}", id="title", markup=False)
         yield TextBox()
-        yield Said(" Loading the models …", id="state")
+        yield PlainLabel(" Loading the models …", id="state")
         with Container(id="body"):
             with Vertical(id="paths"):
                 yield DataTable(cursor_type="row", id="result", show_header=len(self._runs) > 1)
             with Vertical(id="why"):
-                yield Said("", id="why-title")
+                yield PlainLabel("", id="why-title")
                 with VerticalScroll(can_focus=True):
                     yield Static("", id="words", markup=False)
         yield Footer(show_command_palette=False)
@@ -305,7 +305,7 @@ class ClassifyScreen(Screen[None]):
         if answer is not None and self._chosen is not None:
             named = printable(self._chosen)
             title = f" words that count for {named}" if shading.spans else f" {named}: no attention"
-        self.query_one("#why-title", Said).say(title)
+        self.query_one("#why-title", PlainLabel).say(title)
         text = self._box.whole if shading.spans else ""
         words = shaded(text, shading.spans, shading.weights, shades(self.app))
         self.query_one("#words", Static).update(words)
@@ -319,7 +319,7 @@ class ClassifyScreen(Screen[None]):
             parts.append(said if len(self._runs) == 1 else f"{printable(run.name)}: {said}")
         if self._box.rest:
             parts.append(f"{len(self._box.rest):,} more characters are read, not shown")
-        self.query_one("#state", Said).say(" " + "   ".join(parts))
+        self.query_one("#state", PlainLabel).say(" " + "   ".join(parts))
 
     @property
     def _chosen(self) -> str | None:

@@ -13,11 +13,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, RadioSet, Static
 
-from core.engine.runs.retraining import ORIGINS, Outlook, RetrainRequest
+from core.engine.runs.retraining import ORIGINS, RetrainPlan, RetrainRequest
 from core.errors import HTransError
 from core.settings import settings_changes
 from core.text.plain_text import printable
-from htrans_tui.app.widgets.marks import Choose, Tick
+from htrans_tui.app.widgets.marks import CheckMark, RadioMark
 from htrans_tui.formatting import duration
 
 
@@ -102,7 +102,7 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
         below: int,
         class_weights: str,
         epochs: int,
-        outlook: Callable[[RetrainRequest], Outlook],
+        outlook: Callable[[RetrainRequest], RetrainPlan],
     ) -> None:
         """`below` counts the categories below; `outlook` raises `HTransError` for what cannot be.
 
@@ -120,12 +120,12 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
         with Vertical(classes="dialog"):
             yield Static(f"Retrain {printable(self._key)}", markup=False, classes="question")
             below = f"with all {self._below} below it" if self._below else "nothing is below it"
-            yield Tick(below, id="subtree", disabled=not self._below)
+            yield CheckMark(below, id="subtree", disabled=not self._below)
             yield Static("start from", classes="field", markup=False)
             with RadioSet(id="origin"):
-                yield Choose("as the system does", value=True)
+                yield RadioMark("as the system does", value=True)
                 for origin in ORIGINS:
-                    yield Choose(origin)
+                    yield RadioMark(origin)
             yield Static("class weights", classes="field", markup=False)
             yield Input(placeholder=self._class_weights, id="class-weights")
             yield Static("most epochs", classes="field", markup=False)
@@ -201,7 +201,7 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
             raise HTransError("give numbers such as 1,5,10") from error
         return RetrainRequest(
             self._key,
-            subtree=self.query_one("#subtree", Tick).value,
+            subtree=self.query_one("#subtree", CheckMark).value,
             origin=ORIGINS[chosen - 1] if chosen > 0 else None,
             changes=changes,
         )

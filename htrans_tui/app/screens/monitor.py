@@ -28,7 +28,7 @@ from htrans_tui.app.widgets.category_columns import SORTS, Sort, sort_by, sort_l
 from htrans_tui.app.widgets.category_table import CategoryTable, ColumnTitles
 from htrans_tui.app.widgets.curves import Curves
 from htrans_tui.app.widgets.history_table import HistoryTable
-from htrans_tui.app.widgets.plain_label import Said
+from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.trial_table import TrialTable
 from htrans_tui.app.widgets.workers import WorkerLines
 from htrans_tui.formatting import STATE_SIGNS, duration
@@ -72,15 +72,15 @@ class MonitorScreen(CategorySteering):
         """Title, taxonomy and details, workers, footer."""
         table = CategoryTable(id="categories")
         table.columns = self._app.preferences.columns
-        yield Said(" htrans-tui", id="title")
+        yield PlainLabel(" htrans-tui", id="title")
         with Container(id="body"):
             with Vertical(id="taxonomy"):
                 yield ColumnTitles(table, id="column-titles")
                 yield table
-                yield Said("", id="shown")
+                yield PlainLabel("", id="shown")
                 yield FilterBox(placeholder="text in id or name", id="filter")
             with Vertical(id="details"):
-                yield Said("", id="category-title")
+                yield PlainLabel("", id="category-title")
                 with TabbedContent(initial="curves", id="tabs"):
                     with TabPane("Curves", id="curves"):
                         yield Curves()
@@ -119,7 +119,7 @@ class MonitorScreen(CategorySteering):
         """Draw what has changed; nothing if the snapshot is about another run."""
         status = snapshot.status
         if snapshot.problem is not None:
-            self.query_one("#title", Said).say(f" {printable(snapshot.problem)}")
+            self.query_one("#title", PlainLabel).say(f" {printable(snapshot.problem)}")
             return
         if status is None or status.run.run.id != self._run_id:
             return
@@ -131,7 +131,7 @@ class MonitorScreen(CategorySteering):
             self._recall()
         read_only = " · read-only" if self._app.read_only else ""
         width = self.size.width - cell_len(read_only)
-        self.query_one("#title", Said).say(title(status, width) + read_only)
+        self.query_one("#title", PlainLabel).say(title(status, width) + read_only)
         self._show_categories(snapshot)
         if first and self._remembered is not None and self._remembered.category is not None:
             keys = {category.key: category.id for category in self._categories}
@@ -141,7 +141,7 @@ class MonitorScreen(CategorySteering):
         if details is not None:
             heading = f" {printable(details.category.key)}  {printable(details.category.name)}"
             heading += f"  {duration(details.category.seconds)} of work"
-        self.query_one("#category-title", Said).say(heading)
+        self.query_one("#category-title", PlainLabel).say(heading)
         self._show_tab(snapshot)
         tab = self.query_one("#tabs", TabbedContent).get_tab("alerts")
         label = f"Alerts ({len(snapshot.alerts)})" if snapshot.alerts else "Alerts"
@@ -189,7 +189,7 @@ class MonitorScreen(CategorySteering):
             parts.append(f"only {STATE_SIGNS[self._state]} {self._state}")
         if self._text:
             parts.append(f"with {printable(self._text)!r}")
-        line = self.query_one("#shown", Said)
+        line = self.query_one("#shown", PlainLabel)
         line.display = bool(parts)
         line.say(f" {len(found)} of {len(self._categories)}: {', '.join(parts)}")
 

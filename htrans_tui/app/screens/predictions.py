@@ -22,14 +22,14 @@ from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import Run, RunCategory, run_category
 from htrans_tui.app.actions import Scope, bindings_for
-from htrans_tui.app.inference_client import ModelProcess, SupersededError
+from htrans_tui.app.inference_client import InferenceClient, SupersededError
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.screens.dialogs import Choice, ChoiceDialog
 from htrans_tui.app.screens.threshold import ThresholdScreen
 from htrans_tui.app.snapshot import Snapshot
 from htrans_tui.app.widgets.document_list import DocumentList
 from htrans_tui.app.widgets.document_view import DocumentView, ShownDocument
-from htrans_tui.app.widgets.plain_label import Said
+from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.precision_recall import PrecisionRecallPlot
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class PredictionsScreen(ThresholdScreen):
     SCOPE: ClassVar[Scope] = "predictions"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("predictions")]
 
-    def __init__(self, run: Run, category: RunCategory, models: ModelProcess) -> None:
+    def __init__(self, run: Run, category: RunCategory, models: InferenceClient) -> None:
         super().__init__()
         self._run = run
         self._category = category
@@ -77,13 +77,13 @@ class PredictionsScreen(ThresholdScreen):
 
     def compose(self) -> ComposeResult:
         """Title, measures, list and text, footer."""
-        yield Said("", id="title")
-        yield Said(" Reading the scores …", id="measures")
+        yield PlainLabel("", id="title")
+        yield PlainLabel(" Reading the scores …", id="measures")
         with Container(id="body"):
             with Vertical(id="found"):
-                yield Said("", id="kind")
+                yield PlainLabel("", id="kind")
                 yield DocumentList(id="documents")
-                yield Said("", id="search-said")
+                yield PlainLabel("", id="search-said")
                 yield SearchBox(placeholder="words that documents have", id="search")
             with Vertical(id="reading"):
                 yield DocumentView()
@@ -146,7 +146,7 @@ class PredictionsScreen(ThresholdScreen):
         self.run_worker(self._read(split, self._generation), group="reading", exclusive=True)
 
     async def _read(self, split: str, generation: int) -> None:
-        said = self.query_one("#measures", Said)
+        said = self.query_one("#measures", PlainLabel)
         self._title(split)
 
         def read() -> tuple[CategoryPredictions, PrecisionRecall, float]:
@@ -190,7 +190,7 @@ class PredictionsScreen(ThresholdScreen):
     def _title(self, split: str) -> None:
         found = self._predictions
         number = f" · {len(found.ranked):,} documents" if found and found.split == split else ""
-        self.query_one("#title", Said).say(
+        self.query_one("#title", PlainLabel).say(
             f" htrans-tui  {printable(self._category.key)} · predictions of "
             f"{printable(self._run.name)} · {split}{number}"
         )
@@ -210,7 +210,7 @@ class PredictionsScreen(ThresholdScreen):
             parts.append(f"not saved: {self._shown(self._rule.least):.3f} holds")
         elif self._saved:
             parts.append(self._saved)
-        self.query_one("#measures", Said).say("   ".join(parts))
+        self.query_one("#measures", PlainLabel).say("   ".join(parts))
         kind, name = KINDS[self._kind]
         places = found.ranked.documents(kind, self._least)
         if self._reversed:
@@ -222,8 +222,8 @@ class PredictionsScreen(ThresholdScreen):
         shown = f"{len(places):,} of {every:,}" if self._found is not None else f"{every:,}"
         others = " ".join(f"[{n}]" if i == self._kind else n for i, (n, _) in enumerate(KINDS))
         order = "least sure first" if self._reversed else "surest first"
-        self.query_one("#kind", Said).say(f" {shown} {name}, {order}   {others.upper()}")
-        said = self.query_one("#search-said", Said)
+        self.query_one("#kind", PlainLabel).say(f" {shown} {name}, {order}   {others.upper()}")
+        said = self.query_one("#search-said", PlainLabel)
         said.display = bool(self._asked) and not self.query_one("#search").display
         said.say(f" with {printable(self._asked)!r}")
         if self._curve is not None:
@@ -324,7 +324,7 @@ class PredictionsScreen(ThresholdScreen):
         found = self._predictions
         if found is None:
             return
-        said = self.query_one("#search-said", Said)
+        said = self.query_one("#search-said", PlainLabel)
         said.display = True
         stopped = False
 

@@ -7,7 +7,7 @@ from textual.screen import Screen
 from htrans_tui.app.actions import STEERING
 
 
-class SteerableScreen(Screen[None]):
+class ReadOnlyAwareScreen(Screen[None]):
     """Hides what steers a run where nothing may be changed: from keys, footer and palette."""
 
     def check_action(

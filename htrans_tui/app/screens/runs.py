@@ -19,9 +19,9 @@ from db.corpora import list_corpora
 from db.vectors import list_vectors
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.preferences import Preferences
-from htrans_tui.app.screens.read_only_aware import SteerableScreen
+from htrans_tui.app.screens.read_only_aware import ReadOnlyAwareScreen
 from htrans_tui.app.snapshot import Snapshot
-from htrans_tui.app.widgets.plain_label import Said
+from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.workers import machine_line
 from htrans_tui.formatting import STATE_SIGNS, duration, rate
 
@@ -64,7 +64,7 @@ class RunsTable(DataTable[Text], inherit_bindings=False):
         super().__init__(cursor_type="row", id="runs")
 
 
-class RunsScreen(SteerableScreen):
+class RunsScreen(ReadOnlyAwareScreen):
     """The list of runs; enter opens one, space marks it for a comparison."""
 
     SCOPE: ClassVar[Scope] = "runs"
@@ -77,9 +77,9 @@ class RunsScreen(SteerableScreen):
 
     def compose(self) -> ComposeResult:
         """Title, table, hint, footer."""
-        yield Said(" htrans-tui   runs", id="title")
+        yield PlainLabel(" htrans-tui   runs", id="title")
         yield RunsTable()
-        yield Said("", id="hint")
+        yield PlainLabel("", id="hint")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -88,16 +88,16 @@ class RunsScreen(SteerableScreen):
         for column in _COLUMNS:
             table.add_column(column, key=column)
         table.display = False
-        self.query_one("#hint", Said).say("Reading the workspace …")
+        self.query_one("#hint", PlainLabel).say("Reading the workspace …")
         if self._app.snapshot != Snapshot():
             self.show(self._app.snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
         """Update the rows that have changed; the cursor stays where it is."""
         table = self.query_one("#runs", DataTable)
-        hint = self.query_one("#hint", Said)
+        hint = self.query_one("#hint", PlainLabel)
         load = "" if snapshot.load is None else f"   {machine_line(snapshot.load)}"
-        self.query_one("#title", Said).say(f" htrans-tui   runs{load}")
+        self.query_one("#title", PlainLabel).say(f" htrans-tui   runs{load}")
         table.display = bool(snapshot.runs)
         hint.display = not snapshot.runs
         hint.say(printable(snapshot.problem) if snapshot.problem else _NO_RUNS)

@@ -24,7 +24,7 @@ from htrans_tui.app.preferences import (
     refresh_of,
     save_preferences,
 )
-from htrans_tui.app.widgets.marks import Tick
+from htrans_tui.app.widgets.marks import CheckMark
 
 if TYPE_CHECKING:
     from htrans_tui.app.app import HTransApp
@@ -63,7 +63,7 @@ class SettingsScreen(ModalScreen[None]):
                 )
             yield Static("columns of the taxonomy", classes="field", markup=False)
             for name, what in COLUMN_NAMES.items():
-                yield Tick(
+                yield CheckMark(
                     Content(f"{name}: {what}"),
                     name in self._before.columns,
                     name=name,
@@ -115,7 +115,7 @@ class SettingsScreen(ModalScreen[None]):
                 self._before,
                 theme=str(self.query_one("#theme", Select).value),
                 refresh=refresh_of(self.query_one("#refresh", Input).value),
-                columns=tuple(str(tick.name) for tick in self.query(Tick) if tick.value),
+                columns=tuple(str(tick.name) for tick in self.query(CheckMark) if tick.value),
             )
         except HTransError as error:
             self._say(str(error))

@@ -9,7 +9,7 @@ from htrans_tui.app.snapshot import Snapshot
 
 
 @runtime_checkable
-class Showing(Protocol):
+class SnapshotScreen(Protocol):
     """A screen that draws snapshots."""
 
     def show(self, snapshot: Snapshot) -> None:

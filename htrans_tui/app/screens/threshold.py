@@ -9,7 +9,7 @@ from core.engine.inspection.predictions import CategoryPredictions
 from core.metrics.decisions import CategoryRule
 from db.connection import Store
 from htrans_tui.app.screens.dialogs import TextDialog
-from htrans_tui.app.screens.read_only_aware import SteerableScreen
+from htrans_tui.app.screens.read_only_aware import ReadOnlyAwareScreen
 
 if TYPE_CHECKING:
     from htrans_tui.app.app import HTransApp
@@ -18,7 +18,7 @@ _STEP = 0.01
 """How far a key moves the threshold, in probability."""
 
 
-class ThresholdScreen(SteerableScreen):
+class ThresholdScreen(ReadOnlyAwareScreen):
     """A screen on which a threshold is tried: `_least` is the lowest score that is accepted."""
 
     def __init__(self) -> None:

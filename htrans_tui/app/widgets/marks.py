@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.widgets import Checkbox, RadioButton
 
 
-class Tick(Checkbox):
+class CheckMark(Checkbox):
     """A check box that is blank while it is off."""
 
     @property
@@ -14,7 +14,7 @@ class Tick(Checkbox):
         return "X" if self.value else " "
 
 
-class Choose(RadioButton):
+class RadioMark(RadioButton):
     """A radio button that is blank while it is off."""
 
     @property

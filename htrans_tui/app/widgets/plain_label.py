@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.widgets import Static
 
 
-class Said(Static):
+class PlainLabel(Static):
     """Text without markup, of a height that the text does not change."""
 
     def __init__(self, text: str = "", *, id: str) -> None:

@@ -10,7 +10,7 @@ from core.metrics.decisions import CategoryRule
 from core.metrics.ranking import PrecisionRecall, RankedPredictions
 from htrans_tui.app.theme_colors import theme_colour
 from htrans_tui.app.widgets.curves import Plot
-from htrans_tui.app.widgets.plain_label import Said
+from htrans_tui.app.widgets.plain_label import PlainLabel
 
 
 class PrecisionRecallPlot(Vertical):
@@ -22,7 +22,7 @@ class PrecisionRecallPlot(Vertical):
 
     def compose(self) -> ComposeResult:
         """The title above the curve."""
-        yield Said("", id="curve-title")
+        yield PlainLabel("", id="curve-title")
         yield Plot(id="curve")
 
     def show(
@@ -42,7 +42,7 @@ class PrecisionRecallPlot(Vertical):
             return
         ranked, curve, rule, least = self._shown
         best = ranked.best
-        self.query_one("#curve-title", Said).say(
+        self.query_one("#curve-title", PlainLabel).say(
             f" precision by recall · best F1 {ranked.counts(best).rates.f1:.3f} "
             f"from {rule.probability_of(best):.3f}"
         )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.corpus.documents import LONGEST_NAME, MOST_LABELS, Document, document_of, held_out
 from core.errors import InputError
-from tests.examples import examples
+from tests.support.examples import examples
 
 IDS = [f"d{i}" for i in range(5_000)]
 

@@ -7,7 +7,7 @@ import pytest
 from core.corpus.documents import Document
 from core.corpus.label_rules import LabelRules
 from core.errors import InputError
-from tests.builders import PARENTS, taxonomy
+from tests.support.builders import PARENTS, taxonomy
 
 WHOLE = taxonomy(PARENTS)
 

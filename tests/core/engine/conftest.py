@@ -10,8 +10,8 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.builders import import_small_corpus, start_system, train_here
-from tests.made_once import made_once
+from tests.support.builders import import_small_corpus, start_system, train_here
+from tests.support.made_once import made_once
 
 OTHER_SYSTEMS: dict[str, dict[str, Any]] = {
     "gru-att-basic": {"tune_thresholds": True, "calibrate": True, "consistent": "down"},

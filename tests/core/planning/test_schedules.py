@@ -16,7 +16,7 @@ from core.training.class_weight_search import rounds
 from db.connection import Store
 from db.runs import Run
 from db.trials import Claim, claim_trial, record_epoch, trial_with_id
-from tests.builders import (
+from tests.support.builders import (
     an_epoch,
     category_of,
     finish_with,

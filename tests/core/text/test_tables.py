@@ -14,7 +14,7 @@ import core.text.tables
 from core.errors import InputError
 from core.text.line_files import decoded
 from core.text.tables import rows_of
-from tests.examples import examples
+from tests.support.examples import examples
 
 
 def rows(content: bytes, delimiter: str = ",", quotes: bool = True) -> list[tuple[int, list[str]]]:

@@ -58,7 +58,7 @@ class Recorder:
         return len(self.epochs) == self._stop_after
 
 
-class Shelf:
+class ObjectStoreCache:
     """Keeps checkpoints as files, as a worker does."""
 
     def __init__(self, folder: Path) -> None:
@@ -167,7 +167,7 @@ def test_folds_are_drawn_anew_for_each_category_and_seed() -> None:
 def test_resuming_after_any_fold_gives_the_same_bits(stop_after: int, tmp_path: Path) -> None:
     vectors, targets = documents()
     whole, _, heard = trained(vectors, targets)
-    shelf, first = Shelf(tmp_path), Recorder(stop_after)
+    shelf, first = ObjectStoreCache(tmp_path), Recorder(stop_after)
     interrupted = LinearTraining(vectors, targets, KEY, SETTINGS)
     assert interrupted.run(first, shelf.save) is Outcome.INTERRUPTED
     assert interrupted.model is None
@@ -190,7 +190,7 @@ def test_resuming_after_any_fold_gives_the_same_bits(stop_after: int, tmp_path: 
 
 def test_a_restored_training_leaves_its_checkpoint_alone(tmp_path: Path) -> None:
     vectors, targets = documents()
-    shelf = Shelf(tmp_path)
+    shelf = ObjectStoreCache(tmp_path)
     LinearTraining(vectors, targets, KEY, SETTINGS).run(Recorder(1), shelf.save)
     checkpoint = shelf.load()
     before = checkpoint["distances"].clone()

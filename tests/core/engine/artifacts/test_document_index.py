@@ -16,7 +16,7 @@ from core.engine.artifacts.document_index import (
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus, document_numbers, positive_numbers
-from tests.builders import record_corpus
+from tests.support.builders import record_corpus
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import add_categories, add_documents, begin_corpus, finish_corpus
-from tests.builders import taxonomy
+from tests.support.builders import taxonomy
 
 TEXTS = [
     "The tide was low, and the gulls cried.",

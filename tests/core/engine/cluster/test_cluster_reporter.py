@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from core.engine.cluster.mailbox import Answer, Desk, News, Order
-from core.engine.cluster.messages import EpochDone, Progressed
+from core.engine.cluster.mailbox import Answer, News, Order, TaskMailbox
+from core.engine.cluster.messages import EpochFinished, ProgressMade
 from core.engine.cluster.reporter import ClusterReporter
 from core.metrics.precision_recall import Rates
 from core.training.epochs import BatchProgress, EpochResult
@@ -23,7 +23,7 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def _collect_until(desk: Desk, order: Order, wanted: int) -> list[object]:
+def _collect_until(desk: TaskMailbox, order: Order, wanted: int) -> list[object]:
     """What a task tells, until so many news are there and recorded."""
     found: list[object] = []
 
@@ -39,7 +39,7 @@ def _collect_until(desk: Desk, order: Order, wanted: int) -> list[object]:
 
 
 def test_news_arrive_in_order_and_are_told_until_they_are_recorded() -> None:
-    desk = Desk()
+    desk = TaskMailbox()
     with ClusterReporter(lambda news: desk.tell("t", news)) as reporter:
         reporter.tell("placed")
         reporter.progressed(PROGRESS)
@@ -47,8 +47,8 @@ def test_news_arrive_in_order_and_are_told_until_they_are_recorded() -> None:
         placed, progressed, epoch = _collect_until(desk, "go on", 3)
         _until(lambda: reporter.untold() == ())
     assert placed == "placed"
-    assert isinstance(progressed, Progressed)
-    assert isinstance(epoch, EpochDone)
+    assert isinstance(progressed, ProgressMade)
+    assert isinstance(epoch, EpochFinished)
     assert (progressed.progress, epoch.result, epoch.is_kept) == (PROGRESS, EPOCH, True)
 
 
@@ -64,7 +64,7 @@ def test_seconds_of_work_are_counted_once() -> None:
 
 
 def test_an_order_stops_the_training() -> None:
-    desk = Desk()
+    desk = TaskMailbox()
     with ClusterReporter(lambda news: desk.tell("t", news)) as reporter:
         assert not reporter.should_stop()
         desk.collect({"t": ("stop", 0)})
@@ -92,7 +92,7 @@ def test_a_desk_that_cannot_be_reached_stops_nothing_and_loses_nothing() -> None
 
 
 def test_the_desk_hears_of_a_task_whose_batch_takes_long() -> None:
-    desk = Desk()
+    desk = TaskMailbox()
     with ClusterReporter(lambda news: desk.tell("t", news)):
         _until(lambda: "t" in desk.collect({"t": ("go on", 0)}))
         time.sleep(0.6)

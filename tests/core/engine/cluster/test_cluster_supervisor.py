@@ -31,7 +31,7 @@ from db.workers import (
     present_workers,
     set_worker_state,
 )
-from tests.builders import (
+from tests.support.builders import (
     category_states,
     category_trials,
     forget_measures,
@@ -45,7 +45,7 @@ pytest.importorskip("ray", reason="needs the extra cluster")
 
 from core.engine.cluster import recording, supervisor, tasks
 from core.engine.cluster.mailbox import Answer, Order, Visit
-from core.engine.cluster.messages import CheckpointLost, Placed, TrialEnd
+from core.engine.cluster.messages import CheckpointLost, Started, TrialEnd
 from core.engine.cluster.ray_cluster import StoreFullError, TaskLostError
 from core.engine.cluster.reporter import ClusterReporter
 from core.engine.cluster.supervisor import ClusterSupervisor
@@ -72,7 +72,7 @@ class FakeCluster:
         self._asked: set[str] = set()
         self._work: dict[str, Callable[[], Any]] = {}
 
-    def open_desk(self) -> None: ...
+    def open_mailbox(self) -> None: ...
 
     def disconnect(self) -> None: ...
 
@@ -85,13 +85,13 @@ class FakeCluster:
 
     def train(self, name: str, *arguments: Any) -> str:
         assignment, documents, embeddings, source, vectors, resumed = arguments
-        materials = tasks.materials_from(documents, embeddings, source, vectors)
+        materials = tasks.inputs_from(documents, embeddings, source, vectors)
 
         def work() -> Any:
             order = self.orders.get(name, ("go on", 0))[0]
             reporter = ClusterReporter(lambda news: Answer(order, 0, 1.0))
-            reporter._hear(Answer(order, 0, 1.0))
-            reporter.tell(Placed("10.0.0.7", 77, "cpu"))
+            reporter._poll_reports(Answer(order, 0, 1.0))
+            reporter.tell(Started("10.0.0.7", 77, "cpu"))
             self._befall("train")
             try:
                 return tasks.train(assignment, materials, resumed, reporter, CPU, lambda one: one)
@@ -227,7 +227,7 @@ def test_a_lost_machine_is_no_crash_and_a_killed_process_is_one(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
     def place_it(name: str) -> None:
-        cluster.told[name] = Visit(((1, Placed("10.0.0.7", 77, "cpu")),), 0.0)
+        cluster.told[name] = Visit(((1, Started("10.0.0.7", 77, "cpu")),), 0.0)
 
     cluster.before_end = place_it
     cluster.mishaps["train"] = [

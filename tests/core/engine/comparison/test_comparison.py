@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.engine.comparison.comparison import Arena
-from core.engine.comparison.run_variants import contender_named
+from core.engine.comparison.comparison import ComparisonBuilder
+from core.engine.comparison.run_variants import variant_named
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
-from tests.builders import record_corpus, record_run
-from tests.command_line import TRAIN_QUICKLY, htrans, htrans_json
+from tests.support.builders import record_corpus, record_run
+from tests.support.command_line import TRAIN_QUICKLY, htrans, htrans_json
 
 CPU = torch.device("cpu")
 
@@ -62,14 +62,14 @@ def test_a_corpus_without_test_documents_has_nothing_to_compare_on(
     corpus = record_corpus(store, documents=[("train", "cats"), ("train", "dogs")])
     for name in ("one", "two"):
         record_run(store, corpus, name=name)
-    runs = [contender_named(store, name) for name in ("one", "two")]
+    runs = [variant_named(store, name) for name in ("one", "two")]
     with pytest.raises(HTransError, match="no test documents to compare runs on"):
-        Arena(store, workspace, runs, CPU)
+        ComparisonBuilder(store, workspace, runs, CPU)
 
 
 def test_runs_of_different_corpora_are_refused(store: Store, workspace: Workspace) -> None:
     for name in ("one", "two"):
         record_run(store, record_corpus(store, name), name=name)
-    runs = [contender_named(store, name) for name in ("one", "two")]
+    runs = [variant_named(store, name) for name in ("one", "two")]
     with pytest.raises(HTransError, match="different corpora"):
-        Arena(store, workspace, runs, CPU)
+        ComparisonBuilder(store, workspace, runs, CPU)

@@ -15,20 +15,20 @@ import torch
 from sklearn.metrics import f1_score
 
 from core.engine.artifacts.run_data import RunData
-from core.engine.comparison.comparison import Arena
+from core.engine.comparison.comparison import ComparisonBuilder
 from core.engine.comparison.report import Advice, Report, advise, label_of, make_report
-from core.engine.comparison.run_variants import contender_named, opponent
+from core.engine.comparison.run_variants import baseline_for, variant_named
 from core.engine.scoring.evaluation import decisions
 from core.errors import HTransError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus
-from db.metrics import ValidationFit, record_validation_fit
+from db.metrics import PlattParams, record_platt_params
 from db.runs import Run, run_categories
 from htrans_tui.report.markdown import markdown_page
 from htrans_tui.report.page import html_page
 from htrans_tui.report.tables import advice_sentences, change_line, report_tables
-from tests.builders import import_small_corpus, scored_run
+from tests.support.builders import import_small_corpus, scored_run
 
 CPU = torch.device("cpu")
 Make = Callable[..., Run]
@@ -52,8 +52,8 @@ def finished(store: Store, workspace: Workspace, corpus: Corpus) -> Make:
 
 
 def report_on(store: Store, workspace: Workspace, *names: str) -> Report:
-    contenders = [contender_named(store, name) for name in names]
-    return make_report(store, Arena(store, workspace, contenders, CPU))
+    contenders = [variant_named(store, name) for name in names]
+    return make_report(store, ComparisonBuilder(store, workspace, contenders, CPU))
 
 
 def test_runs_that_differ_in_the_seed_only_are_one_group(
@@ -83,8 +83,8 @@ def test_each_seed_is_tested_against_the_same_seed_of_the_first(
         finished(f"h{seed}", "htrans", 0.1, seed)
         finished(f"g{seed}", "gru-att", 0.1, seed)
     finished("g2", "gru-att", 0.1, 2)
-    contenders = [contender_named(store, name) for name in ("h0", "g0", "h1", "g1", "g2")]
-    against = [opponent(contenders, contender) for contender in contenders]
+    contenders = [variant_named(store, name) for name in ("h0", "g0", "h1", "g1", "g2")]
+    against = [baseline_for(contenders, contender) for contender in contenders]
     assert [None if one is None else one.name for one in against] == [None, "h0", "h0", "h1", "h0"]
 
 
@@ -139,20 +139,20 @@ def test_label_names_what_differs_from_the_system(
     store: Store, finished: Make, system: str, changes: Mapping[str, Any], label: str
 ) -> None:
     finished("it", system, **changes)
-    assert label_of(contender_named(store, "it")) == label
+    assert label_of(variant_named(store, "it")) == label
 
 
 def test_way_to_decide_is_named_after_the_run(store: Store, finished: Make) -> None:
     finished("plain", "gru-att-basic")
     finished("has+plus", "gru-att-basic", consistent="up")
-    plain = contender_named(store, "plain+tuned+down")
+    plain = variant_named(store, "plain+tuned+down")
     assert (plain.run.name, plain.rule.name) == ("plain", "tuned+down")
-    assert contender_named(store, "has+plus").rule.name == "up"
-    assert contender_named(store, "has+plus+calibrated").rule.name == "calibrated+up"
+    assert variant_named(store, "has+plus").rule.name == "up"
+    assert variant_named(store, "has+plus+calibrated").rule.name == "calibrated+up"
     with pytest.raises(HTransError, match="'sideways' is no way to decide"):
-        contender_named(store, "plain+sideways")
+        variant_named(store, "plain+sideways")
     with pytest.raises(NotFoundError, match=r"no run 'nobody\+up'"):
-        contender_named(store, "nobody+up")
+        variant_named(store, "nobody+up")
 
 
 def test_other_way_to_decide_is_applied(store: Store, workspace: Workspace, finished: Make) -> None:
@@ -160,8 +160,8 @@ def test_other_way_to_decide_is_applied(store: Store, workspace: Workspace, fini
     for category in run_categories(store, run.id):
         if category.kept_trial_id is not None:
             with store.write():
-                fit = ValidationFit(0.95, None, None)
-                record_validation_fit(store, category.kept_trial_id, category.id, fit)
+                fit = PlattParams(0.95, None, None)
+                record_platt_params(store, category.kept_trial_id, category.id, fit)
     report = report_on(store, workspace, "it", "it+tuned")
     assert report.groups[0].micro.mean == 1.0
     assert report.groups[1].micro.mean == 0.0, "no score reaches the threshold of 0.95"

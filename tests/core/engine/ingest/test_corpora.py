@@ -37,8 +37,8 @@ from db.corpora import (
     texts,
     unfinished_corpora,
 )
-from tests.builders import PARENTS, contents, import_small_corpus, taxonomy
-from tests.small_corpus import TAXONOMY, documents
+from tests.support.builders import PARENTS, contents, import_small_corpus, taxonomy
+from tests.support.small_corpus import TAXONOMY, documents
 
 
 def document(key: str, text: str, *labels: str, split: str | None = "train") -> dict[str, Any]:

@@ -16,7 +16,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import taxonomy_of
 from tests.core.engine.ingest.test_import_resuming import everything
-from tests.small_corpus import TAXONOMY, documents
+from tests.support.small_corpus import TAXONOMY, documents
 
 HARD = [
     {

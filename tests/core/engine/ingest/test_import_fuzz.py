@@ -17,9 +17,9 @@ from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import list_corpora
-from tests.builders import contents
 from tests.core.formats.corpus.test_fuzz import _IN_FOLDER, CASES, damages
-from tests.examples import examples
+from tests.support.builders import contents
+from tests.support.examples import examples
 
 TABLES = ("corpora", "categories", "documents", "document_categories")
 

@@ -19,7 +19,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, list_corpora, unfinished_corpora
 from tests.core.engine.ingest.test_corpora import dead_process
-from tests.small_corpus import TAXONOMY, documents
+from tests.support.small_corpus import TAXONOMY, documents
 
 NUMBER = 95
 

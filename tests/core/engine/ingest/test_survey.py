@@ -22,7 +22,7 @@ from core.text.vectors import store_vectors
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import training_positives
-from tests.small_corpus import TAXONOMY, documents
+from tests.support.small_corpus import TAXONOMY, documents
 
 
 def request(folder: Path, records: Sequence[dict[str, Any]], **changes: Any) -> ImportRequest:

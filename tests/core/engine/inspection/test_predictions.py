@@ -18,7 +18,7 @@ from core.engine.artifacts.text_search import ensure_search_index
 from core.engine.inspection.predictions import CategoryPredictions, NotPreparedError
 from core.engine.monitoring.status import status_of
 from core.engine.prediction.classification import load_classifier
-from core.engine.prediction.inference_server import ModelService, Waiting
+from core.engine.prediction.inference_server import InferenceServer, Waiting
 from core.engine.scoring.evaluation import evaluate
 from core.engine.scoring.scores import scores_of
 from core.errors import ConflictError, HTransError
@@ -28,7 +28,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, run_named
 from db.thresholds import SetThreshold
-from tests.builders import category_of, category_trials
+from tests.support.builders import category_of, category_trials
 
 CPU = torch.device("cpu")
 
@@ -46,7 +46,7 @@ def run(store: Store) -> Run:
 
 
 def prepare(store: Store, workspace: Workspace, key: str, split: str) -> None:
-    answer = ModelService(store, workspace, "small").answer(
+    answer = InferenceServer(store, workspace, "small").answer(
         {"id": 1, "prepare": key, "split": split}, Waiting()
     )
     assert answer == {"prepared": True}
@@ -167,7 +167,7 @@ def test_the_model_service_classifies_with_a_threshold_as_soon_as_it_is_saved(
 ) -> None:
     request = {"id": 1, "text": "kitten purr whiskers meow fur paw tail"}
     other = Store(own_copy.database)
-    service = ModelService(other, own_copy, "small")
+    service = InferenceServer(other, own_copy, "small")
     before = service.answer(request, Waiting())
     found = predictions(store, own_copy, run)
     found.save_threshold(store, 1.5)

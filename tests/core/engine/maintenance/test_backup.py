@@ -33,7 +33,7 @@ from db.workers import (
     present_workers,
     record_supervisor,
 )
-from tests.builders import claim_next, record_run
+from tests.support.builders import claim_next, record_run
 
 
 def unpack(archive: Path, folder: Path) -> Workspace:

@@ -18,7 +18,7 @@ from core.engine.artifacts.run_files import checkpoints_of
 from core.engine.host.identity import own_identity
 from core.engine.ingest.vectors import add_vectors_file
 from core.engine.maintenance.doctor import Examination, examine
-from core.engine.maintenance.issues import Finding
+from core.engine.maintenance.issues import Issue
 from core.engine.maintenance.machine import disk_notes, sqlite_notes
 from core.errors import HTransError
 from core.workspace import Workspace
@@ -27,14 +27,14 @@ from db.corpora import begin_corpus, corpus_named
 from db.runs import run_with_id
 from db.trials import Claim, trial_with_id
 from db.workers import add_worker, configure_engine, present_workers, record_supervisor
-from tests.builders import claim_next, record_run, start_worker
+from tests.support.builders import claim_next, record_run, start_worker
 
 A_DEAD_PROCESS = (4_000_000, 1.0)
 TABLE = "artifacts/embeddings"
 RUN = "artifacts/run-0001"
 
 
-def named(findings: tuple[Finding, ...]) -> set[tuple[str, str]]:
+def named(findings: tuple[Issue, ...]) -> set[tuple[str, str]]:
     """Kind and subject of each finding that is no note."""
     return {(finding.kind, finding.subject) for finding in findings if not finding.is_note}
 
@@ -43,7 +43,7 @@ def problems(place: Workspace) -> set[tuple[str, str]]:
     return named(examine(place).left)
 
 
-def the_problem(place: Workspace) -> Finding:
+def the_problem(place: Workspace) -> Issue:
     """The only problem of a workspace."""
     found = examine(place).problems
     assert len(found) == 1, found

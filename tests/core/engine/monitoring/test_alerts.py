@@ -14,7 +14,7 @@ from core.engine.trials.scheduling import fail
 from db.connection import Store
 from db.events import Event, events_of
 from db.runs import Run
-from tests.builders import claim_next, record_corpus, record_run, start_worker
+from tests.support.builders import claim_next, record_corpus, record_run, start_worker
 
 GIB = 1 << 30
 ROOMY = (50 * GIB, 100 * GIB)

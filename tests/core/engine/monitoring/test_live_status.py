@@ -15,11 +15,11 @@ from core.engine.runs.steering import cancel_in_run, pause_category, pause_run, 
 from core.engine.trials import scheduling
 from core.workspace import Workspace
 from db.connection import Store
-from db.metrics import record_measures
+from db.metrics import record_metrics
 from db.runs import Run, run_with_id
 from db.trials import claim_trial, record_epoch, record_progress
 from db.workers import set_worker_state, worker_heartbeat
-from tests.builders import (
+from tests.support.builders import (
     an_epoch,
     category_of,
     claim_next,
@@ -104,7 +104,7 @@ def test_every_step_of_a_run_is_seen(store: Store, workspace: Workspace, reader:
     watched.same()
     animals = category_of(store, run, "animals")
     assert animals.kept_trial_id is not None
-    record_measures(store, animals.kept_trial_id, animals.id, "test", (3, 1, 1), 0.75)
+    record_metrics(store, animals.kept_trial_id, animals.id, "test", (3, 1, 1), 0.75)
     watched.same()
     retrain(store, workspace, run_with_id(store, run.id), RetrainRequest("animals"))
     watched.same()

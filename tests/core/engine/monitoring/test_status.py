@@ -20,11 +20,11 @@ from core.engine.runs.steering import pause_run
 from core.engine.trials.scheduling import finish
 from core.errors import NotFoundError
 from db.connection import Store
-from db.metrics import record_measures
+from db.metrics import record_metrics
 from db.runs import Run, run_categories, run_with_id
 from db.trials import Claim, record_epoch, record_progress
 from db.workers import set_worker_state, worker_heartbeat
-from tests.builders import (
+from tests.support.builders import (
     a_model,
     an_epoch,
     category_of,
@@ -216,7 +216,7 @@ def test_a_new_attempt_counts_anew_while_the_old_model_stays_current(
 ) -> None:
     animals = category_of(store, run, "animals")
     progress(store, claim_next(store, worker), seconds=5.0)
-    record_measures(store, keep_first_trial(store, animals), animals.id, "test", (1, 0, 0), 1.0)
+    record_metrics(store, keep_first_trial(store, animals), animals.id, "test", (1, 0, 0), 1.0)
     assert of(status_of(store, run.id), "animals").test_f1 == 1.0
     with store.write():
         store.execute("UPDATE run_categories SET attempt = 2, stale = 1")
@@ -229,9 +229,9 @@ def test_a_new_attempt_counts_anew_while_the_old_model_stays_current(
 def test_test_f1_of_a_category_is_that_of_the_test_documents(store: Store, run: Run) -> None:
     animals = category_of(store, run, "animals")
     kept = keep_first_trial(store, animals)
-    record_measures(store, kept, animals.id, "validation", (9, 1, 0), 0.9)
+    record_metrics(store, kept, animals.id, "validation", (9, 1, 0), 0.9)
     assert of(status_of(store, run.id), "animals").test_f1 is None
-    record_measures(store, kept, animals.id, "test", (1, 1, 1), 0.5)
+    record_metrics(store, kept, animals.id, "test", (1, 1, 1), 0.5)
     status = status_of(store, run.id)
     assert of(status, "animals").test_f1 == 0.5
     assert of(status, "cats").test_f1 is None
@@ -244,13 +244,13 @@ def test_test_f1_of_the_run_waits_for_its_last_category_and_counts_empty_ones_as
     run = record_run(store, record_corpus(store))
     trained = [c for c in run_categories(store, run.id) if c.state != "empty"]
     for category in trained[:-1]:
-        record_measures(
+        record_metrics(
             store, keep_first_trial(store, category), category.id, "test", (3, 1, 1), 0.75
         )
     before = status_of(store, run.id).run
     assert (before.test_micro_f1, before.test_macro_f1) == (None, None)
     last = trained[-1]
-    record_measures(store, keep_first_trial(store, last), last.id, "test", (1, 3, 1), 1 / 3)
+    record_metrics(store, keep_first_trial(store, last), last.id, "test", (1, 3, 1), 1 / 3)
     after = status_of(store, run.id).run
     assert after.test_micro_f1 == pytest.approx(2 * 16 / (2 * 16 + 8 + 6))
     assert after.test_macro_f1 == pytest.approx((5 * 0.75 + 1 / 3) / 7)

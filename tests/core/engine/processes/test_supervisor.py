@@ -10,7 +10,7 @@ from core.engine.processes.supervisor import LEASE, Supervisor
 from core.workspace import Workspace
 from db.connection import Store
 from db.trials import Claim, holds
-from tests.builders import claim_next, record_corpus, record_run, start_worker
+from tests.support.builders import claim_next, record_corpus, record_run, start_worker
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_the_lease_can_be_set(
 def test_workers_of_a_killed_supervisor_that_are_gone_lose_their_trials_without_a_crash(
     store: Store, supervisor: Supervisor, claim: Claim
 ) -> None:
-    supervisor._bury_strangers()
+    supervisor._reap_orphans()
     assert not holds(store, claim)
     row = store.row("SELECT state, crashes FROM trials WHERE id = ?", (claim.trial_id,))
     assert row is not None

@@ -15,7 +15,14 @@ from db.connection import Store
 from db.runs import Run, list_runs
 from db.scorings import claim_scoring
 from db.workers import add_worker, set_worker_state
-from tests.builders import claim_next, contents, finish_all, record_corpus, record_run, start_worker
+from tests.support.builders import (
+    claim_next,
+    contents,
+    finish_all,
+    record_corpus,
+    record_run,
+    start_worker,
+)
 
 
 @pytest.fixture

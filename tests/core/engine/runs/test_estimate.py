@@ -12,7 +12,7 @@ from core.systems import system_named
 from core.text.tokens import TokenArrays
 from db.connection import Store
 from db.trials import record_epoch
-from tests.builders import an_epoch, claim_next, record_corpus, record_run, start_worker
+from tests.support.builders import an_epoch, claim_next, record_corpus, record_run, start_worker
 
 PAPER = TrainingSettings()
 HTRANS = system_named("htrans")

@@ -22,8 +22,8 @@ from db.connection import Store
 from db.corpora import Corpus
 from db.runs import list_runs
 from db.trials import claim_trial
-from tests.builders import finish_with, import_small_corpus, start_worker
-from tests.command_line import htrans, htrans_json
+from tests.support.builders import finish_with, import_small_corpus, start_worker
+from tests.support.command_line import htrans, htrans_json
 
 PLAN = Plan("small", "rep", "smoke")
 

@@ -14,7 +14,7 @@ from db.connection import Store
 from db.events import events_of
 from db.runs import Run, attempts_of, run_categories
 from db.trials import claim_trial
-from tests.builders import (
+from tests.support.builders import (
     category_of,
     category_states,
     category_trials,

@@ -25,7 +25,7 @@ from db.connection import Store
 from db.corpora import Corpus
 from db.runs import list_runs
 from db.workers import configure_engine, engine_of, record_supervisor
-from tests.builders import (
+from tests.support.builders import (
     category_of,
     category_states,
     category_trials,

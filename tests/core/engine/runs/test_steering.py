@@ -22,7 +22,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, RunCategory, run_category
 from db.trials import LostClaimError, claim_trial, holds, may_go_on
-from tests.builders import (
+from tests.support.builders import (
     a_model,
     category_of,
     category_states,

@@ -11,7 +11,7 @@ from db.connection import Store
 from db.runs import Run
 from db.scorings import claim_scoring
 from db.workers import configure_engine, record_supervisor, remove_supervisor
-from tests.builders import finish_all, record_corpus, record_run, score_all, start_worker
+from tests.support.builders import finish_all, record_corpus, record_run, score_all, start_worker
 
 
 @pytest.fixture

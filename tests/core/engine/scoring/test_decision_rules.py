@@ -16,14 +16,14 @@ from core.metrics.decisions import CategoryRule, DecisionRule
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
-from db.metrics import ValidationFit
+from db.metrics import PlattParams
 from db.runs import run_categories, run_named
 from db.thresholds import SetThreshold, record_threshold
-from tests.builders import category_of
+from tests.support.builders import category_of
 
 CPU = torch.device("cpu")
-FIT = ValidationFit(0.3, 2.0, -0.5)
-UNCALIBRATED = ValidationFit(0.3, None, None)
+FIT = PlattParams(0.3, 2.0, -0.5)
+UNCALIBRATED = PlattParams(0.3, None, None)
 BY_HAND = SetThreshold(0.8, "test")
 PLATT = Calibration(2.0, -0.5)
 
@@ -48,7 +48,7 @@ PLATT = Calibration(2.0, -0.5)
 def test_a_threshold_set_by_hand_goes_before_the_runs_own_rule(
     tuned: bool,
     calibrated: bool,
-    fit: ValidationFit | None,
+    fit: PlattParams | None,
     by_hand: SetThreshold | None,
     expected: CategoryRule,
 ) -> None:

@@ -22,7 +22,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus, corpus_named
 from db.runs import Run, run_categories, run_named
-from tests.builders import (
+from tests.support.builders import (
     category_of,
     category_trials,
     import_small_corpus,
@@ -31,7 +31,7 @@ from tests.builders import (
     start_system,
     train_here,
 )
-from tests.made_once import made_once
+from tests.support.made_once import made_once
 
 CPU = torch.device("cpu")
 TRAINED_ALONE = ["gru-att-basic", "gru-att-multi", "dgcnn", "linear"]

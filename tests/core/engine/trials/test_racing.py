@@ -33,7 +33,7 @@ from db.runs import Run
 from db.states import ENDED_TRIAL
 from db.trials import Claim, LostClaimError, claim_trial, record_epoch, trial_with_id
 from db.workers import present_workers
-from tests.builders import (
+from tests.support.builders import (
     an_epoch,
     category_of,
     category_states,

@@ -27,7 +27,7 @@ from db.workers import (
     record_supervisor,
     set_worker_state,
 )
-from tests.builders import (
+from tests.support.builders import (
     a_model,
     an_epoch,
     category_of,

@@ -19,10 +19,10 @@ from core.engine.trials.scheduling import crash, fail, release
 from core.errors import ConflictError, HTransError
 from core.workspace import Workspace
 from db.connection import Store
-from db.metrics import record_measures
+from db.metrics import record_metrics
 from db.runs import Run, attempts_of, run_categories, trained_together
 from db.trials import claim_trial
-from tests.builders import (
+from tests.support.builders import (
     category_of,
     category_states,
     category_trials,
@@ -173,8 +173,8 @@ def test_tree_shows_each_its_own_f1_and_class_weight(store: Store, worker: int) 
     finish_with(store, claim, 0.5)
     for key, f1 in (("animals", 0.75), ("cats", 0.25)):
         category = category_of(store, run, key)
-        record_measures(store, claim.trial_id, category.id, "test", (1, 1, 1), f1)
-        record_measures(store, claim.trial_id, category.id, "validation", (1, 0, 0), f1 / 2)
+        record_metrics(store, claim.trial_id, category.id, "test", (1, 1, 1), f1)
+        record_metrics(store, claim.trial_id, category.id, "validation", (1, 0, 0), f1 / 2)
     shown = {category.key: category for category in status_of(store, run.id).categories}
     assert (shown["animals"].test_f1, shown["cats"].test_f1) == (0.75, 0.25)
     assert (shown["animals"].validation_f1, shown["cats"].validation_f1) == (0.375, 0.125)

@@ -26,7 +26,7 @@ from core.errors import HTransError, InputError
 from core.formats.corpus import FORMATS, guess_format
 from core.formats.corpus import jsonl as jsonl_writer
 from core.formats.corpus.format import CorpusFormat, ReadingOptions
-from tests.examples import examples
+from tests.support.examples import examples
 
 if sys.version_info >= (3, 14):
     from compression import zstd

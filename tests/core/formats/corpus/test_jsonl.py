@@ -15,7 +15,7 @@ from core.corpus.documents import Document
 from core.errors import HTransError, InputError
 from core.formats.corpus.jsonl import FORMAT, recognises
 from core.text.plain_text import storable
-from tests.examples import examples
+from tests.support.examples import examples
 
 GOOD = b'{"text": "The tide is low.", "labels": ["sea"]}\n'
 

@@ -24,7 +24,7 @@ from core.errors import HTransError, InputError
 from core.formats.corpus import guess_format
 from core.formats.corpus.format import ReadingOptions
 from core.formats.corpus.parquet import FORMAT, write
-from tests.examples import examples
+from tests.support.examples import examples
 
 FEATURES: dict[str, Any] = {
     "text": {"dtype": "string", "_type": "Value"},

@@ -18,7 +18,7 @@ from core.corpus.documents import Document
 from core.errors import HTransError, InputError
 from core.formats.corpus.format import ReadingOptions
 from core.formats.corpus.table import CSV, TSV
-from tests.examples import examples
+from tests.support.examples import examples
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -13,7 +13,7 @@ from core.errors import HTransError
 from core.formats.taxonomy import FORMATS, read_taxonomy
 from core.text.line_files import without_compression
 from tests.core.formats.taxonomy.files import COMPRESSIONS, IN_EVERY_FORMAT, written
-from tests.examples import examples
+from tests.support.examples import examples
 
 PIECES = [
     *(b"\t", b"\n", b"\r", b" ", b",", b'"', b"\0", b"\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80"),

@@ -10,7 +10,7 @@ from core.corpus.taxonomy import Taxonomy
 from core.errors import HTransError, InputError, TaxonomyError
 from core.formats.taxonomy import read_taxonomy
 from tests.core.formats.taxonomy.files import shape, written
-from tests.small_corpus import TAXONOMY
+from tests.support.small_corpus import TAXONOMY
 
 
 def read(path: Path) -> Taxonomy:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.corpus.taxonomy import Taxonomy
 from core.formats.taxonomy.paths import SEPARATORS, infer
-from tests.examples import examples
+from tests.support.examples import examples
 
 
 def shape(taxonomy: Taxonomy) -> list[tuple[str, str | None, str]]:

@@ -12,7 +12,7 @@ from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import HTransError
 from core.formats.taxonomy import edges, read_taxonomy
 from tests.core.formats.taxonomy.forests import UNWRITABLE, forests
-from tests.examples import examples
+from tests.support.examples import examples
 
 BY_NAME = st.text(st.sampled_from("ab\"'#, \\%ü:;|\u2028\x0b\ufeff\x1b"), min_size=1, max_size=5)
 

@@ -14,7 +14,7 @@ from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import HTransError
 from core.formats.taxonomy import read_taxonomy, skos
 from tests.core.formats.taxonomy.forests import UNWRITABLE, forests
-from tests.examples import examples
+from tests.support.examples import examples
 
 KINDS = Taxonomy(
     [

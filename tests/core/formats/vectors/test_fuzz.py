@@ -19,7 +19,7 @@ from core.formats.vectors import FORMATS, read_vectors
 from core.formats.vectors.format import MOST_DIMENSIONS
 from tests.core.formats.vectors import test_npm, test_spacy
 from tests.core.formats.vectors.reading import PACKED
-from tests.examples import examples
+from tests.support.examples import examples
 
 GLOVE = "tide 1 2.5 -3\ngull 4e-1 5 6\nété 7 8 9\n".encode()
 WORD2VEC = b"3 3\n" + GLOVE

@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 from core.workspace import Workspace
-from tests.forked import run_module
+from tests.support.forked import run_module
 
 TRAIN_QUICKLY = (
     "--class-weights=1,3",

@@ -15,7 +15,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.events import add_event
 from db.runs import NewRunCategory, create_run
-from tests.small_corpus import TAXONOMY, write_corpus
+from tests.support.small_corpus import TAXONOMY, write_corpus
 
 WEIGHTS = (1.0, 5.0)
 _POSITIVES = {

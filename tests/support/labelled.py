@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from core.workspace import Workspace
-from tests.command_line import htrans
-from tests.made_once import made_once
-from tests.small_corpus import documents
+from tests.support.command_line import htrans
+from tests.support.made_once import made_once
+from tests.support.small_corpus import documents
 
 TOTAL = 700
 """Documents, so many that a process has several chunks of them."""

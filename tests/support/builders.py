@@ -55,7 +55,7 @@ from db.trials import (
     trials_of,
 )
 from db.workers import add_worker, set_worker_state
-from tests.small_corpus import write_corpus
+from tests.support.small_corpus import write_corpus
 
 _NETWORK = {
     "hidden_units": 12,
@@ -84,7 +84,7 @@ PARENTS: dict[str, str | None] = {
     "bread": "food",
     "unused": "food",
 }
-"""The categories of `tests.small_corpus` with their parents, in training order."""
+"""The categories of `tests.support.small_corpus` with their parents, in training order."""
 DOCUMENTS: tuple[tuple[str, str], ...] = (
     ("train", "cats"),
     ("train", "dogs"),
@@ -130,7 +130,7 @@ def record_corpus(
 def import_small_corpus(
     store: Store, workspace: Workspace, folder: Path, name: str = "small", number: int = 40
 ) -> Corpus:
-    """`tests.small_corpus`, imported from files with its token arrays."""
+    """`tests.support.small_corpus`, imported from files with its token arrays."""
     source, edges = write_corpus(folder, number)
     request = ImportRequest(name, (str(source),), taxonomy=edges)
     return import_corpus(store, workspace, request)[0]
