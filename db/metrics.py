@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from core.metrics.platt_params import PlattParams
 from db.connection import Store
 
 
@@ -28,19 +27,6 @@ def record_metrics(
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (trial_id, run_category_id, split, *counts, f1),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class PlattParams:
-    """What validation says of the scores of one category under one trial's model.
-
-    `threshold` is the score with the best F1. Slope and intercept turn a score's logit into that of
-    a calibrated probability; None where the scores are calibrated, or cannot be.
-    """
-
-    threshold: float
-    slope: float | None
-    intercept: float | None
 
 
 def platt_params(store: Store, trial_id: int, run_category_id: int) -> PlattParams | None:

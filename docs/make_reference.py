@@ -122,7 +122,7 @@ def settings() -> str:
             for name, value in system.defaults.items()
             if value != default(name)
         ]
-        refused = [f"`{option_of(name)}`" for name in _NAMES if name in system.without]
+        refused = [f"`{option_of(name)}`" for name in _NAMES if name in system.unused]
         lines += [f"### {system.name}", "", f"{_capital(system.description)}.", ""]
         lines.append(f"- Changed: {', '.join(changes) or 'nothing'}.")
         lines.append(f"- Without meaning: {', '.join(refused) or 'none'}.")

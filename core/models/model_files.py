@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -124,21 +125,32 @@ def model_info(path: Path) -> ModelInfo:
     return _info(path, metadata)
 
 
+def _gru_att(embeddings: Tensor, info: ModelInfo) -> TextNetwork:
+    return GruAtt(embeddings, info.hidden_units, info.dropout, len(info.categories))
+
+
+def _dgcnn(embeddings: Tensor, info: ModelInfo) -> TextNetwork:
+    return Dgcnn(embeddings, len(info.categories))
+
+
+NETWORKS: dict[str, Callable[[Tensor, ModelInfo], TextNetwork]] = {
+    "gru-att": _gru_att,
+    "dgcnn": _dgcnn,
+}
+"""Builders of networks by the name in their model files."""
+
+
 def build_network(state: dict[str, Tensor], info: ModelInfo, embeddings: Tensor) -> TextNetwork:
     """The network of a loaded model, in evaluation mode."""
-    outputs = len(info.categories)
-    network: TextNetwork
-    if info.network == "dgcnn":
-        network = Dgcnn(embeddings, outputs)
-    else:
-        network = GruAtt(embeddings, info.hidden_units, info.dropout, outputs)
+    network: TextNetwork = NETWORKS[info.network](embeddings, info)
     # The table is there already, and may be memory that must not be written to.
     missing, unexpected = network.load_state_dict(
         {name: value for name, value in state.items() if name != EMBEDDINGS}, strict=False
     )
     if missing != [EMBEDDINGS] or unexpected:
         raise CorruptFileError(f"not the parameters of a network {info.network!r}")
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

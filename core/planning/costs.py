@@ -75,6 +75,40 @@ def epoch_work(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CorpusSize:
+    """Size of the training split of a corpus.
+
+    `words` is the mean number of words read of a document, `distinct` the size of the vocabulary
+    that occurs.
+    """
+
+    documents: int
+    words: float
+    distinct: int
+
+
+def training_seconds(
+    size: CorpusSize,
+    settings: TrainingSettings,
+    dimensions: int,
+    positives: int,
+    *,
+    trains_embeddings: bool,
+) -> float:
+    """Seconds on the reference machine of one epoch of a GRU-Att."""
+    return REFERENCE.epoch(
+        epoch_work(
+            settings,
+            documents=size.documents,
+            positives=positives,
+            words=size.words,
+            dimensions=dimensions,
+            trained_rows=size.distinct if trains_embeddings else 0,
+        )
+    )
+
+
 GRAPH_DOCUMENT = 8e-3
 """Seconds in which DGCNN trains on a document; a third of it validates one. A rough figure."""
 FOLD_WORD = 0.03e-6

@@ -154,3 +154,41 @@ class LinearTraining:
             )
         )
         reporter.epoch_done(result, is_kept)
+
+
+def out_of_fold_scores(
+    vectors: csr_array,
+    targets: npt.NDArray[np.bool_],
+    category_id: str,
+    settings: TrainingSettings,
+) -> npt.NDArray[np.float32]:
+    """Score each document by a model that did not train on it.
+
+    Args:
+        vectors: TF-IDF vectors (documents, features).
+        targets: whether each document is in the category (documents,).
+        category_id: the category, which seeds the folds.
+        settings: the run's settings.
+
+    Returns:
+        Probabilities (documents,), the same as those of the finished training.
+    """
+    training = LinearTraining(vectors, targets, category_id, settings)
+    training.run(_SilentReporter(), lambda _: None)
+    return training.out_of_fold
+
+
+class _SilentReporter:
+    """A reporter that records nothing."""
+
+    def is_due(self) -> bool:
+        return False
+
+    def progressed(self, progress: BatchProgress) -> None:
+        del progress
+
+    def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
+        del result, is_kept
+
+    def should_stop(self) -> bool:
+        return False

@@ -52,7 +52,7 @@ def test_each_step_from_basic_to_htrans_can_be_switched() -> None:
     assert searched == system_named("gru-att").settings("paper", {})
 
 
-@pytest.mark.parametrize("name", [s.name for s in SYSTEMS.values() if s.joint])
+@pytest.mark.parametrize("name", [s.name for s in SYSTEMS.values() if s.shared_model])
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_one_model_for_all_categories_has_one_trial_whatever_the_preset(
     name: str, preset: str
@@ -100,7 +100,7 @@ def test_no_two_systems_are_described_alike() -> None:
 
 def test_what_means_nothing_to_a_system_is_a_setting() -> None:
     names = {setting.name for setting in dataclasses.fields(TrainingSettings)}
-    assert {name for system in SYSTEMS.values() for name in system.without} <= names
+    assert {name for system in SYSTEMS.values() for name in system.unused} <= names
 
 
 def test_unknown_system_lists_the_known_ones() -> None:

@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from core.corpus.examples import (
-    Documents,
-    Examples,
-    Rows,
-    shared_validation_split,
-    validation_split,
-)
+from core.corpus.examples import Documents, Examples, Rows
 from core.engine.artifacts.token_store import graph_folder, token_folder
 from core.errors import CorruptFileError
 from core.files import sha256
@@ -25,6 +19,7 @@ from core.models.model_files import TrainedModel, build_network, load_embeddings
 from core.models.network import TextNetwork
 from core.settings import TrainingSettings
 from core.systems import System, system_named
+from core.systems.trial import Output
 from core.text.tokens import ALL_WORDS, TokenArrays, Vocabulary
 from core.text.vectors import WordVectors, embedding_matrix
 from core.workspace import Workspace
@@ -37,7 +32,6 @@ from db.vectors import vectors_with_id
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from core.models.linear import LinearModel
     from core.models.tfidf import TfIdf
 
 
@@ -51,7 +45,8 @@ class RunData:
         self.settings = TrainingSettings.from_json(run.settings)
         self.system: System = system_named(run.system)
         words = self.settings.max_words
-        if self.system.network == "dgcnn":
+        self.as_graph = self.system.document_form == "graphs"
+        if self.as_graph:
             folder = graph_folder(workspace, run.corpus_id, words)
             self.max_words = ALL_WORDS
         else:
@@ -60,7 +55,7 @@ class RunData:
         self.tokens = TokenArrays.open(folder)
         self.vocabulary = Vocabulary.load(folder / "vocabulary.json")
         self._embeddings: torch.Tensor | None = None
-        self._shared: Examples | None = None
+        self._validation: tuple[tuple[int, ...], Examples] | None = None
         self._table = lru_cache(maxsize=2)(self._load_table)
 
     @property
@@ -125,28 +120,22 @@ class RunData:
         """All documents of a split, with whether they are in the category."""
         return self.documents.examples(self.positives(category), split)
 
-    def shared_examples(self, categories: Sequence[RunCategory], split: str) -> Examples:
-        """All documents of a split, with targets (documents, categories)."""
-        return self.documents.shared_examples([self.positives(c) for c in categories], split)
+    def outputs_of(self, categories: Sequence[RunCategory]) -> tuple[Output, ...]:
+        """The outputs of a model that serves these categories."""
+        return tuple(Output(c.key, c.class_weight, self.positives(c)) for c in categories)
 
-    def training_and_validation(self, category: RunCategory) -> tuple[Examples, Examples]:
-        """The category's own split of the training documents."""
-        return validation_split(
-            self.examples(category, "train"),
-            self.settings.validation_fraction,
-            self.settings.seed,
-            category.key,
-        )
-
-    def shared_validation(self, categories: Sequence[RunCategory]) -> Examples:
-        """The validation documents of categories that share a model; kept from call to call."""
-        if self._shared is None:
-            self._shared = shared_validation_split(
-                self.shared_examples(categories, "train"),
+    def validation(self, categories: Sequence[RunCategory]) -> Examples:
+        """The validation documents of a model's categories; those of the last call are kept."""
+        ids = tuple(category.id for category in categories)
+        if self._validation is None or self._validation[0] != ids:
+            _, examples = self.system.split(
+                self.documents,
+                self.outputs_of(categories),
                 self.settings.validation_fraction,
                 self.settings.seed,
-            )[1]
-        return self._shared
+            )
+            self._validation = ids, examples
+        return self._validation[1]
 
     def together(self, category: RunCategory) -> list[RunCategory]:
         """The category and those that share its model, in the order of the model's outputs."""
@@ -184,12 +173,6 @@ class RunData:
         model = self.model_of(trial_id)
         assert model.embeddings is not None
         return build_network(model.state, model.info, model.embeddings)
-
-    def linear_model(self, trial_id: int) -> LinearModel:
-        """The linear model that a trial kept."""
-        from core.models.linear import LinearModel
-
-        return LinearModel.of(self.model_of(trial_id).state)
 
     def _load_table(self, name: str) -> torch.Tensor:
         return load_embeddings(self.workspace.embeddings, name)

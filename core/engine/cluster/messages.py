@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.metrics.decisions import Scores
+from core.metrics.platt_params import PlattParams
 from core.training.epochs import BatchProgress, EpochResult
-from db.metrics import PlattParams
 
 Content = npt.NDArray[np.uint8]
 """Bytes as an array, which Ray moves without copying them."""
@@ -66,7 +66,7 @@ class CheckpointLost:
 
 @dataclass(frozen=True, slots=True)
 class PackedProduct:
-    """A `core.engine.trials.preparation.TrialResult` as arrays; `table` (words, dimensions)."""
+    """A `core.systems.trial.TrialResult` as arrays; `table` (words, dimensions)."""
 
     model: Content
     embeddings: str | None

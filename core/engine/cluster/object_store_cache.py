@@ -12,8 +12,8 @@ import numpy as np
 
 from core.engine.artifacts.run_data import RunData
 from core.engine.cluster.tasks import PackedModel
-from core.engine.trials.trial_spec import TrialSpec
 from core.models.model_files import ModelInfo, model_info
+from core.systems.trial import TrialSpec
 from core.text.tokens import TokenArrays
 
 MODELS = 256
@@ -48,6 +48,7 @@ class ObjectStoreCache:
     def __init__(self, data: RunData, share: Callable[[Any], Any]) -> None:
         self.data = data
         self._share = share
+        self._reads_tfidf = data.system.document_form == "tfidf"
         self._models: LruCache[int] = LruCache(MODELS, self._put_model)
         self._tables: LruCache[str] = LruCache(TABLES, self._put_table)
         self._info: dict[int, ModelInfo] = {}
@@ -62,7 +63,7 @@ class ObjectStoreCache:
 
     def parts(self, assignment: TrialSpec) -> tuple[Any, Any, Any, Any]:
         """Documents, embeddings, source and vectors of a trial, as `train_trial` takes them."""
-        if self.data.system.is_linear:
+        if self._reads_tfidf:
             return self.documents, None, None, self._training_vectors
         source = assignment.source_trial_id
         if source is None:
@@ -82,7 +83,7 @@ class ObjectStoreCache:
     @cached_property
     def test_vectors(self) -> Any:
         """The test documents as a linear model wants them; None for other systems."""
-        return self._share(self.data.test_vectors) if self.data.system.is_linear else None
+        return self._share(self.data.test_vectors) if self._reads_tfidf else None
 
     @cached_property
     def _training_vectors(self) -> Any:

@@ -30,9 +30,9 @@ from core.engine.runs.steering import pause_for_space
 from core.engine.scoring.evaluation import measure_done
 from core.engine.scoring.scores import save_scores
 from core.engine.trials.outcomes import record_failure, record_finished, record_resting
-from core.engine.trials.preparation import TrialResult
 from core.engine.trials.reporter import record_batches, record_result
 from core.engine.trials.scheduling import release
+from core.systems.trial import TrialResult
 from db.connection import Store
 from db.runs import run_category
 from db.scorings import requeue_scoring

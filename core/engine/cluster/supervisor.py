@@ -32,7 +32,6 @@ from core.engine.cluster.throttled_events import ThrottledEvents
 from core.engine.host.exit_reason import describe
 from core.engine.host.identity import is_alive, own_identity
 from core.engine.host.ray_requirement import NoClusterError
-from core.engine.scoring.evaluation import measured_splits
 from core.engine.trials.outcomes import (
     clear_unused_tables,
     record_corruption,
@@ -44,7 +43,7 @@ from core.engine.trials.scheduling import (
     end_worker,
     has_work,
 )
-from core.engine.trials.trial_spec import assign, outputs_of
+from core.engine.trials.trial_spec import assign
 from core.errors import TrainingError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
@@ -337,7 +336,7 @@ class ClusterSupervisor:
                 data.system.name,
                 data.settings,
                 data.settings.seed,
-                outputs_of(data, data.together(category) if data.system.joint else [category]),
+                data.outputs_of(data.together(category)),
                 _splits(data),
             )
             task = Task(self._name(claim, "score"), claim, shelf, scores=True)
@@ -436,6 +435,4 @@ class ClusterSupervisor:
 
 def _splits(data: RunData) -> tuple[str, ...]:
     """The splits whose scores are needed to measure a category."""
-    if data.system.is_linear:
-        return ("test",)
-    return ("test", "validation") if data.rule.needs_validation else measured_splits(data)
+    return data.system.splits_to_score(needs_validation=data.rule.needs_validation)

@@ -30,14 +30,11 @@ from core.engine.cluster.messages import (
     TrialEnd,
 )
 from core.engine.cluster.reporter import ClusterReporter
-from core.engine.scoring.scores import network_scores
-from core.engine.trials.preparation import TrialResult, prepare
-from core.engine.trials.trial_spec import Output, TrialInputs, TrialSpec, training_and_validation
 from core.errors import HTransError, TrainingError
-from core.models.linear import LinearModel
 from core.models.model_files import ModelInfo, TrainedModel, model_of_content
 from core.settings import TrainingSettings
 from core.systems import system_named
+from core.systems.trial import Output, ScoringInputs, TrialInputs, TrialResult, TrialSpec
 from core.training.checkpoints import checkpoint_content, checkpoint_of
 from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
@@ -180,7 +177,7 @@ def train(
         if not reporter.should_stop():
             _hand_over(newest[0], reporter, put)
 
-    prepared = prepare(assignment, materials, device)
+    prepared = system_named(assignment.system).prepare(assignment, materials, device)
     training = prepared.training
     if resumed is not None:
         training.restore(checkpoint_of(resumed.tobytes(), assignment.label, assignment.identity))
@@ -188,7 +185,7 @@ def train(
     reporter.begins()
     outcome = training.run(reporter, save, assignment.until)
     if outcome is Outcome.FINISHED:
-        product = _packed(prepared.product())
+        product = _packed(prepared.result())
         return TrialEnd("finished", reporter.untold(), product=product)
     if reporter.order == "leave":
         return TrialEnd("left", reporter.untold())
@@ -250,20 +247,22 @@ def score(
 ) -> ScoringEnd:
     """Score the documents of all splits; raises `ScoringAbandonedError` if `stop` says so."""
     system = system_named(order.system)
-    if system.is_linear:
+
+    def vectors_there() -> csr_array:
         assert vectors is not None
-        found = LinearModel.of(model.state).probabilities(vectors)[:, None]
-        return ScoringEnd(dict.fromkeys(order.splits, found))
+        return vectors
+
     scores = {}
     for split in order.splits:
         if split == "test":
             examples = documents.examples(order.outputs[0].positives, "test")
         else:
             fraction = order.settings.validation_fraction
-            _, examples = training_and_validation(
-                documents, order.outputs, fraction, order.split_seed, joint=system.joint
-            )
-        scores[split] = network_scores(model, examples, device, stop)
+            _, examples = system.split(documents, order.outputs, fraction, order.split_seed)
+        inputs = ScoringInputs(
+            model, split, examples, order.outputs[0].category_id, order.settings, vectors_there
+        )
+        scores[split] = system.scores(inputs, device, stop)
     return ScoringEnd(scores)
 
 

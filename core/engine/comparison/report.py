@@ -248,7 +248,7 @@ def _is_worse(arena: ComparisonBuilder, best: Group, group: Group) -> bool:
 
 def _is_binary(group: Group) -> bool:
     system = system_named(group.contender.run.system)
-    return not system.joint and not system.is_linear
+    return not system.shared_model and system.document_form == "tokens"
 
 
 def _plain(group: Group) -> str:

@@ -48,14 +48,14 @@ def hierarchy_of(
     trials = dict.fromkeys(c.kept_trial_id for c in trained if c.kept_trial_id is not None)
     loaded = [data.model_of(trial_id) for trial_id in trials]
     tfidf = None
-    if data.system.is_linear:
+    if data.system.document_form == "tfidf":
         tfidf = data.tfidf.features, data.tfidf.inverse_frequency
     tables = {m.info.embeddings: m.embeddings for m in loaded if m.embeddings is not None}
     return Hierarchy(
         data.run.system,
         corpus_with_id(store, data.run.corpus_id).language,
         data.settings.max_words,
-        data.system.network == "dgcnn",
+        data.as_graph,
         data.rule.consistent,
         taxonomy_of(store, data.run.corpus_id).with_ancestors(c.key for c in categories),
         data.vocabulary,
@@ -69,12 +69,10 @@ def hierarchy_of(
 
 def scorer_of(store: Store, data: RunData, category: RunCategory, device: torch.device) -> Scorer:
     """What scores texts for one category, which has a model."""
-    together = data.together(category) if data.system.joint else [category]
-    return hierarchy_of(store, data, together, device).scorer(device)
+    return hierarchy_of(store, data, data.together(category), device).scorer(device)
 
 
 def reader_of(store: Store, data: RunData) -> TextReader:
     """How the run reads a text."""
     language = corpus_with_id(store, data.run.corpus_id).language
-    as_graph = data.system.network == "dgcnn"
-    return TextReader(language, data.settings.max_words, as_graph=as_graph)
+    return TextReader(language, data.settings.max_words, as_graph=data.as_graph)

@@ -93,7 +93,7 @@ class InferenceServer:
         category = self._category(key)
         tokens = self._reader.tokens(text)
         nothing: Request = {"spans": [], "attention": []}
-        if category.kept_trial_id is None or not tokens or self._data.system.is_linear:
+        if category.kept_trial_id is None or not tokens:
             return nothing
         scorer = self._scorers.pop(category.kept_trial_id, None)
         if scorer is None:

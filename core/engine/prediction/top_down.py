@@ -18,11 +18,9 @@ import torch
 
 from core.corpus.examples import Examples
 from core.engine.artifacts.run_data import RunData
-from core.engine.prediction.classification import scorer_of
 from core.engine.scoring.scores import category_rule, scores_of
 from core.metrics.calibration import logit, sigmoid
-from core.training.passes import pass_for
-from core.training.scoring import logits_of, probabilities
+from core.systems.trial import ScoringInputs
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import RunCategory, run_categories
@@ -75,7 +73,7 @@ def _learn(
     below = accepted_below(accepted, gates)
     for done, (key, rows) in enumerate(below.items(), start=len(trained)):
         progress(done, total)
-        found = _scores_on(store, data, trained[key], rows, device)
+        found = _scores_on(data, trained[key], rows, device)
         lowest[key] = _bound(float(found.min())) if len(found) else HIGHEST
     return {key: lowest[gate] for key, gate in gates.items()}
 
@@ -112,22 +110,24 @@ def gates_of(store: Store, data: RunData, trained: dict[str, RunCategory]) -> di
 
 
 def _scores_on(
-    store: Store,
     data: RunData,
     category: RunCategory,
     rows: npt.NDArray[np.int64],
     device: torch.device,
 ) -> npt.NDArray[np.float32]:
     """The scores (rows,) of documents of the corpus under a category's model."""
-    if data.system.is_linear or data.system.joint:
-        scorer = scorer_of(store, data, category, device)
-        found = scorer.scores(data.tokens, rows, 0)
-        return found[:, scorer.categories.index(category.key)] if scorer.together else found
     assert category.kept_trial_id is not None
-    nothing = np.zeros(len(rows), dtype=np.bool_)
-    examples = Examples(data.tokens, rows, nothing, data.max_words)
-    runner = pass_for(data.network(category.kept_trial_id).to(device), device)
-    return probabilities(logits_of(runner, examples))
+    inputs = ScoringInputs(
+        data.model_of(category.kept_trial_id),
+        "test",
+        Examples(data.tokens, rows, np.zeros(len(rows), dtype=np.bool_), data.max_words),
+        category.key,
+        data.settings,
+        lambda: data.tfidf.vectors(data.tokens, rows),
+    )
+    columns = data.system.scores(inputs, device, lambda: False)
+    keys = [member.key for member in data.together(category)]
+    return columns[:, keys.index(category.key)]
 
 
 def _fingerprint(store: Store, data: RunData, trained: dict[str, RunCategory]) -> str:

@@ -7,25 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.planning.costs import FOLD_WORD, GRAPH_DOCUMENT, REFERENCE, epoch_work
+from core.planning.costs import CorpusSize
 from core.planning.schedules import CategoryWork, simulate
 from core.settings import TrainingSettings
-from core.systems import Network, System
+from core.systems import System
 from core.text.tokens import TokenArrays
-from core.training.class_weight_search import rounds
 from db.connection import Store
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusSize:
-    """What the training documents of a corpus amount to.
-
-    `words` is the mean of a document, at most those that are read; `distinct` how many words occur.
-    """
-
-    documents: int
-    words: float
-    distinct: int
 
 
 def corpus_size(tokens: TokenArrays, rows: list[int], max_words: int) -> CorpusSize:
@@ -37,33 +24,6 @@ def corpus_size(tokens: TokenArrays, rows: list[int], max_words: int) -> CorpusS
         start = tokens.offsets[row]
         seen[tokens.tokens[start : min(tokens.offsets[row + 1], start + max_words)]] = True
     return CorpusSize(len(rows), float(lengths.mean()) if len(rows) else 0.0, int(seen.sum()))
-
-
-def epoch_cost(
-    size: CorpusSize,
-    settings: TrainingSettings,
-    dimensions: int,
-    positives: int,
-    *,
-    trains_embeddings: bool,
-    network: Network = "gru-att",
-) -> float:
-    """Seconds on the reference machine of one epoch of one trial of a category."""
-    if network == "linear":
-        return FOLD_WORD * size.documents * size.words
-    if network == "dgcnn":
-        validating = settings.validation_fraction
-        return GRAPH_DOCUMENT * size.documents * (1 - validating + validating / 3)
-    return REFERENCE.epoch(
-        epoch_work(
-            settings,
-            documents=size.documents,
-            positives=positives,
-            words=size.words,
-            dimensions=dimensions,
-            trained_rows=size.distinct if trains_embeddings else 0,
-        )
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +66,7 @@ def estimate(
     places = {cost.key: place for place, cost in enumerate(costs)}
 
     def seconds(epochs: int) -> float:
-        if system.is_linear:
-            searched = [(1, settings.folds + 1)]
-        else:
-            racing = settings.search == "racing"
-            searched = rounds(len(settings.class_weights), epochs, racing=racing)
+        searched = system.search_rounds(settings, epochs)
         forest = [
             CategoryWork(
                 None if cost.waits_for is None else places[cost.waits_for],

@@ -108,7 +108,7 @@ def _planned(
     after: str | None,
 ) -> Planned:
     name = f"{plan.name}-{label}-s{seed}"
-    changes = {key: value for key, value in plan.changes.items() if key not in system.without}
+    changes = {key: value for key, value in plan.changes.items() if key not in system.unused}
     if "max_words" in system.defaults:
         changes.pop("max_words", None)
     changes |= {**switches, "seed": seed}
@@ -119,7 +119,7 @@ def _planned(
         settings=system.settings(plan.preset, changes),
         name=name,
         system=system.name,
-        vectors=None if system.is_linear else plan.vectors,
+        vectors=plan.vectors if system.reads_vectors else None,
         categories=plan.categories,
         engine=plan.engine,
     )

@@ -180,7 +180,7 @@ def _checked_changes(run: Run, system: System, changes: Mapping[str, Any]) -> st
             f"{unknown[0]} cannot differ within a run; what can: {', '.join(CHANGEABLE)}"
         )
     for name in changes:
-        if name in system.without:
+        if name in system.unused:
             raise HTransError(f"{option_of(name)} means nothing to the system {system.name}")
     text = json.dumps(dict(changes))
     attempt_settings(run, text)
@@ -203,12 +203,11 @@ def _origin(
     origin = wanted or ("parent" if transfer and below else "scratch")
     if origin not in ORIGINS:
         raise HTransError(f"--from {origin}: use one of {', '.join(ORIGINS)}")
-    if origin == "parent" and system.joint:
+    if origin not in system.origins:
         raise ConflictError(
-            f"the categories of run {run.name!r} share a model: use --from scratch or current"
+            f"--from {origin}: categories of the system {system.name} start from "
+            f"{' or '.join(system.origins)}"
         )
-    if origin != "scratch" and system.is_linear:
-        raise ConflictError(f"the system {system.name} always trains from scratch")
     if origin == "parent" and not below:
         raise ConflictError(
             f"category {category.key!r} of run {run.name!r} is at the top: use --from scratch "

@@ -8,7 +8,7 @@ from core.corpus.taxonomy import Taxonomy
 from core.engine.artifacts.token_store import Progress, ensure_graphs, ensure_tokens, token_folder
 from core.engine.host.launch import ensure_supervisor
 from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
-from core.engine.runs.estimate import CategoryCost, corpus_size, epoch_cost, estimate
+from core.engine.runs.estimate import CategoryCost, corpus_size, estimate
 from core.errors import HTransError
 from core.settings import TrainingSettings
 from core.systems import System, system_named
@@ -77,7 +77,7 @@ def plan_run(
     corpus = corpus_named(store, request.corpus)
     system = system_named(request.system)
     settings = request.settings
-    if request.vectors and system.is_linear:
+    if request.vectors and not system.reads_vectors:
         raise HTransError(f"the system {system.name} reads no word vectors; leave --vectors out")
     vectors = vectors_named(store, request.vectors) if request.vectors else None
     taxonomy = _chosen(taxonomy_of(store, corpus.id), request.categories)
@@ -86,7 +86,7 @@ def plan_run(
         raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
     weights = _given_weights(store, corpus, system, settings, taxonomy)
     ensure_tokens(store, workspace, corpus, settings.max_words, progress)
-    if system.network == "dgcnn":
+    if system.document_form == "graphs":
         ensure_graphs(store, workspace, corpus, settings.max_words, progress)
     coverage, notes = _coverage(workspace, corpus, system, settings, vectors)
     dimensions = vectors.dimensions if vectors else settings.dimensions
@@ -153,13 +153,12 @@ def _new_categories(
         count = positives.get(category.id, 0)
         below = category.parent is not None
         waits = settings.transfer and below
-        cost = epoch_cost(
+        cost = system.epoch_seconds(
             size,
             settings,
             dimensions,
             count,
             trains_embeddings=not (settings.freeze and below),
-            network=system.network,
         )
         state = "empty" if not count else "waiting" if waits else "ready"
         origin = "parent" if waits else "scratch"
@@ -169,7 +168,7 @@ def _new_categories(
                 category.id, count, state, origin, cost, follows, weights.get(category.id)
             )
         )
-        if system.joint and count and lead is None:
+        if system.shared_model and count and lead is None:
             lead = category.id
     return new
 
@@ -178,7 +177,7 @@ def _given_weights(
     store: Store, corpus: Corpus, system: System, settings: TrainingSettings, taxonomy: Taxonomy
 ) -> dict[str, float]:
     """The class weights that the run named by --weights-from has chosen, by category id."""
-    if "weights_from" in system.without:
+    if "weights_from" in system.unused:
         return {}
     if not settings.weights_from:
         raise HTransError(
@@ -191,7 +190,7 @@ def _given_weights(
             f"--weights-from {source.name}: it is a run of the corpus {source.corpus!r}, not of "
             f"{corpus.name!r}"
         )
-    if system_named(source.system).joint or system_named(source.system).is_linear:
+    if not system_named(source.system).searches_class_weights:
         raise HTransError(
             f"--weights-from {source.name}: the system {source.system} chooses no class weights"
         )
@@ -254,12 +253,8 @@ def _coverage(
     settings: TrainingSettings,
     vectors: Vectors | None,
 ) -> tuple[float, list[str]]:
-    if system.is_linear:
-        return 0.0, []
-    if vectors is None and system.joint:
-        return 0.0, ["no vectors: embeddings start at random and are trained"]
     if vectors is None:
-        return 0.0, ["no vectors: embeddings start at random and are trained at the top level"]
+        return 0.0, [system.no_vectors_note] if system.no_vectors_note else []
     from core.text.tokens import Vocabulary
     from core.text.vectors import vector_coverage
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from core.metrics.calibration import Calibration
 from core.metrics.decisions import CategoryRule, DecisionRule, rule_of
+from core.metrics.platt_params import PlattParams
 from core.settings import TrainingSettings
 from db.connection import Store
-from db.metrics import PlattParams, platt_params
+from db.metrics import platt_params
 from db.runs import Run, RunCategory
 from db.thresholds import SetThreshold, set_threshold
 

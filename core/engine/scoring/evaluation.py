@@ -109,8 +109,7 @@ def score_category(
 
 def measured_splits(data: RunData) -> tuple[str, ...]:
     """The splits on which a category is measured when it is done."""
-    # A category that shares its model has no F1 of its own until its validation is measured.
-    return ("test", "validation") if data.system.joint else ("test",)
+    return data.system.splits_to_score(needs_validation=False)
 
 
 def measure_done(

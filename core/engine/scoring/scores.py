@@ -21,13 +21,11 @@ from core.engine.scoring.decision_rules import rule_from
 from core.files import replacing
 from core.metrics.calibration import logit, platt
 from core.metrics.decisions import THRESHOLD, CategoryRule, DecisionRule, Scores
+from core.metrics.platt_params import PlattParams
 from core.metrics.thresholds import best_threshold
-from core.models.model_files import TrainedModel, build_network
-from core.training.epochs import BatchProgress, EpochResult
-from core.training.passes import pass_for
-from core.training.scoring import logits_of, probabilities
+from core.systems.trial import ScoringInputs
 from db.connection import Store
-from db.metrics import PlattParams, platt_params, record_platt_params
+from db.metrics import platt_params, record_platt_params
 from db.runs import RunCategory
 from db.thresholds import set_threshold
 
@@ -104,14 +102,13 @@ def _fit(examples: Examples, scores: Scores) -> PlattParams:
 
 
 def _validation(data: RunData, category: RunCategory) -> Examples:
-    if data.system.is_linear:
-        return data.examples(category, "train")
-    if not data.system.joint:
-        return data.training_and_validation(category)[1]
     together = data.together(category)
-    shared = data.shared_validation(together)
-    place = [one.id for one in together].index(category.id)
-    return Examples(shared.tokens, shared.rows, shared.targets[:, place], shared.max_words)
+    validation = data.validation(together)
+    if not data.system.shared_model:
+        return validation
+    output = [member.id for member in together].index(category.id)
+    targets = validation.targets[:, output]
+    return Examples(validation.tokens, validation.rows, targets, validation.max_words)
 
 
 def _compute(
@@ -124,29 +121,15 @@ def _compute(
     stop: Stop,
 ) -> None:
     """Score the documents and keep the scores of every category that the model serves."""
-    if data.system.is_linear:
-        columns = _linear_scores(data, category, trial_id, split)[:, None]
-    else:
-        columns = network_scores(data.model_of(trial_id), examples, device, stop)
-    save_scores(data, category, trial_id, split, columns)
-
-
-def network_scores(
-    model: TrainedModel, examples: Examples, device: torch.device, stop: Stop = lambda: False
-) -> npt.NDArray[np.float32]:
-    """Probabilities (documents, outputs) under a network; the targets do not matter.
-
-    Raises `ScoringAbandonedError` if `stop` says so.
-    """
-    assert model.embeddings is not None
-    outputs = len(model.info.categories)
-    if outputs > 1:
-        every = np.zeros((len(examples), outputs), dtype=np.bool_)
-        examples = Examples(examples.tokens, examples.rows, every, examples.max_words)
-    network = build_network(model.state, model.info, model.embeddings)
-    runner = pass_for(network.to(device), device)
-    found = probabilities(logits_of(runner, examples, stop))
-    return found.reshape(len(examples), outputs)
+    inputs = ScoringInputs(
+        data.model_of(trial_id),
+        split,
+        examples,
+        category.key,
+        data.settings,
+        lambda: data.test_vectors if split == "test" else data.training_vectors,
+    )
+    save_scores(data, category, trial_id, split, data.system.scores(inputs, device, stop))
 
 
 def save_scores(
@@ -157,37 +140,9 @@ def save_scores(
     columns: npt.NDArray[np.float32],
 ) -> None:
     """Keep probabilities (documents, categories) of all that the category's model serves."""
-    served = data.together(category) if data.system.joint else [category]
-    for place, one in enumerate(served):
+    for place, one in enumerate(data.together(category)):
         path = scores_path(data.folder, one.id, trial_id, split)
         save_array(path, np.ascontiguousarray(columns[:, place]))
-
-
-def _linear_scores(data: RunData, category: RunCategory, trial_id: int, split: str) -> Scores:
-    if split == "test":
-        return data.linear_model(trial_id).probabilities(data.test_vectors)
-    from core.training.linear import LinearTraining
-
-    targets = data.examples(category, "train").targets
-    again = LinearTraining(data.training_vectors, targets, category.key, data.settings)
-    again.run(_Silent(), lambda _: None)
-    return again.out_of_fold
-
-
-class _Silent:
-    """A reporter that tells nobody."""
-
-    def is_due(self) -> bool:
-        return False
-
-    def progressed(self, progress: BatchProgress) -> None:
-        del progress
-
-    def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
-        del result, is_kept
-
-    def should_stop(self) -> bool:
-        return False
 
 
 def _load(path: Path, documents: int) -> Scores | None:

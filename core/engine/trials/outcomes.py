@@ -7,11 +7,11 @@ from dataclasses import replace
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import checkpoints_of, model_path, scores_path
 from core.engine.scoring.scores import save_array
-from core.engine.trials.preparation import TrialResult
 from core.engine.trials.scheduling import fail, finish, remove_unused_tables, rest
 from core.errors import CorruptFileError
 from core.files import sha256, write_bytes
 from core.models.model_files import save_embeddings
+from core.systems.trial import TrialResult
 from db.connection import Store
 from db.events import add_event
 from db.metrics import record_platt_params

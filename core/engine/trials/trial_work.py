@@ -18,7 +18,6 @@ from core.engine.trials.outcomes import (
     record_finished,
     record_resting,
 )
-from core.engine.trials.preparation import prepare
 from core.engine.trials.reporter import LocalReporter
 from core.engine.trials.scheduling import release
 from core.engine.trials.trial_spec import assign, inputs_of
@@ -73,7 +72,7 @@ def _train(
         assignment = assign(store, data, claim)
         label = assignment.label
         _log.info("%s: begins", label)
-        prepared = prepare(assignment, inputs_of(data, assignment), device)
+        prepared = data.system.prepare(assignment, inputs_of(data, assignment), device)
         training = prepared.training
         resumed = checkpoints.load(tell)
         if resumed is not None:
@@ -90,7 +89,7 @@ def _train(
     if outcome is Outcome.RESTING:
         _log.info("%s: rests after %d epochs", label, training.position[0] - 1)
         return record_resting(store, data, claim)
-    category_done = record_finished(store, data, claim, prepared.product())
+    category_done = record_finished(store, data, claim, prepared.result())
     _log.info("%s: done", label)
     return category_done
 

@@ -81,7 +81,7 @@ class NewRunDialog(ModalScreen[str | None]):
 
     def on_select_changed(self) -> None:
         """Ask again, and leave out what means nothing to the system."""
-        without = system_named(str(self.query_one("#system", Select).value)).without
+        without = system_named(str(self.query_one("#system", Select).value)).unused
         for name in _FIELDS:
             self.query_one(f"#{name}", Input).disabled = name.replace("-", "_") in without
         self._later()
@@ -131,7 +131,7 @@ class NewRunDialog(ModalScreen[str | None]):
             for name in ("corpus", "system", "vectors", "preset")
         }
         arguments = [f"--system={chosen['system']}", f"--preset={chosen['preset']}"]
-        if chosen["vectors"] != "none" and not system_named(chosen["system"]).is_linear:
+        if chosen["vectors"] != "none" and system_named(chosen["system"]).reads_vectors:
             arguments.append(f"--vectors={chosen['vectors']}")
         for name in _FIELDS:
             field = self.query_one(f"#{name}", Input)

@@ -20,10 +20,11 @@ from core.engine.comparison.report import Advice, Report, advise, label_of, make
 from core.engine.comparison.run_variants import baseline_for, variant_named
 from core.engine.scoring.evaluation import decisions
 from core.errors import HTransError, NotFoundError
+from core.metrics.platt_params import PlattParams
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus
-from db.metrics import PlattParams, record_platt_params
+from db.metrics import record_platt_params
 from db.runs import Run, run_categories
 from htrans_tui.report.markdown import markdown_page
 from htrans_tui.report.page import html_page

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from core.engine.runs.estimate import CategoryCost, CorpusSize, corpus_size, epoch_cost, estimate
-from core.planning.costs import REFERENCE, CostModel, EpochWork, epoch_work
+from core.engine.runs.estimate import CategoryCost, corpus_size, estimate
+from core.planning.costs import REFERENCE, CorpusSize, CostModel, EpochWork, epoch_work
 from core.settings import TrainingSettings
 from core.systems import system_named
 from core.text.tokens import TokenArrays
@@ -56,8 +56,8 @@ def test_epoch_work_is_that_of_the_split_the_sample_and_the_size() -> None:
 
 
 def test_training_embeddings_costs_more() -> None:
-    above = epoch_cost(SIZE, PAPER, 100, 10, trains_embeddings=True)
-    below = epoch_cost(SIZE, PAPER, 100, 10, trains_embeddings=False)
+    above = HTRANS.epoch_seconds(SIZE, PAPER, 100, 10, trains_embeddings=True)
+    below = HTRANS.epoch_seconds(SIZE, PAPER, 100, 10, trains_embeddings=False)
     assert 0 < below < above
     assert REFERENCE.trained_word > REFERENCE.validated_word > 0
 

@@ -13,10 +13,10 @@ from core.engine.scoring.decision_rules import current_rule, rule_from
 from core.engine.scoring.scores import category_rule
 from core.metrics.calibration import Calibration
 from core.metrics.decisions import CategoryRule, DecisionRule
+from core.metrics.platt_params import PlattParams
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
-from db.metrics import PlattParams
 from db.runs import run_categories, run_named
 from db.thresholds import SetThreshold, record_threshold
 from tests.support.builders import category_of

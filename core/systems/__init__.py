@@ -1,0 +1,36 @@
+"""The systems that the paper compares, and `linear`: one module for each family.
+
+`SYSTEMS` is the registry. To add a system, write a module with a subclass of
+`core.systems.base.System` and add one line here.
+"""
+
+from __future__ import annotations
+
+from core.errors import HTransError
+from core.systems.base import System
+from core.systems.gru_att import GruAttBasic, GruAttSystem, HTrans
+from core.systems.linear import LinearSystem
+from core.systems.shared_networks import DgcnnSystem, GruAttMulti, GruAttMultiWeighted
+
+__all__ = ["SYSTEMS", "System", "system_named"]
+
+SYSTEMS: dict[str, System] = {
+    system.name: system
+    for system in (
+        GruAttBasic(),
+        GruAttSystem(),
+        HTrans(),
+        GruAttMulti(),
+        GruAttMultiWeighted(),
+        DgcnnSystem(),
+        LinearSystem(),
+    )
+}
+
+
+def system_named(name: str) -> System:
+    """Return the system of that name; raise `HTransError` that lists the known ones."""
+    try:
+        return SYSTEMS[name]
+    except KeyError:
+        raise HTransError(f"there is no system {name!r}; known are {', '.join(SYSTEMS)}") from None
