@@ -71,6 +71,8 @@ class System(ABC):
     """What a category can start from."""
     searches_class_weights: ClassVar[bool] = True
     """Each category has a trial for each class weight."""
+    needs_class_weights: ClassVar[bool] = False
+    """Class weights come from a finished run, named by `weights_from`."""
     no_vectors_note: ClassVar[str] = (
         "no vectors: embeddings start at random and are trained at the top level"
     )

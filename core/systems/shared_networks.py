@@ -158,6 +158,7 @@ class GruAttMultiWeighted(GruAttMulti):
     name = "gru-att-multi-weighted"
     description = "one model with an output for each category, class weights of a finished run"
     unused = GruAttMulti.unused - WEIGHTED_SETTINGS
+    needs_class_weights = True
 
 
 class DgcnnSystem(SharedNetworkSystem):

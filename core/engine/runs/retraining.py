@@ -205,8 +205,8 @@ def _origin(
         raise HTransError(f"--from {origin}: use one of {', '.join(ORIGINS)}")
     if origin not in system.origins:
         raise ConflictError(
-            f"--from {origin}: categories of the system {system.name} start from "
-            f"{' or '.join(system.origins)}"
+            f"--from {origin}: no category of run {run.name!r} can start from it; "
+            f"use --from {' or '.join(system.origins)}"
         )
     if origin == "parent" and not below:
         raise ConflictError(

@@ -177,7 +177,7 @@ def _given_weights(
     store: Store, corpus: Corpus, system: System, settings: TrainingSettings, taxonomy: Taxonomy
 ) -> dict[str, float]:
     """The class weights that the run named by --weights-from has chosen, by category id."""
-    if "weights_from" in system.unused:
+    if not system.needs_class_weights:
         return {}
     if not settings.weights_from:
         raise HTransError(

@@ -156,7 +156,7 @@ def test_shared_model_cannot_start_from_a_parent_or_with_other_class_weights(
     store: Store, workspace: Workspace, run: Run, worker: int
 ) -> None:
     finish_with(store, claim_next(store, worker), 0.5)
-    with pytest.raises(ConflictError, match="share a model: use --from scratch or current"):
+    with pytest.raises(ConflictError, match="use --from scratch or current"):
         retrain(store, workspace, run, RetrainRequest("cats", origin="parent"))
     with pytest.raises(HTransError, match="--class-weights means nothing to the system"):
         retrain(store, workspace, run, RetrainRequest("cats", changes={"class_weights": (2.0,)}))
