@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from core.corpus.examples import Examples
 from core.errors import TrainingError
-from core.metrics.precision_recall import Rates, decided
+from core.metrics.precision_recall import PrecisionRecallF1, decided
 from core.models.network import TextNetwork
 from core.seeds import seed_for
 from core.settings import TrainingSettings
@@ -47,7 +47,7 @@ class EpochResult:
     epoch: int
     training_loss: float
     validation_loss: float
-    validation: Rates
+    validation: PrecisionRecallF1
     seconds: float
 
 
@@ -71,7 +71,7 @@ class Kept:
     """The kept epoch of a trial: best validation F1, ties to the lower validation loss."""
 
     epoch: int
-    validation: Rates
+    validation: PrecisionRecallF1
     validation_loss: float
     state: dict[str, Tensor]
 
@@ -130,7 +130,7 @@ class Objective:
     """
 
     pos_weight: Tensor
-    rates: Callable[[Decided, Decided], Rates] = decided
+    rates: Callable[[Decided, Decided], PrecisionRecallF1] = decided
 
 
 class Trainer:
@@ -258,7 +258,7 @@ class Trainer:
             torch.cuda.set_rng_state(checkpoint["device_generator"], self._device)
         kept = checkpoint["kept"]
         if kept is not None:
-            rates = Rates(kept["precision"], kept["recall"], kept["f1"])
+            rates = PrecisionRecallF1(kept["precision"], kept["recall"], kept["f1"])
             self.kept = Kept(kept["epoch"], rates, kept["validation_loss"], kept["state"])
 
     def _ended(self) -> bool:
@@ -362,10 +362,10 @@ class Trainer:
         self._batch, self._loss_sum, self._epoch_seconds = 0, 0.0, 0.0
         return result, is_kept
 
-    def _validate(self) -> tuple[Rates, float]:
-        """Rates at threshold 0.5 and mean weighted loss; zeros without validation documents."""
+    def _validate(self) -> tuple[PrecisionRecallF1, float]:
+        """Metrics at threshold 0.5 and mean weighted loss; zeros without validation documents."""
         if not len(self._validation):
-            return Rates(0.0, 0.0, 0.0), 0.0
+            return PrecisionRecallF1(0.0, 0.0, 0.0), 0.0
         self._pass.settle()
         logits = logits_of(self._pass, self._validation)
         rates = self._objective.rates(self._validation.targets, logits >= 0.0)

@@ -13,7 +13,7 @@ import torch
 
 from core.corpus.examples import Examples, shared_validation_split, validation_split
 from core.errors import TrainingError
-from core.metrics.precision_recall import Rates, decided
+from core.metrics.precision_recall import PrecisionRecallF1, decided
 from core.models.gru_att import GruAtt
 from core.settings import TrainingSettings
 from core.text.tokens import TokenArrays
@@ -291,9 +291,9 @@ class Scripted(Trainer):
 
     script: list[tuple[float, float]]
 
-    def _validate(self) -> tuple[Rates, float]:
+    def _validate(self) -> tuple[PrecisionRecallF1, float]:
         f1, loss = self.script[self._epoch - 1]
-        return Rates(f1, f1, f1), loss
+        return PrecisionRecallF1(f1, f1, f1), loss
 
 
 def scripted(*script: tuple[float, float], patience: int = 3) -> tuple[Scripted, Recorder]:
@@ -417,9 +417,9 @@ def test_several_categories_are_trained_at_once_each_with_its_class_weight() -> 
 def test_rates_of_the_objective_decide_which_epoch_is_kept() -> None:
     asked = []
 
-    def worse_each_time(truth: Any, predicted: Any) -> Rates:
+    def worse_each_time(truth: Any, predicted: Any) -> PrecisionRecallF1:
         asked.append(truth.shape)
-        return Rates(0.0, 0.0, 1.0 / len(asked))
+        return PrecisionRecallF1(0.0, 0.0, 1.0 / len(asked))
 
     made = shared_trainer([1.0, 1.0], worse_each_time)
     made.run(Recorder(), lambda _: None)
