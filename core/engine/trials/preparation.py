@@ -159,7 +159,7 @@ def _frozen(network: TextNetwork) -> bool:
 
 def _network_product(trainer: Trainer, info: ModelInfo) -> Product:
     """`info.embeddings` is the table's name if it is known to be stored already."""
-    kept = trainer.kept
+    kept = trainer.best_epoch
     assert kept is not None
     if info.embeddings is not None:
         return Product(model_content(kept.state, info), info.embeddings)
