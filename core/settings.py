@@ -1,4 +1,4 @@
-"""The settings of a training run: one home, each with its default, unit and meaning."""
+"""Settings of a training run, each with its default, unit and help text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from core.errors import HTransError
 
-SMALLEST_BATCH = 16
-"""Documents in a batch at least, where negatives are sampled."""
+MIN_BATCH = 16
+"""Minimum number of documents in a batch when negatives are sampled."""
 PAPER_CLASS_WEIGHTS = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 50.0)
 
 CHOICES = {
@@ -21,7 +21,7 @@ CHOICES = {
     "consistent": ("no", "up", "down"),
     "regularised_pairs": ("parents", "siblings"),
 }
-"""What a setting may be, where it is one of a few words."""
+"""Allowed values of the settings that are enumerations."""
 
 
 def _setting(default: Any, meaning: str) -> Any:
@@ -30,75 +30,72 @@ def _setting(default: Any, meaning: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """Everything that decides what a run computes (Banerjee et al. 2019, sections 3 and 4)."""
+    """Hyperparameters of a run (Banerjee et al. 2019, sections 3 and 4)."""
 
     class_weights: tuple[float, ...] = _setting(
         PAPER_CLASS_WEIGHTS, "class weights to try for each category, comma-separated"
     )
-    epochs: int = _setting(10, "most epochs for each class weight")
-    patience: int = _setting(3, "stop after so many epochs without a better validation F1")
-    max_words: int = _setting(100, "words of a document that are read, 0 for all")
-    batch_size: int = _setting(128, "documents in a batch")
+    epochs: int = _setting(10, "maximum number of epochs per class weight")
+    patience: int = _setting(
+        3, "early stopping: epochs without a better validation F1 before training stops"
+    )
+    max_words: int = _setting(100, "maximum number of words read per document, 0 for all")
+    batch_size: int = _setting(128, "documents per batch")
     hidden_units: int = _setting(96, "hidden units of the GRU in each direction")
-    dropout: float = _setting(0.4, "share of the GRU's output that is dropped in training")
+    dropout: float = _setting(0.4, "dropout probability on the GRU's output")
     learning_rate: float = _setting(
-        0.001, "learning rate of Adam for what starts from scratch: top level and output layers"
+        0.001, "Adam learning rate of newly initialised layers: top level and output layers"
     )
     transferred_learning_rate: float = _setting(
-        0.0005, "learning rate of Adam for GRU and attention that come from the parent"
+        0.0005, "Adam learning rate of the GRU and attention transferred from the parent"
     )
     validation_fraction: float = _setting(
-        0.15, "share of the training documents that validates, drawn for each category"
+        0.15, "fraction of the training documents held out for validation, drawn per category"
     )
-    dimensions: int = _setting(100, "numbers in a word's embedding where no vectors are given")
+    dimensions: int = _setting(100, "embedding dimensions when no word vectors are given")
     negatives: int = _setting(
-        0,
-        "train each epoch on all positives and this many negatives for each, drawn anew; 0 for all",
+        0, "negatives sampled per positive in each epoch; 0 trains on all documents"
     )
     search: str = _setting(
         "full",
-        "how class weights compete: full trains each to its end, racing drops those that trail",
+        "class-weight search: full trains every weight to the end, racing prunes by successive "
+        "halving",
     )
     precision: str = _setting(
         "float32",
-        "numbers of the network: float32, or mixed for bfloat16 where a CUDA device gains by it",
+        "float32, or mixed for bfloat16 autocast on CUDA devices that run it faster",
     )
-    seed: int = _setting(0, "seed of everything that is drawn at random")
-    transfer: bool = _setting(True, "start each child from its parent's model")
+    seed: int = _setting(0, "seed of all random numbers")
+    transfer: bool = _setting(True, "initialise each child from its parent's model")
     freeze: bool = _setting(True, "train word embeddings at the top level only")
-    two_rates: bool = _setting(
-        True, "train what comes from the parent with --transferred-learning-rate"
-    )
+    two_rates: bool = _setting(True, "train transferred layers with --transferred-learning-rate")
     recursive_regularisation: float = _setting(
-        0.00005, "weight of the recursive regularisation of dgcnn, 0 for none"
+        0.00005, "weight of dgcnn's recursive regularisation, 0 for none"
     )
     regularised_pairs: str = _setting(
         "parents",
-        "categories that the regularisation pulls together: parents and their children, "
-        "or siblings",
+        "category pairs of the recursive regularisation: parents (with their children) or siblings",
     )
-    folds: int = _setting(5, "folds of the cross-validation that sets linear's thresholds")
-    svm_c: float = _setting(1.0, "C of linear's support vector machines: larger fits closer")
+    folds: int = _setting(5, "cross-validation folds that set linear's thresholds")
+    svm_c: float = _setting(1.0, "inverse regularisation strength C of linear's SVMs")
     tune_thresholds: bool = _setting(
-        False, "accept from the threshold with the best validation F1 of each category, not 0.5"
+        False, "use the threshold with the best validation F1 per category instead of 0.5"
     )
     calibrate: bool = _setting(
-        False, "turn scores into probabilities on the validation documents of each category"
+        False, "calibrate probabilities (Platt scaling) on each category's validation documents"
     )
     consistent: str = _setting(
         "no",
-        "decisions that fit the taxonomy: up accepts the ancestors of what is accepted, down drops "
-        "what has one that is not",
+        "hierarchy consistency: up also accepts all ancestors of an accepted category, down "
+        "rejects categories with a rejected ancestor",
     )
-    weights_from: str = _setting(
-        "", "finished run whose class weights gru-att-multi-weighted takes"
-    )
+    weights_from: str = _setting("", "finished run whose class weights gru-att-multi-weighted uses")
 
     def __post_init__(self) -> None:
         if not self.class_weights:
-            raise HTransError("--class-weights: give at least one weight, for example 1,5")
+            raise HTransError("--class-weights is empty; give at least one weight, for example 1,5")
         if len(set(self.class_weights)) < len(self.class_weights):
-            raise HTransError("--class-weights: a weight is given twice")
+            raise HTransError("--class-weights contains a duplicate weight; give each weight once")
         for weight in self.class_weights:
             if not (math.isfinite(weight) and weight > 0):
                 raise HTransError(f"--class-weights: {weight:g} is not a positive number")
@@ -106,7 +103,7 @@ class TrainingSettings:
             if getattr(self, name) < 1:
                 raise HTransError(f"{option_of(name)} must be at least 1")
         if self.max_words < 0:
-            raise HTransError("--max-words must be at least 1, or 0 for all")
+            raise HTransError("--max-words must be at least 1, or 0 for all words")
         if self.folds < 2:
             raise HTransError("--folds must be at least 2")
         if not (math.isfinite(self.svm_c) and self.svm_c > 0):
@@ -121,57 +118,65 @@ class TrainingSettings:
         if not 0 < self.validation_fraction < 1:
             raise HTransError("--validation-fraction must be between 0 and 1")
         if self.negatives < 0:
-            raise HTransError("--negatives must be at least 1, or 0 for all")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
+            raise HTransError("--negatives must be at least 1, or 0 for all documents")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
                 raise HTransError(
-                    f"{option_of(name)} {getattr(self, name)}: use {' or '.join(known)}"
+                    f"{option_of(name)} {getattr(self, name)} is not a valid choice; use "
+                    + " or ".join(choices)
                 )
         if self.seed < 0:
             raise HTransError("--seed must not be negative")
 
     def epoch_size(self, documents: int, positives: int) -> tuple[int, int]:
-        """Documents that an epoch trains on, and the number of its batches.
+        """Number of documents and of batches in one epoch.
 
-        Sampling negatives leaves the number of batches as it is without: batches become smaller,
-        but not below `SMALLEST_BATCH`, where rare categories get more negatives instead.
+        Negative sampling keeps the number of batches and makes the batches smaller, but not
+        smaller than `MIN_BATCH`: rare categories get more negatives instead.
+
+        Args:
+            documents: Number of training documents.
+            positives: Number of positives among them.
+
+        Returns:
+            (documents per epoch, batches per epoch).
         """
         batches = math.ceil(documents / self.batch_size)
         if not self.negatives:
             return documents, batches
-        smallest = min(SMALLEST_BATCH, self.batch_size) * batches
-        drawn = max(positives * (1 + self.negatives), smallest)
-        return min(drawn, documents), batches
+        minimum = min(MIN_BATCH, self.batch_size) * batches
+        sampled = max(positives * (1 + self.negatives), minimum)
+        return min(sampled, documents), batches
 
     def to_json(self) -> str:
-        """As a JSON object, for the database."""
+        """Serialise to a JSON object, for the database."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> TrainingSettings:
-        """Read what `to_json` wrote."""
+        """Parse the output of `to_json`."""
         values = json.loads(text)
         values["class_weights"] = tuple(values["class_weights"])
         return cls(**values)
 
 
 def option_of(name: str) -> str:
-    """The command line option of a setting."""
+    """Command line option of a setting."""
     return "--" + name.replace("_", "-")
 
 
 def meaning(name: str) -> str:
-    """The sentence that says what a setting is."""
+    """Help text of a setting."""
     return str(_metadata(name)["meaning"])
 
 
 def default(name: str) -> Any:
-    """The default of a setting."""
+    """Default value of a setting."""
     return TrainingSettings.__dataclass_fields__[name].default
 
 
 def shown(value: Any) -> str:
-    """A value as people write it: 0.00005, not 5e-05; 1,2,3 for several; "" for none."""
+    """Format a value for display: 0.00005 instead of 5e-05, tuples as 1,2,3, None as ""."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -199,21 +204,27 @@ PRESETS: dict[str, dict[str, Any]] = {
         "dimensions": 32,
     },
 }
-"""What each preset changes of the defaults, which are the paper's."""
+"""Settings that each preset changes. The defaults are those of the paper."""
 
 
 def settings_changes(**given: Any) -> dict[str, Any]:
-    """The settings among `given` that are not None: those that the user has chosen."""
+    """Drop the settings that the user did not set, that is, those that are None."""
     return {name: value for name, value in given.items() if value is not None}
 
 
 def settings_for(
-    preset: str, changes: Mapping[str, Any], between: Mapping[str, Any] | None = None
+    preset: str, changes: Mapping[str, Any], system_defaults: Mapping[str, Any] | None = None
 ) -> TrainingSettings:
-    """The settings of a preset with the user's changes; raise `HTransError` for bad values.
+    """Settings of a preset with the user's changes.
 
-    `between` is what a system changes: it goes before the preset, the user's changes before it.
+    Args:
+        preset: A key of `PRESETS`.
+        changes: The user's settings. They override everything else.
+        system_defaults: Settings of the system. They override the preset.
+
+    Raises:
+        HTransError: If the preset is unknown or a value is invalid.
     """
     if preset not in PRESETS:
-        raise HTransError(f"there is no preset {preset!r}; known are {', '.join(PRESETS)}")
-    return TrainingSettings(**{**PRESETS[preset], **(between or {}), **changes})
+        raise HTransError(f"unknown preset {preset!r}; use one of {', '.join(PRESETS)}")
+    return TrainingSettings(**{**PRESETS[preset], **(system_defaults or {}), **changes})

@@ -1,1 +1,1 @@
-"""From scores to labels and to figures: thresholds, calibration, F1, significance."""
+"""Decision rules and metrics: thresholds, calibration, F1, significance tests."""

@@ -1,7 +1,7 @@
-"""Scores to probabilities: Platt scaling on documents that did not train.
+"""Platt scaling: calibrate scores to probabilities on held-out documents.
 
-Platt 1999, "Probabilistic Outputs for Support Vector Machines": a sigmoid a·s + b is fitted to the
-targets, which are drawn in from 0 and 1 by what is not yet known of few documents.
+Platt 1999, "Probabilistic Outputs for Support Vector Machines": sigmoid(a·s + b) is fitted to
+smoothed targets. The fewer documents there are, the further the targets are from 0 and 1.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-CLOSEST = 1e-7
-"""Probabilities are kept this far from 0 and 1, where their logit has no end."""
+EPSILON = 1e-7
+"""Probabilities are clipped to this distance from 0 and 1, where the logit is infinite."""
 
-Numbers = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """probability = sigmoid(slope · s + intercept); the slope is positive, so order stays."""
+    """probability = sigmoid(slope · s + intercept). The slope is positive and preserves order."""
 
     slope: float
     intercept: float
 
-    def probabilities(self, scores: npt.NDArray[np.floating] | np.floating) -> Numbers:
-        """Of scores of any shape, the same shape."""
+    def probabilities(self, scores: npt.NDArray[np.floating] | np.floating) -> FloatArray:
+        """Calibrated probabilities of scores of any shape, in the same shape."""
         return sigmoid(self.slope * np.asarray(scores, dtype=np.float64) + self.intercept)
 
 
 def platt(targets: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> Calibration | None:
-    """Fit to `scores` and `targets` (documents,).
+    """Fit a calibration to `scores` and `targets` (documents,).
 
-    None where nothing can be learned: without positives or negatives, from scores that are all
-    the same, or where positives do not have the higher ones.
+    Returns None if no increasing sigmoid fits: there are no positives or no negatives, all scores
+    are equal, or the positives do not score higher.
     """
     positives = int(np.count_nonzero(targets))
     negatives = len(targets) - positives
@@ -41,30 +41,30 @@ def platt(targets: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> C
         return None
     from sklearn.linear_model import LogisticRegression
 
-    share = np.where(targets, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    smoothed = np.where(targets, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     column = scores.astype(np.float64)[:, None]
-    # The solver takes its steps by numbers around 0 and of size 1, and would stop early elsewhere.
-    centre, scale = float(column.mean()), float(column.std())
-    column = (column - centre) / scale
+    # The solver stops too early on features that are not standardised.
+    mean, scale = float(column.mean()), float(column.std())
+    column = (column - mean) / scale
     model = LogisticRegression(C=np.inf)
     model.fit(
         np.concatenate((column, column)),
         np.repeat((1, 0), len(column)),
-        sample_weight=np.concatenate((share, 1 - share)),
+        sample_weight=np.concatenate((smoothed, 1 - smoothed)),
     )
     slope = float(model.coef_[0, 0]) / scale
-    intercept = float(model.intercept_[0]) - slope * centre
+    intercept = float(model.intercept_[0]) - slope * mean
     return Calibration(slope, intercept) if slope > 0 else None
 
 
-def sigmoid(values: Numbers | np.float64) -> Numbers:
+def sigmoid(values: FloatArray | np.float64) -> FloatArray:
     """1 / (1 + e^-x), without overflow."""
-    result: Numbers = 0.5 * (1.0 + np.tanh(0.5 * values))
+    result: FloatArray = 0.5 * (1.0 + np.tanh(0.5 * values))
     return result
 
 
-def logit(probabilities: npt.NDArray[np.floating] | np.floating) -> Numbers:
-    """The inverse of `sigmoid`, finite also at 0 and 1."""
-    inside = np.clip(np.asarray(probabilities, dtype=np.float64), CLOSEST, 1 - CLOSEST)
-    result: Numbers = np.log(inside) - np.log1p(-inside)
+def logit(probabilities: npt.NDArray[np.floating] | np.floating) -> FloatArray:
+    """Inverse of `sigmoid`, finite at 0 and 1."""
+    clipped = np.clip(np.asarray(probabilities, dtype=np.float64), EPSILON, 1 - EPSILON)
+    result: FloatArray = np.log(clipped) - np.log1p(-clipped)
     return result

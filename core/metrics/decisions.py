@@ -1,7 +1,7 @@
-"""From scores to labels: thresholds, calibrated probabilities, consistency with the taxonomy.
+"""Decision rules: thresholds, calibrated probabilities, hierarchy consistency.
 
-For the paper's systems a category accepts from 0.5 on, and its parent has no say. Everything else
-here is beyond the paper and off by default.
+The paper's systems accept a category at a probability of 0.5 or more, independently of its parent.
+All other options extend the paper and are off by default.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import numpy.typing as npt
 
 from core.corpus.taxonomy import Taxonomy
 from core.errors import HTransError
-from core.metrics.calibration import CLOSEST, Calibration, logit, sigmoid
-from core.metrics.precision_recall import Matrix, close_upward
+from core.metrics.calibration import EPSILON, Calibration, logit, sigmoid
+from core.metrics.precision_recall import Matrix, with_ancestors
 from core.settings import TrainingSettings
 
 THRESHOLD = 0.5
-"""Probability from which on a document is in a category."""
+"""Default decision threshold: minimum probability to accept a category."""
 
-_BEYOND_ALL = 2.0
-"""A score that no document has."""
+_NEVER = 2.0
+"""A threshold that no score reaches."""
 
 Scores = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRule:
-    """How the scores of a run become labels; the default is the paper's.
+    """Decision rule that turns a run's scores into labels. The default is the paper's rule.
 
-    `tune_thresholds`: each category accepts from the threshold with the best F1 on its validation
-    documents. `calibrate`: scores become probabilities by Platt scaling on these. `consistent` is
-    "no", "up" (ancestors of what is accepted are accepted too) or "down" (what has an ancestor that
-    is not accepted is not either).
+    `tune_thresholds`: use the threshold with the best F1 on each category's validation documents.
+    `calibrate`: turn scores into probabilities by Platt scaling on the validation documents.
+    `consistent`: hierarchy consistency. "no" changes nothing, "up" also accepts all ancestors of
+    an accepted category, "down" rejects every category with a rejected ancestor.
     """
 
     tune_thresholds: bool = False
@@ -43,21 +43,24 @@ class DecisionRule:
 
     @property
     def needs_validation(self) -> bool:
-        """Whether it rests on validation documents."""
+        """True if the rule is fitted to validation documents."""
         return self.tune_thresholds or self.calibrate
 
     @property
     def name(self) -> str:
-        """What tells it from the paper's, as `with_rule` reads it: `tuned+up`, empty for none."""
+        """Options that differ from the paper's rule, in the syntax of `with_rule`: `tuned+up`.
+
+        Empty for the paper's rule.
+        """
         parts = ["tuned"] * self.tune_thresholds + ["calibrated"] * self.calibrate
         return "+".join(parts + [self.consistent] * (self.consistent != "no"))
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryRule:
-    """From which score a category accepts, and what turns its scores into probabilities if any.
+    """Decision threshold of one category and its optional Platt calibration.
 
-    `least` is on the scale of the model's own scores.
+    `least` is the minimum accepted score, on the scale of the raw model scores.
     """
 
     least: float = THRESHOLD
@@ -65,53 +68,61 @@ class CategoryRule:
 
     @classmethod
     def calibrated(cls, calibration: Calibration) -> CategoryRule:
-        """Accept what has at least an even chance, be that every score or none."""
+        """Rule that accepts calibrated probabilities of at least 0.5.
+
+        Depending on the calibration, it accepts every score or none.
+        """
         even = float(sigmoid(np.float64(-calibration.intercept / calibration.slope)))
-        if even <= CLOSEST:
+        if even <= EPSILON:
             even = 0.0
-        elif even > 1 - CLOSEST:
-            even = _BEYOND_ALL
+        elif even > 1 - EPSILON:
+            even = _NEVER
         return cls(even, calibration)
 
     @property
     def threshold(self) -> float:
-        """The probability from which on the category accepts."""
+        """Minimum probability at which the category accepts."""
         return self.probability_of(self.least)
 
     def probability_of(self, score: float) -> float:
-        """The probability that a score of the model stands for."""
+        """Calibrated probability of a raw model score."""
         if self.calibration is None:
             return score
         return float(self.calibration.probabilities(logit(np.float64(score))))
 
     def least_for(self, probability: float) -> float:
-        """The score of the model that stands for a probability, the inverse of `probability_of`."""
+        """Raw model score of a calibrated probability: the inverse of `probability_of`."""
         if self.calibration is None:
             return probability
-        inside = float(logit(np.float64(probability))) - self.calibration.intercept
-        return float(sigmoid(np.float64(inside / self.calibration.slope)))
+        shifted = float(logit(np.float64(probability))) - self.calibration.intercept
+        return float(sigmoid(np.float64(shifted / self.calibration.slope)))
 
     def accepts(self, scores: Scores) -> npt.NDArray[np.bool_]:
-        """Decisions on scores (documents,) of the model."""
-        decided: npt.NDArray[np.bool_] = scores >= np.float64(self.least)
-        return decided
+        """Decisions (documents,) on raw model scores (documents,)."""
+        decisions: npt.NDArray[np.bool_] = scores >= np.float64(self.least)
+        return decisions
 
     def probabilities(self, scores: Scores) -> Scores:
-        """The scores as they are shown, (documents,)."""
+        """Calibrated probabilities (documents,); the scores themselves without a calibration."""
         if self.calibration is None:
             return scores
         return self.calibration.probabilities(logit(scores)).astype(np.float32)
 
 
 def rule_of(settings: TrainingSettings) -> DecisionRule:
-    """The rule that a run was started with."""
+    """Decision rule of a run's settings."""
     return DecisionRule(settings.tune_thresholds, settings.calibrate, settings.consistent)
 
 
 def with_rule(rule: DecisionRule, text: str) -> DecisionRule:
-    """`rule` with what `text` adds: tuned, calibrated, up, down, joined by +.
+    """Add options to a decision rule.
 
-    Raises `HTransError` for any other word.
+    Args:
+        rule: The rule to start from.
+        text: Words joined by "+": tuned, calibrated, up, down.
+
+    Raises:
+        HTransError: If `text` contains any other word.
     """
     for word in text.split("+"):
         if word == "tuned":
@@ -121,25 +132,32 @@ def with_rule(rule: DecisionRule, text: str) -> DecisionRule:
         elif word in ("up", "down"):
             rule = replace(rule, consistent=word)
         else:
-            raise HTransError(f"{word!r} is no way to decide: use tuned, calibrated, up or down")
+            raise HTransError(f"{word!r} is not a decision rule; use tuned, calibrated, up or down")
     return rule
 
 
 def consistent(
     predicted: Matrix, category_ids: Sequence[str], taxonomy: Taxonomy, direction: str
 ) -> Matrix:
-    """Decisions (documents, categories) that fit the taxonomy; ancestors without column are left.
+    """Make decisions consistent with the taxonomy.
 
-    `direction` is that of `DecisionRule`.
+    Args:
+        predicted: Decisions (documents, categories).
+        category_ids: Categories of the columns. Ancestors without a column are ignored.
+        taxonomy: The taxonomy that contains `category_ids`.
+        direction: A value of `DecisionRule.consistent`.
+
+    Returns:
+        Decisions (documents, categories).
     """
     if direction == "up":
-        return close_upward(predicted, category_ids, taxonomy)
+        return with_ancestors(predicted, category_ids, taxonomy)
     if direction == "no":
         return predicted
-    gated = predicted.copy()
-    column = {category_id: i for i, category_id in enumerate(category_ids)}
+    pruned = predicted.copy()
+    columns = {category_id: i for i, category_id in enumerate(category_ids)}
     for category_id in sorted(category_ids, key=lambda key: taxonomy[key].level):
         for ancestor in taxonomy.ancestors(category_id):
-            if ancestor in column:
-                gated[:, column[category_id]] &= gated[:, column[ancestor]]
-    return gated
+            if ancestor in columns:
+                pruned[:, columns[category_id]] &= pruned[:, columns[ancestor]]
+    return pruned

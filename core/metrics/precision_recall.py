@@ -1,4 +1,4 @@
-"""Precision, recall and F1 in all the forms that the paper and its field report."""
+"""Precision, recall and F1: micro, macro, per level and hierarchical."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from core.corpus.taxonomy import Taxonomy
 
 Matrix = npt.NDArray[np.bool_]
-"""Documents × categories, True where a document is in a category."""
+"""Labels or decisions (documents, categories)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """Precision, recall and F1; 0 where a rate is 0 / 0."""
+class PrecisionRecallF1:
+    """Precision, recall and F1. Each is 0 if its denominator is 0."""
 
     precision: float
     recall: float
@@ -25,16 +25,16 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Decisions of one category, or of several added up."""
+    """True positives, false positives and false negatives, of one category or summed."""
 
     tp: int
     fp: int
     fn: int
 
     @property
-    def rates(self) -> Rates:
+    def rates(self) -> PrecisionRecallF1:
         """Precision, recall and F1 of these decisions."""
-        return Rates(
+        return PrecisionRecallF1(
             _ratio(self.tp, self.tp + self.fp),
             _ratio(self.tp, self.tp + self.fn),
             _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn),
@@ -42,65 +42,66 @@ class Counts:
 
     @property
     def support(self) -> int:
-        """Documents that are in the category."""
+        """Number of positives: documents in the category."""
         return self.tp + self.fn
 
 
 @dataclass(frozen=True, slots=True)
-class LevelRates:
+class LevelAverages:
     """Micro- and macro-averages over the categories of one level."""
 
-    micro: Rates
-    macro: Rates
+    micro: PrecisionRecallF1
+    macro: PrecisionRecallF1
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Averages over categories.
 
-    `macro` averages over all categories, `macro_present` over those with a document in the truth.
+    `macro` averages over all categories, `macro_present` over the categories with at least one
+    positive.
     """
 
-    micro: Rates
-    macro: Rates
-    macro_present: Rates
-    levels: dict[int, LevelRates]
+    micro: PrecisionRecallF1
+    macro: PrecisionRecallF1
+    macro_present: PrecisionRecallF1
+    levels: dict[int, LevelAverages]
 
 
 def count(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> Counts:
-    """Counts of one category from two vectors of decisions (documents,)."""
+    """Confusion counts of one category from labels and decisions (documents,)."""
     tp = int(np.count_nonzero(truth & predicted))
     return Counts(tp, int(np.count_nonzero(predicted)) - tp, int(np.count_nonzero(truth)) - tp)
 
 
-def decided(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> Rates:
-    """Rates of one category's decisions (documents,), micro-averaged of several at once."""
+def decided(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> PrecisionRecallF1:
+    """Precision, recall and F1 of decisions (documents,), micro-averaged over several columns."""
     return count(truth, predicted).rates
 
 
-def support_weighted(truth: Matrix, predicted: Matrix) -> Rates:
-    """Means of the categories' rates, each weighted by its number of positives."""
+def support_weighted(truth: Matrix, predicted: Matrix) -> PrecisionRecallF1:
+    """Average precision, recall and F1 over categories, weighted by support."""
     from sklearn.metrics import precision_recall_fscore_support
 
     precision, recall, f1, _ = precision_recall_fscore_support(
         truth, predicted, average="weighted", zero_division=0
     )
-    return Rates(float(precision), float(recall), float(f1))
+    return PrecisionRecallF1(float(precision), float(recall), float(f1))
 
 
-def micro(counts: Sequence[Counts]) -> Rates:
-    """Rates of the decisions of all categories together."""
+def micro(counts: Sequence[Counts]) -> PrecisionRecallF1:
+    """Micro-average: precision, recall and F1 of the summed counts."""
     return Counts(
         sum(c.tp for c in counts), sum(c.fp for c in counts), sum(c.fn for c in counts)
     ).rates
 
 
-def macro(counts: Sequence[Counts]) -> Rates:
-    """Means of the categories' precision, recall and F1; zeros without categories."""
+def macro(counts: Sequence[Counts]) -> PrecisionRecallF1:
+    """Macro-average: unweighted means over categories; zeros without categories."""
     rates = [c.rates for c in counts]
     if not rates:
-        return Rates(0.0, 0.0, 0.0)
-    return Rates(
+        return PrecisionRecallF1(0.0, 0.0, 0.0)
+    return PrecisionRecallF1(
         sum(r.precision for r in rates) / len(rates),
         sum(r.recall for r in rates) / len(rates),
         sum(r.f1 for r in rates) / len(rates),
@@ -108,7 +109,13 @@ def macro(counts: Sequence[Counts]) -> Rates:
 
 
 def summarise(counts: Sequence[Counts], category_ids: Sequence[str], taxonomy: Taxonomy) -> Summary:
-    """Averages of the counts of `category_ids`, in all and for each level of the taxonomy."""
+    """Average over categories, in total and per level of the taxonomy.
+
+    Args:
+        counts: Confusion counts of each category.
+        category_ids: The categories, in the order of `counts`.
+        taxonomy: The taxonomy that contains `category_ids`.
+    """
     by_level: dict[int, list[Counts]] = {}
     for category_id, category_counts in zip(category_ids, counts, strict=True):
         by_level.setdefault(taxonomy[category_id].level, []).append(category_counts)
@@ -117,33 +124,39 @@ def summarise(counts: Sequence[Counts], category_ids: Sequence[str], taxonomy: T
         macro=macro(counts),
         macro_present=macro([c for c in counts if c.support]),
         levels={
-            level: LevelRates(micro(of_level), macro(of_level))
-            for level, of_level in sorted(by_level.items())
+            level: LevelAverages(micro(level_counts), macro(level_counts))
+            for level, level_counts in sorted(by_level.items())
         },
     )
 
 
 def hierarchical(
     truth: Matrix, predicted: Matrix, category_ids: Sequence[str], taxonomy: Taxonomy
-) -> Rates:
-    """Micro-averaged rates over ancestor-closed sets (Kiritchenko et al. 2005).
+) -> PrecisionRecallF1:
+    """Hierarchical precision, recall and F1 (Kiritchenko et al. 2005).
 
-    Columns of both matrices are `category_ids`; ancestors that have no column take no part.
+    Micro-averages after labels and decisions are propagated to their ancestors.
+
+    Args:
+        truth: Labels (documents, categories).
+        predicted: Decisions (documents, categories).
+        category_ids: Categories of the columns. Ancestors without a column are ignored.
+        taxonomy: The taxonomy that contains `category_ids`.
     """
-    closed_truth = close_upward(truth, category_ids, taxonomy)
-    closed_predicted = close_upward(predicted, category_ids, taxonomy)
-    return count(closed_truth.ravel(), closed_predicted.ravel()).rates
+    propagated_truth = with_ancestors(truth, category_ids, taxonomy)
+    propagated_predicted = with_ancestors(predicted, category_ids, taxonomy)
+    return count(propagated_truth.ravel(), propagated_predicted.ravel()).rates
 
 
-def close_upward(matrix: Matrix, category_ids: Sequence[str], taxonomy: Taxonomy) -> Matrix:
-    """A copy of `matrix` in which each document is in all ancestors of its categories."""
-    closed = matrix.copy()
-    column = {category_id: i for i, category_id in enumerate(category_ids)}
+def with_ancestors(matrix: Matrix, category_ids: Sequence[str], taxonomy: Taxonomy) -> Matrix:
+    """Propagate labels to ancestors: a copy of `matrix` (documents, categories)."""
+    propagated = matrix.copy()
+    columns = {category_id: i for i, category_id in enumerate(category_ids)}
     for category_id in category_ids:
         for ancestor in taxonomy.ancestors(category_id):
-            if ancestor in column:
-                closed[:, column[ancestor]] |= matrix[:, column[category_id]]
-    return closed
+            if ancestor in columns:
+                propagated[:, columns[ancestor]] |= matrix[:, columns[category_id]]
+    return propagated
 
 
 def _ratio(numerator: int, denominator: int) -> float:

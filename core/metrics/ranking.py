@@ -1,7 +1,7 @@
-"""The documents of a split in the order in which a category's model believes in them.
+"""Documents of a split, ranked by the score of one category's model.
 
-Everything that depends on a threshold is a look-up in this order, so that a threshold can be moved
-over 800,000 documents without a wait.
+Every threshold-dependent metric is a look-up in the ranking. Moving a threshold over 800,000
+documents is therefore interactive.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from core.metrics.thresholds import best_threshold
 
 Kind = Literal["fp", "fn", "tp"]
 """False positives, false negatives, true positives."""
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class PrecisionRecall:
-    """Points of a precision-recall curve, by falling `thresholds`: all (points,)."""
+    """Points of a precision-recall curve, in descending order of `thresholds`: all (points,)."""
 
     thresholds: npt.NDArray[np.float64]
     precision: npt.NDArray[np.float64]
@@ -37,8 +37,8 @@ class RankedPredictions:
     def __init__(self, targets: npt.NDArray[np.bool_], scores: Scores) -> None:
         self.targets = targets
         self.scores = scores
-        # The order of equal scores is that of the documents.
-        self.order: Places = np.argsort(-scores, kind="stable").astype(np.int64)
+        # The sort is stable: equal scores keep the order of the documents.
+        self.order: Indices = np.argsort(-scores, kind="stable").astype(np.int64)
         self._ranked = scores[self.order]
         self._is_hit = targets[self.order]
         self._hits = np.cumsum(self._is_hit)
@@ -48,60 +48,61 @@ class RankedPredictions:
 
     @property
     def positives(self) -> int:
-        """Documents that are in the category."""
+        """Number of documents in the category."""
         return int(self._hits[-1]) if len(self) else 0
 
-    def accepted(self, least: float) -> int:
-        """How many documents have a score of at least `least`."""
-        # Ranked scores fall, so that the negative ones rise.
-        return int(np.searchsorted(-self._ranked.astype(np.float64), -least, side="right"))
+    def accepted(self, threshold: float) -> int:
+        """Number of documents with a score of at least `threshold`."""
+        # `searchsorted` needs ascending values, and the ranked scores descend.
+        return int(np.searchsorted(-self._ranked.astype(np.float64), -threshold, side="right"))
 
-    def counts(self, least: float) -> Counts:
-        """What accepting from `least` on comes to."""
-        number = self.accepted(least)
-        tp = int(self._hits[number - 1]) if number else 0
-        return Counts(tp, number - tp, self.positives - tp)
+    def counts(self, threshold: float) -> Counts:
+        """Confusion counts at `threshold`."""
+        accepted = self.accepted(threshold)
+        tp = int(self._hits[accepted - 1]) if accepted else 0
+        return Counts(tp, accepted - tp, self.positives - tp)
 
-    def documents(self, kind: Kind, least: float) -> Places:
-        """The documents of a kind, as places in the split, the most confident decision first.
+    def documents(self, kind: Kind, threshold: float) -> Indices:
+        """Indices (in the split) of the documents of a kind, the most confident decision first.
 
-        For false and true positives that is the highest score, for false negatives the lowest.
+        False and true positives are in descending order of their scores, false negatives in
+        ascending order.
         """
-        number = self.accepted(least)
+        accepted = self.accepted(threshold)
         if kind == "fn":
-            missed = np.flatnonzero(self._is_hit[number:]) + number
+            missed = np.flatnonzero(self._is_hit[accepted:]) + accepted
             return self.order[missed[::-1]]
-        wanted = self._is_hit[:number] if kind == "tp" else ~self._is_hit[:number]
-        return self.order[np.flatnonzero(wanted)]
+        is_kind = self._is_hit[:accepted] if kind == "tp" else ~self._is_hit[:accepted]
+        return self.order[np.flatnonzero(is_kind)]
 
     @cached_property
     def best(self) -> float:
-        """The threshold with the best F1 here."""
+        """Threshold with the best F1 on these documents."""
         return best_threshold(self.targets, self.scores, 0.5).value
 
-    def next_score(self, least: float, *, up: bool) -> float:
-        """The nearest threshold above or below that accepts one document less or more."""
-        number = self.accepted(least)
+    def next_score(self, threshold: float, *, up: bool) -> float:
+        """Nearest threshold that accepts fewer (`up`) or more documents than `threshold`."""
+        accepted = self.accepted(threshold)
         if up:
-            if not number:
-                return least
-            lowest = self._ranked[number - 1]
+            if not accepted:
+                return threshold
+            lowest = self._ranked[accepted - 1]
             return float(np.nextafter(np.float32(lowest), np.float32(2.0)))
-        return float(self._ranked[number]) if number < len(self) else least
+        return float(self._ranked[accepted]) if accepted < len(self) else threshold
 
     def curve(self, points: int) -> PrecisionRecall:
-        """Precision and recall at up to `points` thresholds that lie evenly along the recall."""
+        """Precision and recall at up to `points` thresholds, evenly spaced along the recall."""
         if not self.positives:
-            nothing = np.zeros(0)
-            return PrecisionRecall(nothing, nothing, nothing)
-        # A threshold accepts all documents of one score, or none of them.
+            empty = np.zeros(0)
+            return PrecisionRecall(empty, empty, empty)
+        # A threshold accepts either all documents of one score or none.
         ends = np.flatnonzero(np.append(self._ranked[1:] < self._ranked[:-1], True))
         hits = self._hits[ends]
         recall = hits / self.positives
-        wanted = np.linspace(0.0, 1.0, points)
-        chosen = np.unique(np.minimum(np.searchsorted(recall, wanted), len(ends) - 1))
+        grid = np.linspace(0.0, 1.0, points)
+        indices = np.unique(np.minimum(np.searchsorted(recall, grid), len(ends) - 1))
         return PrecisionRecall(
-            self._ranked[ends[chosen]].astype(np.float64),
-            hits[chosen] / (ends[chosen] + 1),
-            recall[chosen],
+            self._ranked[ends[indices]].astype(np.float64),
+            hits[indices] / (ends[indices] + 1),
+            recall[indices],
         )

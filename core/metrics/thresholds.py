@@ -1,4 +1,4 @@
-"""From which score on a category accepts: the threshold with the best F1 on given documents."""
+"""Threshold tuning: choose the decision threshold with the best F1."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ Scores = npt.NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A threshold, and the F1 of accepting from it on."""
+    """A decision threshold and its F1."""
 
     value: float
     f1: float
 
 
-def best_threshold(targets: npt.NDArray[np.bool_], scores: Scores, usual: float) -> Threshold:
-    """The threshold with the best F1 of `scores` (documents,); ties to the one nearest `usual`.
+def best_threshold(targets: npt.NDArray[np.bool_], scores: Scores, default: float) -> Threshold:
+    """Find the threshold with the best F1.
 
-    Thresholds lie halfway between neighbouring scores, and `usual` is one of them. Without a
-    positive it is `usual`.
+    The candidates are `default` and the midpoints of neighbouring scores. Ties go to the candidate
+    nearest to `default`.
+
+    Args:
+        targets: Labels (documents,).
+        scores: Scores (documents,).
+        default: Threshold to return if there is no positive.
     """
     if not targets.any():
-        return Threshold(usual, 0.0)
+        return Threshold(default, 0.0)
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order].astype(np.float64)
     hits = np.cumsum(targets[order])
@@ -34,31 +39,32 @@ def best_threshold(targets: npt.NDArray[np.bool_], scores: Scores, usual: float)
     lower = np.append(ranked[1:], -np.inf)
     ends = ranked > lower
     best = f1[ends].max()
-    places = np.flatnonzero(ends & (f1 == best))
-    if any(lower[place] < usual <= ranked[place] for place in places):
-        return Threshold(usual, float(best))
-    # Below the lowest score there is none to lie halfway to.
-    below = np.where(np.isfinite(lower[places]), lower[places], 2 * ranked[places] - usual)
-    # Scores are kept as float32; halfway between two neighbours of these is one of the two.
-    values = ((ranked[places] + below) / 2).astype(np.float32).astype(np.float64)
-    values = np.where((below < values) & (values <= ranked[places]), values, ranked[places])
-    return Threshold(float(values[np.abs(values - usual).argmin()]), float(best))
+    indices = np.flatnonzero(ends & (f1 == best))
+    if any(lower[i] < default <= ranked[i] for i in indices):
+        return Threshold(default, float(best))
+    # The lowest score has no lower neighbour.
+    below = np.where(np.isfinite(lower[indices]), lower[indices], 2 * ranked[indices] - default)
+    # Scores are float32. The midpoint of two adjacent float32 values rounds to one of them.
+    values = ((ranked[indices] + below) / 2).astype(np.float32).astype(np.float64)
+    values = np.where((below < values) & (values <= ranked[indices]), values, ranked[indices])
+    return Threshold(float(values[np.abs(values - default).argmin()]), float(best))
 
 
-LEAST_F1 = 0.1
-"""Below this F1 a threshold found by cross-validation is not trusted."""
+MIN_F1 = 0.1
+"""A cross-validated threshold with a lower F1 is not trusted."""
 
 
-def cautious_threshold(targets: npt.NDArray[np.bool_], scores: Scores, usual: float) -> Threshold:
-    """The best threshold, or the highest score where even that has an F1 below `LEAST_F1`.
+def cautious_threshold(targets: npt.NDArray[np.bool_], scores: Scores, default: float) -> Threshold:
+    """Find the best threshold; use the highest score if its F1 is below `MIN_F1`.
 
-    SCutFBR.1 (Yang 2001, "A study on thresholding strategies for text categorization"), which Lewis
-    et al. 2004 use: of rare categories a low threshold would accept far too many documents.
+    SCutFBR.1 (Yang 2001, "A study on thresholding strategies for text categorization"), as in
+    Lewis et al. 2004. For rare categories a low threshold would accept far too many documents.
+    The arguments are those of `best_threshold`.
     """
-    found = best_threshold(targets, scores, usual)
-    if found.f1 >= LEAST_F1 or not len(scores):
-        return found
+    threshold = best_threshold(targets, scores, default)
+    if threshold.f1 >= MIN_F1 or not len(scores):
+        return threshold
     highest = float(scores.max())
-    decided = scores >= highest
-    hits = int(np.count_nonzero(decided & targets))
-    return Threshold(highest, 2.0 * hits / (np.count_nonzero(decided) + np.count_nonzero(targets)))
+    accepted = scores >= highest
+    hits = int(np.count_nonzero(accepted & targets))
+    return Threshold(highest, 2.0 * hits / (np.count_nonzero(accepted) + np.count_nonzero(targets)))

@@ -1,7 +1,7 @@
-"""DGCNN: convolutions over a graph of words, recursive regularisation (Peng et al., WWW 2018).
+"""DGCNN: graph-of-words convolutions, recursive regularisation (Peng et al., WWW 2018).
 
-The sizes are those with which its published code runs on RCV1; convolutions are padded so that they
-keep the size of their input, which the paper leaves open.
+The layer sizes are those of the published code for RCV1. The paper does not specify the padding;
+here each convolution keeps the size of its input.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _UNITS = (1024, 512)
 
 @dataclass(frozen=True, slots=True)
 class RelatedOutputs:
-    """Outputs whose parameters belong close together.
+    """Output pairs of the recursive regularisation.
 
-    `parents` and `children` (edges,) are places of outputs. With `siblings` the children of one
-    parent are pulled together, pair by pair; otherwise each child and its parent.
+    `parents` and `children` (edges,) are indices of outputs. With `siblings` the pairs are all
+    pairs of children of one parent; otherwise each pair is a child and its parent.
     """
 
     parents: Tensor
@@ -35,12 +35,18 @@ class RelatedOutputs:
 
     @classmethod
     def of(cls, category_ids: Sequence[str], taxonomy: Taxonomy, pairs: str) -> RelatedOutputs:
-        """The edges of the taxonomy among `category_ids`; `pairs` is a setting of that name."""
-        place = {category_id: i for i, category_id in enumerate(category_ids)}
+        """Build the pairs from the edges of a taxonomy.
+
+        Args:
+            category_ids: Categories of the outputs, in order.
+            taxonomy: The taxonomy that contains `category_ids`.
+            pairs: Value of the setting `regularised_pairs`.
+        """
+        outputs = {category_id: i for i, category_id in enumerate(category_ids)}
         edges = [
-            (place[parent], i)
-            for category_id, i in place.items()
-            if (parent := taxonomy[category_id].parent) in place
+            (outputs[parent], i)
+            for category_id, i in outputs.items()
+            if (parent := taxonomy[category_id].parent) in outputs
         ]
         parents, children = zip(*edges, strict=True) if edges else ((), ())
         return cls(
@@ -50,24 +56,24 @@ class RelatedOutputs:
         )
 
     def distance(self, weights: Tensor) -> Tensor:
-        """½ Σ ‖w_i − w_j‖² over the pairs; `weights` (outputs, width)."""
+        """Compute ½ Σ ‖w_i − w_j‖² over the pairs, of `weights` (outputs, width)."""
         children = weights[self.children]
         if not self.siblings:
             return 0.5 * (weights[self.parents] - children).square().sum()
-        # Over all pairs of k vectors it is k Σ ‖w‖² − ‖Σ w‖², which needs no list of pairs.
-        number = torch.zeros(len(weights)).index_add_(
+        # The sum over all pairs of k vectors is k Σ ‖w‖² − ‖Σ w‖²; no list of pairs is needed.
+        child_counts = torch.zeros(len(weights)).index_add_(
             0, self.parents, torch.ones(len(self.parents))
         )
-        squares = (number[self.parents].to(weights.device) * children.square().sum(1)).sum()
+        squares = (child_counts[self.parents].to(weights.device) * children.square().sum(1)).sum()
         sums = torch.zeros_like(weights).index_add(0, self.parents.to(weights.device), children)
         return 0.5 * (squares - sums.square().sum())
 
 
 class Dgcnn(TextNetwork):
-    """Three convolutions over the grid of `core.text.word_graph`, two hidden layers, outputs."""
+    """Three convolutions over the grid of `core.text.word_graph`, two hidden layers, an output."""
 
     def __init__(self, embeddings: Tensor, outputs: int) -> None:
-        """`embeddings`: (words, dimensions), taken as they are, not copied."""
+        """Build the network over `embeddings` (words, dimensions), without copying them."""
         super().__init__()
         first, second, third = _CHANNELS
         self.embeddings = embedding_layer(embeddings, PADDING)
@@ -94,18 +100,18 @@ class Dgcnn(TextNetwork):
         self._strength = 0.0
 
     def regularise(self, related: RelatedOutputs, strength: float) -> None:
-        """Pull the output rows of related categories together in training, by `strength`."""
+        """Add recursive regularisation of weight `strength` to the training loss."""
         self._related, self._strength = related, strength
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Encoded:  # noqa: ARG002
-        """Score documents: `tokens` (batch, nodes · neighbours) are the ids of their grids."""
+        """Score documents, given the token ids of their grids (batch, nodes · neighbours)."""
         grid = self.embeddings(tokens).unflatten(1, (NODES, NEIGHBOURS))
-        # Dimensions as channels that lie together in memory: no copy is made of the grid.
+        # The permuted view is channels-last: the grid is not copied.
         features = self.convolutions(grid.permute(0, 3, 1, 2))
         return Encoded(self.output(self.hidden(features.flatten(1))), None)
 
     def penalty(self) -> Tensor | None:
-        """The recursive regularisation, (), if there is one."""
+        """Recursive regularisation term (scalar), None without one."""
         if self._related is None or not self._strength:
             return None
         return self._strength * self._related.distance(self.output.weight)

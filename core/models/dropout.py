@@ -1,4 +1,4 @@
-"""Dropout masks on the CPU, drawn in a fraction of the time that torch's generator takes."""
+"""Dropout masks on the CPU, drawn faster than by torch's generator."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_STEPS = 1 << 16
+_LEVELS = 1 << 16
 
 
 def keep_factors(rows: int, width: int, dropout: float, seed: int) -> Tensor:
-    """What dropout multiplies by, (rows, width): 0 with probability `dropout`, else 1 / (1 - it).
+    """Scaled dropout mask (rows, width): 0 with probability p = `dropout`, else 1 / (1 - p).
 
-    The probability is rounded to a multiple of 1 / 65,536, and the factor fits what was rounded to,
-    so the mean is exactly 1. The same seed gives the same factors.
+    p is rounded to a multiple of 1 / 65,536. The factor uses the rounded p, so that the expected
+    value is exactly 1. The mask is deterministic for a seed.
     """
-    dropped = min(round(dropout * _STEPS), _STEPS - 1)
+    dropped = min(round(dropout * _LEVELS), _LEVELS - 1)
     count = rows * width
     draws = np.random.SFC64(seed).random_raw(-(-count // 4)).view(np.int16)[:count]
     factors = torch.empty(rows, width)
-    # As signed numbers the draws begin at -32,768.
-    torch.ge(torch.from_numpy(draws).view(rows, width), dropped - _STEPS // 2, out=factors)
-    return factors.mul_(_STEPS / (_STEPS - dropped))
+    # The draws are signed: their minimum is -32,768.
+    torch.ge(torch.from_numpy(draws).view(rows, width), dropped - _LEVELS // 2, out=factors)
+    return factors.mul_(_LEVELS / (_LEVELS - dropped))

@@ -19,17 +19,20 @@ class Attention(nn.Module):
         nn.init.uniform_(self.context, -0.1, 0.1)
 
     def forward(self, states: Tensor, inside: Tensor) -> Tensor:
-        """Weights (batch, time) of `states` (batch, time, width); 0 where `inside` is False."""
+        """Attention weights (batch, time) of `states` (batch, time, width).
+
+        Weights are 0 where `inside` (batch, time) is False.
+        """
         scores = torch.tanh(self.projection(states)) @ self.context
         return torch.softmax(scores.masked_fill(~inside, float("-inf")), dim=1)
 
 
 class GruAtt(TextNetwork):
-    """The network of the paper.
+    """GRU-Att, the network of the paper.
 
-    The two directions are two GRUs. The backward one reads each document reversed within its own
-    length, so padding at the end reaches no state of a word, as with packed sequences, without
-    their cost on CPUs.
+    The two directions are separate GRUs. The backward GRU reads each document reversed within the
+    document's own length. Padding therefore affects no state of a word, as with packed sequences,
+    but without their cost on CPUs.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class GruAtt(TextNetwork):
         dropout: float = 0.4,
         outputs: int = 1,
     ) -> None:
-        """`embeddings`: (words, dimensions), taken as they are, not copied."""
+        """Build the network over `embeddings` (words, dimensions), without copying them."""
         super().__init__()
         width = 2 * hidden_units
         self.embeddings = embedding_layer(embeddings, PADDING)
@@ -52,8 +55,12 @@ class GruAtt(TextNetwork):
     def forward(self, tokens: Tensor, lengths: Tensor) -> Encoded:
         """Score documents.
 
-        `tokens`: (batch, time) ids padded with `PADDING`; `lengths`: (batch,), each at least 1.
-        Returns logits (batch, outputs) and attention weights (batch, time).
+        Args:
+            tokens: Token ids (batch, time), padded with `PADDING`.
+            lengths: Document lengths (batch,), each at least 1.
+
+        Returns:
+            Logits (batch, outputs) and attention weights (batch, time).
         """
         positions = torch.arange(tokens.shape[1], device=tokens.device)
         inside = positions < lengths[:, None]
@@ -77,5 +84,5 @@ class GruAtt(TextNetwork):
         return torch.cat((onward, backward_reversed.gather(1, index)), dim=2)
 
     def reset_output(self) -> None:
-        """Draw the output layer anew, as a child does with its parent's (section 3)."""
+        """Reinitialise the output layer, as a child does after the transfer (section 3)."""
         self.output.reset_parameters()

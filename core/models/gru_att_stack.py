@@ -1,10 +1,10 @@
-"""Many binary GRU-Att networks over one text at once: what typed text asks for.
+"""Many binary GRU-Att networks over one text at once, for interactive classification.
 
-One network after the other spends its time on calls, not on numbers: a text of 20 words is 40 small
-products for each. Here a step of the recurrence is one batched product for a group of networks,
-small enough that their weights stay in the processor's cache from step to step.
+Run one by one, the networks spend most time on call overhead: a text of 20 words takes 40 small
+matrix products per network. Here a step of the recurrence is one batched product for a group of
+networks. The groups are small enough for their weights to stay in the processor's cache.
 
-The networks' own parameters become views of the stacked ones, so that little is in memory twice.
+The parameters of the networks become views of the stacked ones, which saves memory.
 Gates are r, z, n in torch's order and meaning (torch.nn.GRU).
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from core.models.gru_att import GruAtt
 
 _GROUP = 50
-"""Directions of networks that go through the recurrence together."""
+"""Network directions per batched step of the recurrence."""
 
 
 class StackedScores(NamedTuple):
@@ -33,17 +33,18 @@ class GruAttStack:
     """`GruAtt` networks with one output each and the same sizes."""
 
     def __init__(self, networks: Sequence[GruAtt]) -> None:
-        """Take over the networks: their parameters lie in the stack from now on.
+        """Stack the networks and make their parameters views of the stack.
 
-        Raises `ValueError` for networks of different sizes or with several outputs.
+        Raises:
+            ValueError: If the networks differ in size or have several outputs.
         """
         sizes = {
             (n.forward_gru.input_size, n.forward_gru.hidden_size, n.output.out_features)
             for n in networks
         }
         if len(sizes) != 1 or next(iter(sizes))[2] != 1:
-            raise ValueError("the networks of a stack have one output each and the same sizes")
-        # Those with the same embedding table stand side by side and read the words together.
+            raise ValueError("networks in a stack must have one output each and the same sizes")
+        # Networks that share an embedding table are adjacent and look up the words together.
         tables = [network.embeddings.weight.data_ptr() for network in networks]
         order = sorted(range(len(networks)), key=lambda i: tables[i])
         self._order = torch.tensor(order)
@@ -58,7 +59,7 @@ class GruAttStack:
                 self._tables.append((table, 1))
         grus = [gru for n in stacked for gru in (n.forward_gru, n.backward_gru)]
         self._weight_ih = _stack([(gru, "weight_ih_l0") for gru in grus])
-        # A batched product with a transposed view would take three times as long.
+        # The transposed copy makes the batched product three times as fast as a transposed view.
         self._weight_hh = torch.stack(
             [gru.get_parameter("weight_hh_l0").detach().t() for gru in grus]
         )
@@ -95,27 +96,27 @@ class GruAttStack:
         units, time, directions = self._units, len(ids), len(self._weight_ih)
         states = torch.empty(time, directions, units)
         first = 0
-        for table, number in self._tables:
+        for table, networks in self._tables:
             embedded = table[ids]
-            # Of each network the second direction reads the text from its end.
-            for begin in range(first, first + 2 * number, _GROUP):
-                some = slice(begin, min(begin + _GROUP, first + 2 * number))
-                self._recur(embedded, some, states)
-            first += 2 * number
-        # Back in the order of the words.
+            # Odd directions are backward and read the text from the end.
+            for begin in range(first, first + 2 * networks, _GROUP):
+                group = slice(begin, min(begin + _GROUP, first + 2 * networks))
+                self._recur(embedded, group, states)
+            first += 2 * networks
+        # Restore the word order of the backward states.
         states[:, 1::2] = states[:, 1::2].flip(0)
         return states.view(time, directions // 2, 2 * units).transpose(0, 1)
 
-    def _recur(self, embedded: Tensor, some: slice, states: Tensor) -> None:
+    def _recur(self, embedded: Tensor, group: slice, states: Tensor) -> None:
         units, time = self._units, len(embedded)
-        number = some.stop - some.start
-        flat = self._weight_ih[some].reshape(number * 3 * units, -1)
-        words = torch.addmm(self._bias_ih[some].reshape(-1), embedded, flat.t())
-        words = words.view(time, number, 3 * units)
+        directions = group.stop - group.start
+        flat = self._weight_ih[group].reshape(directions * 3 * units, -1)
+        words = torch.addmm(self._bias_ih[group].reshape(-1), embedded, flat.t())
+        words = words.view(time, directions, 3 * units)
         words[:, 1::2] = words[:, 1::2].flip(0)
-        weight = self._weight_hh[some]
-        bias = self._bias_hh[some].unsqueeze(1)
-        state = torch.zeros(number, 1, units)
+        weight = self._weight_hh[group]
+        bias = self._bias_hh[group].unsqueeze(1)
+        state = torch.zeros(directions, 1, units)
         for t in range(time):
             recurrent = torch.baddbmm(bias, state, weight)
             word = words[t].unsqueeze(1)
@@ -126,12 +127,12 @@ class GruAttStack:
                 )
             )
             state = torch.lerp(candidate, state, gates[..., units:])
-            states[t, some] = state[:, 0]
+            states[t, group] = state[:, 0]
 
 
 def _stack(parameters: Sequence[tuple[nn.Module, str]]) -> Tensor:
-    """The parameters stacked, (parameters, …); each module's own is a view of its part."""
+    """Stack parameters (parameters, …) and make each module's parameter a view of the stack."""
     stacked = torch.stack([module.get_parameter(name).detach() for module, name in parameters])
-    for place, (module, name) in enumerate(parameters):
-        module.get_parameter(name).data = stacked[place]
+    for i, (module, name) in enumerate(parameters):
+        module.get_parameter(name).data = stacked[i]
     return stacked

@@ -1,4 +1,4 @@
-"""One linear support vector machine of a category, over TF-IDF vectors."""
+"""Linear support vector machine of one category, over TF-IDF vectors."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from torch import Tensor
 
 from core.metrics.calibration import Calibration
 
-Numbers = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
-    """`weights` (features,) and `bias` of the hyperplane, and what makes probabilities of it.
+    """Hyperplane with `weights` (features,) and `bias`, and its Platt calibration.
 
-    Without a calibration the distance's sigmoid stands in for a probability.
+    The default calibration is the plain sigmoid of the distance.
     """
 
-    weights: Numbers
+    weights: FloatArray
     bias: float
     calibration: Calibration = Calibration(1.0, 0.0)  # noqa: RUF009  # frozen
 
-    def distances(self, vectors: csr_array) -> Numbers:
-        """Signed distances (documents,) from the hyperplane, of vectors (documents, features)."""
-        result: Numbers = vectors @ self.weights + self.bias
+    def distances(self, vectors: csr_array) -> FloatArray:
+        """Signed distances (documents,) of vectors (documents, features) from the hyperplane."""
+        result: FloatArray = vectors @ self.weights + self.bias
         return result
 
     def probabilities(self, vectors: csr_array) -> npt.NDArray[np.float32]:
-        """Of vectors (documents, features), (documents,)."""
+        """Probabilities (documents,) of vectors (documents, features)."""
         return self.calibration.probabilities(self.distances(vectors)).astype(np.float32)
 
     def state(self) -> dict[str, Tensor]:
-        """As tensors, for a file."""
+        """Serialise to tensors, for a model file."""
         return {
             "weights": torch.from_numpy(self.weights),
             "bias": torch.tensor([self.bias], dtype=torch.float64),
@@ -48,17 +48,22 @@ class LinearModel:
 
     @classmethod
     def of(cls, state: dict[str, Tensor]) -> LinearModel:
-        """What `state` made tensors of."""
+        """Rebuild a model from the output of `state`."""
         slope, intercept = state["calibration"].tolist()
         bias = float(state["bias"].item())
         return cls(state["weights"].numpy(), bias, Calibration(slope, intercept))
 
 
 def fit_svm(vectors: csr_array, targets: npt.NDArray[np.bool_], c: float, seed: int) -> LinearModel:
-    """Fit scikit-learn's LinearSVC to vectors (documents, features) and targets (documents,).
+    """Fit scikit-learn's LinearSVC.
 
-    With positives or negatives only there is nothing to separate: every document is as far on the
-    one side.
+    If all targets are equal, the model gives every document the same distance of 1 or -1.
+
+    Args:
+        vectors: TF-IDF vectors (documents, features).
+        targets: Labels (documents,).
+        c: Inverse regularisation strength.
+        seed: Seed of the solver.
     """
     if targets.all() or not targets.any():
         return LinearModel(np.zeros(vectors.shape[1]), 1.0 if targets.all() else -1.0)
@@ -67,8 +72,8 @@ def fit_svm(vectors: csr_array, targets: npt.NDArray[np.bool_], c: float, seed: 
     return LinearModel(machine.coef_[0].astype(np.float64), float(machine.intercept_[0]))
 
 
-def squared_hinge(distances: Numbers, targets: npt.NDArray[np.bool_]) -> float:
-    """The loss that LinearSVC minimises, the mean over documents; 0 of none."""
+def squared_hinge(distances: FloatArray, targets: npt.NDArray[np.bool_]) -> float:
+    """Mean squared hinge loss, which LinearSVC minimises; 0 without documents."""
     if not len(targets):
         return 0.0
     margins = np.where(targets, 1.0, -1.0) * distances

@@ -1,9 +1,9 @@
-"""Matrix products on the CPU, by the fastest library that this build of torch has.
+"""Matrix products on the CPU, by the fastest library in this build of torch.
 
-torch hands products of 32-bit floats to its BLAS. oneDNN, which most builds carry too, took about
-half the time where it was measured (docs/performance.md); torch offers it for this only through an
-operator of its compiler, so it is used if the operator is there, gives the right product and does
-not fall back to a slow kernel on this machine.
+torch uses its BLAS for float32 products. oneDNN, which most builds include, took about half the
+time in the measurements of docs/performance.md. torch exposes oneDNN's product only through an
+operator of its compiler. The operator is used if it exists, computes the correct product and has a
+fast kernel on this machine.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import torch
 from torch import Tensor, nn
 
 BLOCK = 512
-"""Rows that are worked on at once where rows are independent: they fit a core's cache."""
+"""Rows per block where rows are independent; one block fits a core's cache."""
 _SUM_BLOCK = 1024
-_SLOWER = 4.0
+_MAX_SLOWDOWN = 4.0
 
 Linear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 @cache
 def fast_linear() -> Linear:
-    """A function with the meaning of `torch.nn.functional.linear`, without gradients.
+    """Return a faster equivalent of `torch.nn.functional.linear`, without gradients.
 
-    Input (rows, in), weight (out, in), bias (out,) or None, all float32 on the CPU; the bias is to
-    be contiguous, the others may have strides. Preparing a new number of rows may cost
-    milliseconds, so callers keep to few.
+    The function takes input (rows, in), weight (out, in) and bias (out,) or None, all float32 on
+    the CPU. The bias must be contiguous; the others may have strides. The first call with a new
+    number of rows may take milliseconds, so callers use few different numbers of rows.
     """
     try:
         operator = torch.ops.mkldnn._linear_pointwise.default
@@ -37,7 +37,7 @@ def fast_linear() -> Linear:
         def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
             return operator(rows, weight, bias, "none", [], "")  # type: ignore[no-any-return]
 
-        if _is_right(linear) and _is_no_slower(linear):
+        if _is_correct(linear) and _is_no_slower(linear):
             return linear
     except (AttributeError, RuntimeError, TypeError, NotImplementedError):
         pass
@@ -45,40 +45,40 @@ def fast_linear() -> Linear:
 
 
 def product_of_rows(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`torch.nn.functional.linear`, in blocks: (rows, in) and (out, in) give (rows, out).
+    """`torch.nn.functional.linear` in blocks: (rows, in) and (out, in) give (rows, out).
 
-    What is left over after whole blocks goes to torch, so that oneDNN sees one number of rows.
+    torch computes the incomplete last block, so that oneDNN always gets the same number of rows.
     """
-    whole = len(rows) // BLOCK * BLOCK
-    if whole == BLOCK == len(rows):
+    end = len(rows) // BLOCK * BLOCK
+    if end == BLOCK == len(rows):
         return fast_linear()(rows, weight, bias)
     out = torch.empty(len(rows), len(weight))
-    for start in range(0, whole, BLOCK):
+    for start in range(0, end, BLOCK):
         block = slice(start, start + BLOCK)
         out[block] = fast_linear()(rows[block], weight, bias)
-    out[whole:] = nn.functional.linear(rows[whole:], weight, bias)
+    out[end:] = nn.functional.linear(rows[end:], weight, bias)
     return out
 
 
 def product_of_columns(left: Tensor, right: Tensor) -> Tensor:
-    """`left.T @ right`, in blocks: (rows, a) and (rows, b) give (a, b). Both are to be contiguous.
+    """`left.T @ right` in blocks: (rows, a) and (rows, b) give (a, b).
 
-    oneDNN gets the transposed problem, which it solves faster where a is greater than b; of strided
-    operands it has no fast kernel.
+    oneDNN gets the transposed problem, which it solves faster if a is greater than b. It has no
+    fast kernel for strided operands, so these are made contiguous.
     """
     if not (left.is_contiguous() and right.is_contiguous()):
         left, right = left.contiguous(), right.contiguous()
     size = _SUM_BLOCK if len(left) >= _SUM_BLOCK else BLOCK
-    whole = len(left) // size * size
-    out = right[whole:].t() @ left[whole:]
-    for start in range(0, whole, size):
+    end = len(left) // size * size
+    out = right[end:].t() @ left[end:]
+    for start in range(0, end, size):
         block = slice(start, start + size)
         out += fast_linear()(right[block].t(), left[block].t(), None)
     return out.t()
 
 
-def _is_right(linear: Linear) -> bool:
-    """Whether it agrees with torch, for strided operands too."""
+def _is_correct(linear: Linear) -> bool:
+    """Return True if `linear` agrees with torch, including for strided operands."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.rand(32, 24, generator=generator)[:, :16]
     weight = torch.rand(16, 8, generator=generator).t()
@@ -90,15 +90,15 @@ def _is_right(linear: Linear) -> bool:
 
 
 def _is_no_slower(linear: Linear) -> bool:
-    """Whether no product of the kinds made here takes it far longer than torch.
+    """Return True if `linear` is not much slower than torch on typical products.
 
-    Where oneDNN has no kernel for a layout it takes hundreds of times as long; the limit is far
-    from 1, so that chance does not choose.
+    Without a kernel for a layout, oneDNN is hundreds of times slower. `_MAX_SLOWDOWN` is far from
+    1, so timing noise does not change the result.
     """
     columns = torch.ones(BLOCK, 96), torch.ones(BLOCK, 192)
     products = ((torch.ones(128, 96), torch.ones(288, 96)), (columns[0].t(), columns[1].t()))
     return all(
-        _seconds(linear, *operands) < _SLOWER * _seconds(nn.functional.linear, *operands)
+        _seconds(linear, *operands) < _MAX_SLOWDOWN * _seconds(nn.functional.linear, *operands)
         for operands in products
     )
 

@@ -1,7 +1,7 @@
-"""Trained parameters on disk: safetensors, with what is needed to build the network again.
+"""Model files: parameters as safetensors, with the metadata to rebuild the network.
 
-Embedding tables are large and shared by all descendants of a top-level category, so each is a
-file of its own, named by the hash of its content, and models refer to it.
+Embedding tables are large and shared by all descendants of a top-level category. Each table is a
+separate file, named by the hash of its content. Model files refer to it by this hash.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _FORMAT = "htrans-model-1"
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a model file says of itself.
+    """Metadata of a model file.
 
-    `network` is that of `core.systems.System`; `categories` are what its outputs stand for, in that
-    order; `embeddings` is the hash of its embedding table, None without one. Hidden units and
-    dropout are those of GRU-Att.
+    `network` is the field of `core.systems.System`; `categories` are the categories of the
+    outputs, in order; `embeddings` is the hash of the embedding table, None for a linear model.
+    `hidden_units` and `dropout` apply to GRU-Att only.
     """
 
     network: str
@@ -46,9 +46,9 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """Parameters of a kept epoch and the embedding table (words, dimensions) below them.
+    """Parameters of a trial's best epoch and its embedding table (words, dimensions).
 
-    A linear model has no table.
+    `embeddings` is None for a linear model.
     """
 
     state: dict[str, Tensor]
@@ -57,7 +57,7 @@ class TrainedModel:
 
 
 def save_embeddings(folder: Path, table: Tensor) -> str:
-    """Store an embedding table (words, dimensions) unless it is there; return its hash."""
+    """Store an embedding table (words, dimensions) unless it exists; return its hash."""
     content = table.detach().cpu().contiguous()
     name = embeddings_name(content)
     path = folder / f"{name}.safetensors"
@@ -68,14 +68,17 @@ def save_embeddings(folder: Path, table: Tensor) -> str:
 
 
 def load_embeddings(folder: Path, name: str) -> Tensor:
-    """The embedding table (words, dimensions) with that hash.
+    """Load the embedding table (words, dimensions) with the hash `name`.
 
-    Raises `CorruptFileError` for a missing file or one with other content.
+    Raises:
+        CorruptFileError: If the file is missing or its content has a different hash.
     """
     path = folder / f"{name}.safetensors"
     table = _tensors(path)[0].get(EMBEDDINGS)
     if table is None or embeddings_name(table) != name:
-        raise CorruptFileError(f"{path}: not the embedding table of that name; restore a backup")
+        raise CorruptFileError(
+            f"{path}: the content does not match the hash in the file name; restore a backup"
+        )
     return table
 
 
@@ -87,35 +90,38 @@ def embeddings_name(table: Tensor) -> str:
 
 
 def save_model(path: Path, state: dict[str, Tensor], info: ModelInfo) -> None:
-    """Write all parameters but the embedding table."""
+    """Write a model file: all parameters except the embedding table."""
     write_bytes(path, model_content(state, info))
 
 
 def model_content(state: dict[str, Tensor], info: ModelInfo) -> bytes:
-    """The content of a model file: all parameters but the embedding table."""
-    kept = {name: value.contiguous() for name, value in state.items() if name != EMBEDDINGS}
-    # One entry only: safetensors writes several in any order, and equal models would differ.
-    return save(kept, {_FORMAT: json.dumps(asdict(info), sort_keys=True)})
+    """Serialise a model file: all parameters except the embedding table."""
+    parameters = {name: value.contiguous() for name, value in state.items() if name != EMBEDDINGS}
+    # A single metadata entry: safetensors does not fix the order of several, and equal models must
+    # give equal files.
+    return save(parameters, {_FORMAT: json.dumps(asdict(info), sort_keys=True)})
 
 
 def model_of_content(content: bytes, info: ModelInfo, embeddings: Tensor | None) -> TrainedModel:
-    """The model in the content of a file that `model_info` has given `info` of."""
+    """Build the model from the content of a model file and its metadata."""
     return TrainedModel(load(content), info, embeddings)
 
 
 def load_model(path: Path) -> tuple[dict[str, Tensor], ModelInfo]:
-    """Parameters without the embedding table, and what the file says of itself.
+    """Load the parameters (without the embedding table) and the metadata of a model file.
 
-    Raises `CorruptFileError` for a missing, damaged or foreign file.
+    Raises:
+        CorruptFileError: If the file is missing, damaged or in another format.
     """
     state, metadata = _tensors(path)
     return state, _info(path, metadata)
 
 
 def model_info(path: Path) -> ModelInfo:
-    """What a model file says of itself, without reading its parameters.
+    """Read the metadata of a model file without its parameters.
 
-    Raises `CorruptFileError` for a missing, damaged or foreign file.
+    Raises:
+        CorruptFileError: If the file is missing, damaged or in another format.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -141,14 +147,20 @@ NETWORKS: dict[str, Callable[[Tensor, ModelInfo], TextNetwork]] = {
 
 
 def build_network(state: dict[str, Tensor], info: ModelInfo, embeddings: Tensor) -> TextNetwork:
-    """The network of a loaded model, in evaluation mode."""
+    """Build the network of a loaded model, in evaluation mode.
+
+    Raises:
+        CorruptFileError: If `state` does not fit the network in `info`.
+    """
     network: TextNetwork = NETWORKS[info.network](embeddings, info)
-    # The table is there already, and may be memory that must not be written to.
+    # The network already uses the table, which may be read-only memory.
     missing, unexpected = network.load_state_dict(
         {name: value for name, value in state.items() if name != EMBEDDINGS}, strict=False
     )
     if missing != [EMBEDDINGS] or unexpected:
-        raise CorruptFileError(f"not the parameters of a network {info.network!r}")
+        raise CorruptFileError(
+            f"the parameters do not fit the network {info.network!r}; retrain the category"
+        )
     network.eval()
     return network
 
@@ -166,6 +178,6 @@ def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _info(path: Path, metadata: dict[str, str]) -> ModelInfo:
     if _FORMAT not in metadata:
-        raise CorruptFileError(f"{path}: not a model of this program; retrain its category")
+        raise CorruptFileError(f"{path}: not an htrans model file; retrain the category")
     values = json.loads(metadata[_FORMAT])
     return ModelInfo(**{**values, "categories": tuple(values["categories"])})

@@ -1,4 +1,4 @@
-"""What every neural network of a run is to the rest of the program."""
+"""Common interface of all neural networks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 
 class Encoded(NamedTuple):
-    """What a network says of a batch: `logits` (batch, outputs), `attention` (batch, time).
+    """Output of a network: `logits` (batch, outputs) and `attention` weights (batch, time).
 
-    `attention` is None where the network has none.
+    `attention` is None for a network without attention.
     """
 
     logits: Tensor
@@ -18,21 +18,22 @@ class Encoded(NamedTuple):
 
 
 class TextNetwork(nn.Module):
-    """Token ids to logits, by way of word embeddings.
+    """Network that maps token ids to logits over word embeddings.
 
-    Called with `tokens` (batch, time) and `lengths` (batch,), each at least 1, it gives `Encoded`.
+    `forward` takes `tokens` (batch, time) and `lengths` (batch,), each at least 1, and returns
+    `Encoded`.
     """
 
     embeddings: nn.Embedding
     output: nn.Linear
 
     def penalty(self) -> Tensor | None:
-        """What is added to the loss of a training batch, a scalar, or None."""
+        """Regularisation term (scalar) to add to the training loss, or None."""
         return None
 
 
 def embedding_layer(embeddings: Tensor, padding: int) -> nn.Embedding:
-    """A layer over `embeddings` (words, dimensions), taken as they are, not copied."""
+    """Embedding layer over `embeddings` (words, dimensions), without copying them."""
     return nn.Embedding(
         len(embeddings),
         embeddings.shape[1],

@@ -1,19 +1,19 @@
-"""GRU-Att on the CPU without padding: the function of `GruAtt.forward`, in a fraction of the time.
+"""GRU-Att on the CPU without padding: computes `GruAtt.forward` in a fraction of the time.
 
-What it saves against a padded `nn.GRU` under autograd:
+Optimisations over a padded `nn.GRU` under autograd:
 
 - Step t computes only the documents that have a word t.
-- The input half of the gates is computed once for each distinct word of the batch, not for each of
-  its occurrences; the gradient comes back to the distinct words the same way.
-- The gradient of the recurrence is written out: what does not hang on the gradient from later steps
-  is computed for hundreds of rows at once, and a step is one product and one sum.
-- Buffers are kept from batch to batch, so that no new memory is mapped and cleared.
-- tanh x is computed as 2 sigmoid(2x) - 1, since torch's sigmoid is several times faster; the 2x
-  comes from doubled weights.
-- Products of matrices go to the fastest library there is (`core.models.matrix_product`).
+- The input part of the gates is computed once per distinct word of the batch instead of once per
+  token. The gradient flows back to the distinct words the same way.
+- The gradient of the recurrence is explicit. Terms that do not depend on the gradient of later
+  steps are computed in large blocks. Each backward step is then one matrix product and one sum.
+- Buffers are reused across batches, which avoids mapping and clearing new memory.
+- tanh x is computed as 2 sigmoid(2x) - 1, because torch's sigmoid is several times faster. Doubled
+  weights provide the 2x.
+- Matrix products use the fastest available library (`core.models.matrix_product`).
 
 Gates are r, z, n in torch's order and meaning (torch.nn.GRU): n = tanh(i_n + r h_n) and
-h' = n + z (h - n), where i is the input half of the gates and h_n the state's part of n.
+h' = n + z (h - n), where i is the input part of the gates and h_n the state's part of n.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from core.models.matrix_product import BLOCK, fast_linear, product_of_columns, p
 from core.models.packing import PackedDocuments
 
 _STEP_ROWS = 16
-"""Rows of one step of the recurrence are rounded up to these, which keeps their numbers few."""
+"""Rows of a recurrence step are rounded up to a multiple of this, for few distinct sizes."""
 
 
 _MINUS_ONE = torch.tensor(-1.0)
@@ -40,7 +40,7 @@ class PackedGruAtt:
     """Runs a `GruAtt` on the CPU over packed documents, one batch at a time."""
 
     def __init__(self, network: GruAtt, scratch: Scratch | None = None) -> None:
-        """`scratch` is shared by networks that take turns on batches without gradient."""
+        """Wrap a network. Networks that alternate without gradients can share a `scratch`."""
         self._network = network
         self._scratch = Scratch() if scratch is None else scratch
 
@@ -49,9 +49,13 @@ class PackedGruAtt:
     ) -> Tensor:
         """Logits (documents, outputs), in the order of `packed`.
 
-        `embedded` (distinct words, dimensions) are the embeddings of `packed.words`. `keep`
-        (tokens, 2 · hidden units) is what dropout multiplies the states by, None for no dropout.
-        The gradient of a batch has to be taken before the next batch; else `RuntimeError`.
+        Take the gradient of a batch before the next batch; otherwise `backward` raises
+        `RuntimeError`.
+
+        Args:
+            packed: The documents.
+            embedded: Embeddings of `packed.words` (distinct words, dimensions).
+            keep: Scaled dropout mask of the states (tokens, 2 · hidden units), or None.
         """
         network = self._network
         representation: Tensor = _Representation.apply(  # type: ignore[no-untyped-call]
@@ -77,27 +81,27 @@ def _parameters(gru: nn.GRU) -> list[Tensor]:
 
 @dataclass(slots=True)
 class Scratch:
-    """Memory that batches use one after the other: buffers by name.
+    """Buffers by name, reused by successive batches.
 
-    `serial` counts the batches whose gradient may still be asked for.
+    `serial` numbers the batches, to detect a backward pass over overwritten buffers.
     """
 
     buffers: dict[str, Tensor] = field(default_factory=dict)
     serial: int = 0
 
     def take(self, name: str, rows: int, width: int) -> Tensor:
-        """At least `rows` rows and `_STEP_ROWS` to spare, with finite numbers in them."""
+        """Buffer of at least `rows` + `_STEP_ROWS` rows that contains finite values."""
         buffer = self.buffers.get(name)
         if buffer is None or len(buffer) < rows + _STEP_ROWS or buffer.shape[1] != width:
             with torch.inference_mode(mode=False):
-                buffer = torch.zeros(_up(rows + _STEP_ROWS, 1024), width)
+                buffer = torch.zeros(_round_up(rows + _STEP_ROWS, 1024), width)
             self.buffers[name] = buffer
         return buffer
 
 
 @dataclass(frozen=True, slots=True)
 class _Direction:
-    """The parameters of one direction and where its states stand among those of both."""
+    """Parameters of one direction and its columns in the states of both directions."""
 
     name: str
     columns: slice
@@ -108,11 +112,11 @@ class _Direction:
 
     @property
     def units(self) -> int:
-        """Hidden units."""
+        """Number of hidden units."""
         return self.weight_hh.shape[1]
 
     def steps(self, packed: PackedDocuments) -> range:
-        """Time steps in the order in which the states arise."""
+        """Time steps in the order of the recurrence."""
         last = len(packed.counts) - 1
         return range(last + 1) if self.name == "onward" else range(last, -1, -1)
 
@@ -126,7 +130,7 @@ def _directions(parameters: Sequence[Tensor]) -> tuple[_Direction, _Direction]:
 
 
 class _Representation(torch.autograd.Function):
-    """R = [attention, maximum, mean] of the states (Banerjee et al. 2019, section 3)."""
+    """R = [attention, maximum, mean] pooling of the states (Banerjee et al. 2019, section 3)."""
 
     @staticmethod
     def forward(
@@ -138,7 +142,7 @@ class _Representation(torch.autograd.Function):
         embedded: Tensor,
         *parameters: Tensor,
     ) -> Tensor:
-        """Representation (documents, 6 · hidden units); `saving` if a gradient will be wanted."""
+        """Representation (documents, 6 · hidden units). `saving` keeps buffers for `backward`."""
         directions = _directions(parameters)
         width = 2 * directions[0].units
         states = scratch.take("states", packed.total, width)[: packed.total]
@@ -156,10 +160,10 @@ class _Representation(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Gradients of the embeddings, if asked for, and of all parameters."""
+        """Gradients of the embeddings, if required, and of all parameters."""
         scratch, packed, states = ctx.scratch, ctx.packed, ctx.states
         if ctx.serial != scratch.serial:
-            raise RuntimeError("the gradient of a batch has to be taken before the next batch")
+            raise RuntimeError("take the gradient of a batch before the next batch")
         embedded, *parameters = ctx.saved_tensors
         directions = _directions(parameters)
         width = 2 * directions[0].units
@@ -192,8 +196,8 @@ def _recur(
     """Write the states (tokens, units) of one direction into its columns of `states`."""
     linear, units, counts = fast_linear(), direction.units, packed.counts
     total, documents = packed.total, counts[0]
-    # The state's bias joins the word's part, but that of n stays: r multiplies it. All that makes n
-    # is doubled here, as `_tanh_of_half_` wants it.
+    # The biases of the state are added to the word part, except for the bias of n, which r
+    # multiplies. All terms of n are doubled for `_tanh_of_half_`.
     of_n = torch.zeros(3 * units)
     of_n[2 * units :] = direction.bias_hh[2 * units :]
     of_words = product_of_rows(
@@ -209,7 +213,7 @@ def _recur(
     state.zero_()
 
     def by_step(name: str, width: int) -> Sequence[Tensor]:
-        """Views of a buffer: rows of their own for each step, if the gradient will want them."""
+        """Views of a buffer, one per step. Steps have separate rows only if `saving`."""
         if saving:
             return torch.split_with_sizes(
                 scratch.take(f"{direction.name} {name}", total, width)[:total], counts
@@ -219,22 +223,22 @@ def _recur(
 
     gates, candidates = by_step("gates", 3 * units), by_step("candidates", units)
     before = by_step("states before", units) if saving else ()
-    places = torch.split_with_sizes(packed.places, counts)
+    indices = torch.split_with_sizes(packed.indices, counts)
     out = torch.split_with_sizes(states[:, direction.columns], counts)
     for t in direction.steps(packed):
         count, gate, candidate = counts[t], gates[t], candidates[t]
-        now = state[:count]
-        word = torch.index_select(of_words, 0, places[t], out=word_part[:count])
-        recurrent = linear(state[: _up(count, _STEP_ROWS)], weight_hh, of_n)[:count]
+        current = state[:count]
+        word = torch.index_select(of_words, 0, indices[t], out=word_part[:count])
+        recurrent = linear(state[: _round_up(count, _STEP_ROWS)], weight_hh, of_n)[:count]
         torch.add(word, recurrent, out=gate).sigmoid_()
         h_n = recurrent[:, 2 * units :]
         torch.addcmul(word_n[:count], gate[:, :units], h_n, out=candidate)
         _tanh_of_half_(candidate, out=candidate)
         if saving:
-            before[t].copy_(now)
+            before[t].copy_(current)
             gate[:, 2 * units :].copy_(h_n)
-        torch.lerp(candidate, now, gate[:, units : 2 * units], out=now)
-        out[t].copy_(now)
+        torch.lerp(candidate, current, gate[:, units : 2 * units], out=current)
+        out[t].copy_(current)
 
 
 def _recur_gradient(
@@ -246,13 +250,13 @@ def _recur_gradient(
     d_states: Tensor,
     d_embedded: Tensor | None,
 ) -> list[Tensor]:
-    """Gradients of one direction's four parameters; that of the embeddings is added."""
+    """Gradients of one direction's four parameters. Adds the gradient to `d_embedded`."""
     linear, units, counts, total = fast_linear(), direction.units, packed.counts, packed.total
     gates = scratch.take(f"{direction.name} gates", total, 3 * units)[:total]
     candidates = scratch.take(f"{direction.name} candidates", total, units)[:total]
     before = scratch.take(f"{direction.name} states before", total, units)[:total]
-    # Gradients of r, z, h_n and i_n before their non-linearity: first what each is to be
-    # multiplied with, then, step by step, the product with the gradient of the new state.
+    # Pre-activation gradients of r, z, h_n and i_n: first the local derivatives, in blocks, then
+    # step by step their product with the gradient of the new state.
     flat = scratch.take("gradient of gates", total, 4 * units)
     rows = flat[:total]
     for start in range(0, total, BLOCK):
@@ -271,7 +275,7 @@ def _recur_gradient(
         count, start = counts[t], starts[t]
         d_state = from_later[:count].add_(arriving[t])
         steps_of[t].mul_(d_state.unsqueeze(1))
-        gate_rows = flat[start : start + _up(count, _STEP_ROWS), : 3 * units]
+        gate_rows = flat[start : start + _round_up(count, _STEP_ROWS), : 3 * units]
         torch.addcmul(linear(gate_rows, back, None)[:count], d_state, updates[t], out=d_state)
     d_weight_hh = product_of_columns(rows, before)[: 3 * units]
     of_words = bags.sum(rows)
@@ -284,9 +288,9 @@ def _recur_gradient(
 
 
 def _gate_factors(gates: Tensor, candidates: Tensor, before: Tensor, out: Tensor) -> None:
-    """Derivatives of the new state by r, z, h_n and i_n before their non-linearity, into `out`.
+    """Write the derivatives of the new state by the pre-activations r, z, h_n and i_n to `out`.
 
-    `gates` are r, z and twice h_n (rows, 3 · units), `candidates` n, `before` the old state.
+    `gates` are r, z and 2 h_n (rows, 3 · units), `candidates` are n, `before` is the old state.
     """
     r, z, twice_h_n = gates.chunk(3, dim=1)
     of_r, of_z, of_h_n, of_i_n = out.chunk(4, dim=1)
@@ -299,15 +303,15 @@ def _gate_factors(gates: Tensor, candidates: Tensor, before: Tensor, out: Tensor
 
 @dataclass(frozen=True, slots=True)
 class _Bags:
-    """For each distinct word the rows of the tokens that are it."""
+    """Token rows grouped by distinct word."""
 
     rows: Tensor
     starts: Tensor
 
     @classmethod
     def of(cls, packed: PackedDocuments) -> _Bags:
-        counts = torch.bincount(packed.places, minlength=len(packed.words))
-        return cls(torch.argsort(packed.places, stable=True), counts.cumsum(0) - counts)
+        counts = torch.bincount(packed.indices, minlength=len(packed.words))
+        return cls(torch.argsort(packed.indices, stable=True), counts.cumsum(0) - counts)
 
     def sum(self, values: Tensor) -> Tensor:
         """Sums (distinct words, width) of `values` (tokens, width)."""
@@ -323,7 +327,7 @@ def _attention(
     bias: Tensor,
     context: Tensor,
 ) -> Tensor:
-    """Attention weights (tokens,); dropout is applied to `states`, and `hidden` is written."""
+    """Attention weights (tokens,). Applies dropout to `states` in place and writes `hidden`."""
     scores = torch.empty(packed.total)
     twice_weight, twice_bias = 2.0 * weight, 2.0 * bias
     for start in range(0, packed.total, BLOCK):
@@ -348,7 +352,7 @@ def _attention_gradient(
     parameters: Sequence[Tensor],
     d_states: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of the attention's parameters; adds to `d_states` and takes it through dropout."""
+    """Gradients of the attention parameters. Adds to `d_states` and applies the dropout mask."""
     weight, bias, context = parameters
     inside = _inside(packed)
     padded = torch.zeros(inside.shape)
@@ -374,7 +378,7 @@ def _attention_gradient(
 def _pool(
     packed: PackedDocuments, states: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Attention-weighted sum, maximum and mean of the states of each document."""
+    """Attention-weighted sum, maximum and mean of each document's states."""
     shape = packed.counts[0], states.shape[1]
     attended, total = torch.zeros(shape), torch.zeros(shape)
     highest = torch.full(shape, float("-inf"))
@@ -398,15 +402,15 @@ def _unpool(
     gradients: Sequence[Tensor],
     d_states: Tensor,
 ) -> Tensor:
-    """Write the gradient of the states; return that of the attention weights (tokens,).
+    """Write the gradient of the states; return the gradient of the attention weights (tokens,).
 
-    The gradient of a maximum goes to the first state that has it.
+    The gradient of a maximum flows to the first state with that value.
     """
     d_attended, d_highest, d_mean = gradients
     d_mean = d_mean / packed.lengths.unsqueeze(1)
-    left = d_highest.clone()
+    remaining = d_highest.clone()
     zero = torch.zeros(())
-    products = torch.empty_like(left)
+    products = torch.empty_like(remaining)
     d_weights = torch.empty_like(weights)
     for state, weight, d_state, d_weight in zip(
         torch.split_with_sizes(states, packed.counts),
@@ -419,21 +423,21 @@ def _unpool(
         torch.mul(state, d_attended[:count], out=products[:count])
         torch.sum(products[:count], dim=1, out=d_weight)
         torch.addcmul(d_mean[:count], d_attended[:count], weight, out=d_state)
-        taken = torch.where(state >= highest[:count], left[:count], zero)
-        left[:count].sub_(taken)
+        taken = torch.where(state >= highest[:count], remaining[:count], zero)
+        remaining[:count].sub_(taken)
         d_state.add_(taken)
     return d_weights
 
 
 def _inside(packed: PackedDocuments) -> Tensor:
-    """Whether document j has a word i: (longest, documents), in the order of the tokens."""
+    """Mask (longest, documents): True if document j has a word i. In the order of the tokens."""
     return torch.arange(len(packed.counts)).unsqueeze(1) < packed.lengths
 
 
 def _tanh_of_half_(values: Tensor, out: Tensor) -> Tensor:
-    """Tanh of half of `values` into `out`, by way of the sigmoid, which `values` become."""
+    """Write tanh(values / 2) to `out`; `values` are overwritten with their sigmoid."""
     return torch.add(_MINUS_ONE, values.sigmoid_(), alpha=2.0, out=out)
 
 
-def _up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
+def _round_up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple

@@ -1,4 +1,4 @@
-"""Documents of unequal length without padding, laid out for a recurrence over time."""
+"""Packed sequences: documents of unequal length without padding, in time-major order."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from core.text.tokens import TokenArrays
 
 @dataclass(frozen=True, slots=True)
 class PackedDocuments:
-    """Documents, longest first, their tokens one time step after another.
+    """Packed documents, longest first, with their tokens in time-major order.
 
-    Step t holds the tokens that stand at position t of the first `counts[t]` documents; all steps
-    together have `total` tokens and no padding. Token i is `words[places[i]]`: each distinct word
-    of the documents stands in `words` once. `order` says which of the given documents each one is.
+    Step t holds the tokens at position t of the first `counts[t]` documents. All steps together
+    have `total` tokens and no padding. `words` are the distinct token ids, and token i is
+    `words[indices[i]]`. `order` maps packed documents to indices of the given documents.
     """
 
     words: Tensor
-    places: Tensor
+    indices: Tensor
     counts: list[int]
     lengths: Tensor
     order: npt.NDArray[np.int64]
@@ -30,7 +30,7 @@ class PackedDocuments:
     @property
     def total(self) -> int:
         """Number of tokens."""
-        return len(self.places)
+        return len(self.indices)
 
 
 def pack(
@@ -39,17 +39,24 @@ def pack(
     max_words: int,
     seen: npt.NDArray[np.int64],
 ) -> PackedDocuments:
-    """Pack the documents `rows`; `seen` (words of the vocabulary,) is overwritten."""
+    """Pack documents.
+
+    Args:
+        tokens: Token arrays of the corpus.
+        rows: Rows of the documents in `tokens` (documents,).
+        max_words: Maximum number of words per document.
+        seen: Scratch array (vocabulary,). It is overwritten.
+    """
     lengths = tokens.lengths(rows, max_words)
     order = np.argsort(-lengths, kind="stable")
     lengths = lengths[order]
     positions = np.arange(lengths[0])[:, None]
     inside = positions < lengths
     ids = tokens.tokens[(tokens.offsets[rows[order]] + positions)[inside]]
-    words, places = _distinct(ids, seen)
+    words, indices = _distinct(ids, seen)
     return PackedDocuments(
         torch.from_numpy(words),
-        torch.from_numpy(places),
+        torch.from_numpy(indices),
         np.count_nonzero(inside, axis=1).tolist(),
         torch.from_numpy(lengths),
         order,
@@ -59,7 +66,7 @@ def pack(
 def _distinct(
     ids: npt.NDArray[np.int32], seen: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The distinct ids, ascending, and for each of `ids` where it stands among them."""
+    """Distinct ids, ascending, and the index of each of `ids` among them."""
     seen[:] = 0
     seen[ids] = 1
     words = np.flatnonzero(seen)

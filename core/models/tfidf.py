@@ -1,7 +1,7 @@
 """TF-IDF vectors of documents, from token arrays.
 
-As `ltc` in the SMART notation: logarithmic term frequency, smoothed inverse document frequency,
-each vector of length 1 (Lewis et al. 2004, section 5).
+The weighting is `ltc` in SMART notation: logarithmic term frequency, smoothed inverse document
+frequency, L2-normalised vectors (Lewis et al. 2004, section 5).
 """
 
 from __future__ import annotations
@@ -17,37 +17,43 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from core.corpus.examples import Rows
 from core.text.tokens import RESERVED, TokenArrays, Vocabulary
 
-FEWEST_DOCUMENTS = 2
-"""A word counts if it is in so many training documents."""
+MIN_DOCUMENTS = 2
+"""Minimum document frequency of a feature in the training documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class TfIdf:
-    """Makes vectors over `features`, the token ids that count, ascending; fitted by `fit`."""
+    """TF-IDF vectoriser over `features`, token ids in ascending order. Create it with `fit`."""
 
     features: npt.NDArray[np.int64]
-    _place: npt.NDArray[np.int64]
+    _columns: npt.NDArray[np.int64]
     _transformer: TfidfTransformer
     _max_words: int
 
     @classmethod
     def fit(cls, tokens: TokenArrays, rows: Rows, vocabulary: Vocabulary, max_words: int) -> TfIdf:
-        """Learn which words count and what each is worth from the documents `rows`.
+        """Fit features and inverse document frequencies.
 
-        Words have a letter or digit in them, and stand in at least `FEWEST_DOCUMENTS` of these.
+        Features are words with a letter or digit in at least `MIN_DOCUMENTS` of the documents.
+
+        Args:
+            tokens: Token arrays of the corpus.
+            rows: Rows of the training documents in `tokens`.
+            vocabulary: Vocabulary of `tokens`.
+            max_words: Maximum number of words read per document.
         """
-        words = np.fromiter(
+        is_word = np.fromiter(
             (any(map(str.isalnum, word)) for word in vocabulary), np.bool_, len(vocabulary)
         )
-        words[:RESERVED] = False
-        every = _counts(tokens, rows, len(vocabulary), max_words)
-        frequency = np.bincount(every.indices, minlength=len(vocabulary))
-        features = np.flatnonzero(words & (frequency >= FEWEST_DOCUMENTS)).astype(np.int64)
-        place = np.full(len(vocabulary), -1, dtype=np.int64)
-        place[features] = np.arange(len(features))
+        is_word[:RESERVED] = False
+        counts = _counts(tokens, rows, len(vocabulary), max_words)
+        frequency = np.bincount(counts.indices, minlength=len(vocabulary))
+        features = np.flatnonzero(is_word & (frequency >= MIN_DOCUMENTS)).astype(np.int64)
+        columns = np.full(len(vocabulary), -1, dtype=np.int64)
+        columns[features] = np.arange(len(features))
         transformer = TfidfTransformer(sublinear_tf=True)
-        transformer.fit(every[:, features])
-        return cls(features, place, transformer, max_words)
+        transformer.fit(counts[:, features])
+        return cls(features, columns, transformer, max_words)
 
     @classmethod
     def of(
@@ -57,34 +63,41 @@ class TfIdf:
         words: int,
         max_words: int,
     ) -> TfIdf:
-        """From `features` and their `inverse_frequency`, for a vocabulary of `words`."""
-        place = np.full(words, -1, dtype=np.int64)
-        place[features] = np.arange(len(features))
+        """Rebuild a fitted vectoriser.
+
+        Args:
+            features: Token ids of the features, ascending.
+            frequency: Inverse document frequencies (features,), as `inverse_frequency`.
+            words: Size of the vocabulary.
+            max_words: Maximum number of words read per document.
+        """
+        columns = np.full(words, -1, dtype=np.int64)
+        columns[features] = np.arange(len(features))
         transformer = TfidfTransformer(sublinear_tf=True)
         transformer.idf_ = frequency
-        return cls(features, place, transformer, max_words)
+        return cls(features, columns, transformer, max_words)
 
     @property
     def inverse_frequency(self) -> npt.NDArray[np.float64]:
-        """What each of the `features` is worth, (features,)."""
-        worth: npt.NDArray[np.float64] = self._transformer.idf_
-        return worth
+        """Inverse document frequencies (features,)."""
+        frequency: npt.NDArray[np.float64] = self._transformer.idf_
+        return frequency
 
     def vectors(self, tokens: TokenArrays, rows: Rows) -> csr_array:
-        """Vectors (rows, features) of documents; one without any known word is all zeros."""
-        counts = _counts(tokens, rows, len(self._place), self._max_words)
-        found = csr_array(self._transformer.transform(counts[:, self.features]))
-        # LinearSVC takes no others.
-        found.indices, found.indptr = found.indices.astype("i4"), found.indptr.astype("i4")
-        return found
+        """TF-IDF vectors (rows, features); a document without features gets zeros."""
+        counts = _counts(tokens, rows, len(self._columns), self._max_words)
+        matrix = csr_array(self._transformer.transform(counts[:, self.features]))
+        # LinearSVC requires 32-bit indices.
+        matrix.indices, matrix.indptr = matrix.indices.astype("i4"), matrix.indptr.astype("i4")
+        return matrix
 
     def vector(self, token_ids: Sequence[int]) -> csr_array:
-        """The vector (1, features) of one text."""
+        """TF-IDF vector (1, features) of one text."""
         return self.vectors(TokenArrays.of([list(token_ids)]), np.zeros(1, dtype=np.int64))
 
 
 def _counts(tokens: TokenArrays, rows: Rows, words: int, max_words: int) -> csr_array:
-    """How often each word is in each document (rows, words)."""
+    """Term counts (rows, words)."""
     lengths = tokens.lengths(rows, max_words)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     ids = np.empty(offsets[-1], dtype=np.int32)

@@ -34,7 +34,7 @@ def network_result(trainer: Trainer, info: ModelInfo) -> TrialResult:
 
     `info.embeddings` names the embedding table if it is stored already.
     """
-    best = trainer.kept
+    best = trainer.best_epoch
     assert best is not None
     if info.embeddings is not None:
         return TrialResult(model_content(best.state, info), info.embeddings)

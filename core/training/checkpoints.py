@@ -1,8 +1,8 @@
-"""Resume state on disk: checked by its hash, and loaded without unpickling code.
+"""Checkpoints on disk, verified by SHA-256 and loaded without unpickling code.
 
-A trial's checkpoints are named by the claim under which they were written, so that a worker that
-was taken for dead and comes back cannot overwrite those of the one that has the trial now. The one
-before the newest is kept, so that there is a good one to go back to.
+A checkpoint's file name contains the claim under which it was written. A worker that lost its
+claim therefore cannot overwrite the checkpoints of the trial's current worker. The previous
+checkpoint is kept as a fallback for a corrupt newest one.
 """
 
 from __future__ import annotations
@@ -32,22 +32,26 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 class TrialCheckpoints:
-    """The checkpoints of one trial in `folder`, all beginning with `stem`.
-
-    `trial` is a text that identifies the trial; a checkpoint of another one is refused.
-    """
+    """Checkpoints of one trial."""
 
     def __init__(self, folder: Path, stem: str, trial: str) -> None:
+        """Use the checkpoint files in `folder`.
+
+        Args:
+            folder: Folder of the checkpoints. It may contain those of other trials.
+            stem: Common prefix of the trial's file names.
+            trial: Text that identifies the trial. Checkpoints of other trials are rejected.
+        """
         self._folder = folder
         self._stem = stem
         self._trial = trial
 
     def save(self, checkpoint: Checkpoint, claim: int) -> None:
-        """Write a checkpoint; the newest one before it is kept, older ones are removed."""
+        """Write a checkpoint, keep the previous one and remove older ones."""
         self._save(claim, lambda path: write_checkpoint(path, checkpoint, self._trial))
 
     def save_content(self, content: Buffer, claim: int) -> None:
-        """Write a checkpoint that `checkpoint_content` made elsewhere, as `save` does."""
+        """Write a checkpoint serialised by `checkpoint_content`, like `save`."""
         self._save(claim, lambda path: _write_content(path, content))
 
     def _save(self, claim: int, write: Callable[[Path], None]) -> None:
@@ -56,21 +60,20 @@ class TrialCheckpoints:
             write(temporary)
             if path.exists():
                 path.replace(_previous(path))
-        # Those of newer claims belong to another worker, which has taken this trial over.
+        # Checkpoints of newer claims belong to the worker that took over the trial.
         older = [p for p in self._newest_first() if p.name < path.name]
         for old in older if _previous(path).exists() else older[1:]:
             old.unlink(missing_ok=True)
 
     def load(self, on_corrupt: Callable[[CorruptFileError], None]) -> Checkpoint | None:
-        """The newest good checkpoint, or None.
+        """Load the newest valid checkpoint, None if there is none.
 
-        A file that is none is set aside as `.corrupt`, `on_corrupt` is told, and the one before
-        it is taken.
+        Corrupt files are renamed to `.corrupt` and reported to `on_corrupt`.
         """
         return self._first_good(lambda path: read_checkpoint(path, self._trial), on_corrupt)
 
     def load_content(self, on_corrupt: Callable[[CorruptFileError], None]) -> bytes | None:
-        """The content of the newest good checkpoint for `checkpoint_of`, else as `load`."""
+        """Load the newest valid checkpoint as bytes for `checkpoint_of`, like `load`."""
         return self._first_good(_read_content, on_corrupt)
 
     def _first_good(
@@ -111,13 +114,13 @@ def _current(previous: Path) -> Path:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, trial: str) -> None:
-    """Write resume state: a mark, the SHA-256 of the rest, and what `torch.save` makes of it."""
+    """Write a checkpoint: magic bytes, the SHA-256 of the payload, the payload of `torch.save`."""
     with path.open("wb") as file:
         _write(file, checkpoint, trial)
 
 
 def checkpoint_content(checkpoint: Checkpoint, trial: str) -> bytes:
-    """What `write_checkpoint` would write."""
+    """Serialise a checkpoint in the format of `write_checkpoint`."""
     file = io.BytesIO()
     _write(file, checkpoint, trial)
     return file.getvalue()
@@ -130,7 +133,7 @@ def _write(file: BinaryIO, checkpoint: Checkpoint, trial: str) -> None:
     try:
         torch.save({"trial": trial, "checkpoint": checkpoint}, cast("IO[bytes]", hashing))
     except RuntimeError:
-        # torch closes its archive first, and its complaint about that hides the real error.
+        # torch fails again when it closes the archive, which hides the original error.
         if hashing.error is not None:
             raise hashing.error from None
         raise
@@ -143,7 +146,7 @@ def _write_content(path: Path, content: Buffer) -> None:
 
 
 class _HashingWriter(io.RawIOBase):
-    """Passes on what is written, so that a checkpoint is never whole in memory."""
+    """File wrapper that hashes the stream, so that a checkpoint is never complete in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -163,15 +166,25 @@ class _HashingWriter(io.RawIOBase):
 
 
 def read_checkpoint(path: Path, trial: str | None = None) -> Checkpoint:
-    """Read resume state of `trial`, or of whichever trial it is of.
+    """Read a checkpoint; check that it belongs to `trial` unless `trial` is None.
 
-    Raises `CorruptFileError` for a file that is damaged, foreign, or of another trial.
+    Raises:
+        CorruptFileError: If the file is damaged, in another format, or of another trial.
     """
     return checkpoint_of(_read_content(path), str(path), trial)
 
 
 def checkpoint_of(content: bytes, name: str, trial: str | None = None) -> Checkpoint:
-    """The resume state in the content of a checkpoint; `name` is for errors, else as above."""
+    """Deserialise the content of a checkpoint file, like `read_checkpoint`.
+
+    Args:
+        content: The complete content of the file.
+        name: File name for error messages.
+        trial: Expected trial, None for any.
+
+    Raises:
+        CorruptFileError: If the content is not readable or of another trial.
+    """
     state = io.BytesIO(memoryview(content)[len(_MAGIC) + _DIGEST :])
     try:
         loaded = torch.load(state, map_location="cpu", weights_only=True)
@@ -184,15 +197,15 @@ def checkpoint_of(content: bytes, name: str, trial: str | None = None) -> Checkp
 
 
 def _read_content(path: Path) -> bytes:
-    """The whole content of a checkpoint, checked by its hash."""
+    """Read the complete content of a checkpoint and verify its hash."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise CorruptFileError(f"{path}: cannot be read ({error.strerror})") from error
     if not content.startswith(_MAGIC):
-        raise CorruptFileError(f"{path}: no checkpoint of this program")
+        raise CorruptFileError(f"{path}: not an htrans checkpoint")
     start = len(_MAGIC) + _DIGEST
     digest = hashlib.sha256(memoryview(content)[start:]).digest()
     if digest != content[len(_MAGIC) : start]:
-        raise CorruptFileError(f"{path}: a damaged checkpoint")
+        raise CorruptFileError(f"{path}: damaged checkpoint (SHA-256 mismatch)")
     return content

@@ -1,4 +1,4 @@
-"""The class-weight search of one category (Banerjee et al. 2019, section 4)."""
+"""Class-weight search of one category (Banerjee et al. 2019, section 4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TrialScore:
-    """The kept epoch's validation F1 of one class weight; `trial_id` tells which trial."""
+    """Validation F1 of a trial's best epoch."""
 
     trial_id: int
     class_weight: float
@@ -16,43 +16,48 @@ class TrialScore:
 
 
 def best_trial(scores: Iterable[TrialScore]) -> TrialScore | None:
-    """The trial with the best validation F1, ties to the smaller class weight; None of none."""
+    """Select the trial with the best validation F1; ties go to the smaller class weight."""
     return min(scores, key=lambda score: (-score.f1, score.class_weight), default=None)
 
 
 RUNGS = (4, 6)
-"""Epochs after which a racing search compares its class weights."""
+"""Rungs of successive halving: epochs after which racing class weights are compared."""
 
 
 def next_rung(passed: int) -> int | None:
-    """The epoch at which a trial rests until the others have come as far; None after the last.
+    """Next rung after the rung `passed` (0 before the first); None after the last rung.
 
-    `passed` is the last rung at which it was let go on, 0 before the first.
+    A trial waits at a rung until all racing trials of the category have reached it.
     """
     return next((rung for rung in RUNGS if rung > passed), None)
 
 
 def rounds(trials: int, epochs: int, *, racing: bool) -> list[tuple[int, int]]:
-    """(trials, epochs of each) in the rounds of a search in which no trial stops early.
+    """Rounds of a search without early stopping, as (trials, epochs per trial).
 
-    A round begins when all trials of the one before have ended; a full search has one.
+    A round begins when all trials of the previous round have ended. A full search has one round.
+
+    Args:
+        trials: Number of class weights.
+        epochs: Maximum number of epochs of a trial.
+        racing: True for successive halving.
     """
     if not racing:
         return [(trials, epochs)]
-    found, done, left = [], 0, trials
+    search, epochs_done, remaining = [], 0, trials
     for rung in (*(r for r in RUNGS if r < epochs), epochs):
-        found.append((left, rung - done))
-        done, left = rung, (left + 1) // 2
-    return found
+        search.append((remaining, rung - epochs_done))
+        epochs_done, remaining = rung, (remaining + 1) // 2
+    return search
 
 
-def trailing(scores: Sequence[TrialScore]) -> list[TrialScore]:
-    """Those that drop out of a race: the worse half, but none that equals one that stays.
+def to_prune(scores: Sequence[TrialScore]) -> list[TrialScore]:
+    """Select the trials to prune at a rung: the worse half, except ties with a surviving trial.
 
     Successive halving (Jamieson and Talwalkar 2016) by the best validation F1 so far.
     """
-    staying = (len(scores) + 1) // 2
-    if staying == len(scores):
+    survivors = (len(scores) + 1) // 2
+    if survivors == len(scores):
         return []
-    least = sorted((score.f1 for score in scores), reverse=True)[staying - 1]
-    return [score for score in scores if score.f1 < least]
+    threshold = sorted((score.f1 for score in scores), reverse=True)[survivors - 1]
+    return [score for score in scores if score.f1 < threshold]

@@ -1,8 +1,7 @@
-"""Train the linear model of a category: cross-validation for its threshold, then all documents.
+"""Training of a category's linear model: cross-validation, then a final fit to all documents.
 
-Each fold scores documents that did not train it. All folds together say where to put the threshold
-(SCutFBR.1, see `core.metrics.thresholds`) and what probability a distance stands for
-(`core.metrics.calibration`).
+The cross-validated scores determine the threshold (SCutFBR.1, see `core.metrics.thresholds`) and
+the Platt calibration (`core.metrics.calibration`).
 """
 
 from __future__ import annotations
@@ -26,9 +25,10 @@ from core.training.epochs import BatchProgress, Checkpoint, EpochResult, Outcome
 
 
 class LinearTraining:
-    """Trains one category; a fold is to it what an epoch is to a network, the last one fits all.
+    """Resumable training of one category's linear model.
 
-    `vectors` (documents, features) and `targets` (documents,) are those of the training documents.
+    Progress is reported per fold, as for the epochs of a network. The final fit counts as the last
+    fold.
     """
 
     def __init__(
@@ -38,6 +38,14 @@ class LinearTraining:
         category_id: str,
         settings: TrainingSettings,
     ) -> None:
+        """Prepare a training.
+
+        Args:
+            vectors: TF-IDF vectors of the training documents (documents, features).
+            targets: Labels (documents,).
+            category_id: Id of the category. It determines the random folds.
+            settings: Settings of the run.
+        """
         self._vectors = vectors
         self._targets = targets
         self._settings = settings
@@ -50,17 +58,17 @@ class LinearTraining:
 
     @property
     def position(self) -> tuple[int, int]:
-        """The fold at work, counted from 1; each is one step."""
+        """Current fold, counted from 1, and 0: a fold is a single step."""
         return self._fold, 0
 
     @property
     def out_of_fold(self) -> npt.NDArray[np.float32]:
-        """Probabilities (documents,) under the models that did not train on the document."""
+        """Out-of-fold probabilities (documents,), by the model not trained on the document."""
         assert self.model is not None
         return self.model.calibration.probabilities(self._distances).astype(np.float32)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of the same category."""
+        """Resume from a checkpoint of the same category."""
         self._fold = checkpoint["fold"]
         self._distances = checkpoint["distances"].numpy().copy()
 
@@ -70,11 +78,10 @@ class LinearTraining:
         save: Callable[[Checkpoint], None],
         until: int | None = None,  # noqa: ARG002  # there are no class weights to compare
     ) -> Outcome:
-        """Score the folds that are left, then fit all documents; stops between two of them."""
+        """Score the remaining folds, then fit all documents. Can stop between folds."""
         folds = self._folds()
         while self._fold <= len(folds):
-            inside, outside = folds[self._fold - 1]
-            self._score_fold(inside, outside, reporter)
+            self._score_fold(*folds[self._fold - 1], reporter)
             save({"fold": self._fold, "distances": torch.from_numpy(self._distances)})
             if reporter.should_stop():
                 return Outcome.INTERRUPTED
@@ -82,49 +89,48 @@ class LinearTraining:
         return Outcome.FINISHED
 
     def _folds(self) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-        """Places that train and places that are scored, fold by fold.
+        """Indices of training and held-out documents per fold.
 
-        Positives are spread over the folds; fewer of them than folds are spread at random.
+        Folds are stratified if there are enough positives and negatives, else random.
         """
-        number = min(self._settings.folds, len(self._targets))
-        rare = int(np.count_nonzero(self._targets))
-        enough = number <= min(rare, len(self._targets) - rare)
-        if number < 2:
+        folds = min(self._settings.folds, len(self._targets))
+        positives = int(np.count_nonzero(self._targets))
+        can_stratify = folds <= min(positives, len(self._targets) - positives)
+        if folds < 2:
             return []
-        splitter = (StratifiedKFold if enough else KFold)(
-            number, shuffle=True, random_state=self._seed % 2**32
+        splitter = (StratifiedKFold if can_stratify else KFold)(
+            folds, shuffle=True, random_state=self._seed % 2**32
         )
         return list(splitter.split(np.zeros(len(self._targets)), self._targets))
 
     def _score_fold(
         self,
-        inside: npt.NDArray[np.int64],
-        outside: npt.NDArray[np.int64],
+        training: npt.NDArray[np.int64],
+        held_out: npt.NDArray[np.int64],
         reporter: Reporter,
     ) -> None:
         started = time.perf_counter()
-        model = self._fit(inside)
-        self._distances[outside] = model.distances(self._vectors[outside])
-        decided = self._distances[outside] >= 0.0
-        rates = count(self._targets[outside], decided).rates
-        training, validation = (
-            squared_hinge(model.distances(self._vectors[some]), self._targets[some])
-            for some in (inside, outside)
+        model = self._fit(training)
+        self._distances[held_out] = model.distances(self._vectors[held_out])
+        decisions = self._distances[held_out] >= 0.0
+        rates = count(self._targets[held_out], decisions).rates
+        training_loss, validation_loss = (
+            squared_hinge(model.distances(self._vectors[indices]), self._targets[indices])
+            for indices in (training, held_out)
         )
         seconds = time.perf_counter() - started
-        result = EpochResult(self._fold, training, validation, rates, seconds)
-        self._report(reporter, result, len(inside))
+        result = EpochResult(self._fold, training_loss, validation_loss, rates, seconds)
+        self._report(reporter, result, len(training))
         self._fold += 1
 
     def _fit_all(self, reporter: Reporter) -> None:
         started = time.perf_counter()
-        every = np.arange(len(self._targets))
-        fitted = self._fit(every)
+        fitted = self._fit(np.arange(len(self._targets)))
         calibration = platt(self._targets, self._distances) or Calibration(1.0, 0.0)
         self.model = LinearModel(fitted.weights, fitted.bias, calibration)
         scores = self.out_of_fold
-        usual = float(calibration.probabilities(np.zeros(1))[0])
-        self.threshold = cautious_threshold(self._targets, scores, usual)
+        default = float(calibration.probabilities(np.zeros(1))[0])
+        self.threshold = cautious_threshold(self._targets, scores, default)
         rates = count(self._targets, scores >= np.float64(self.threshold.value)).rates
         result = EpochResult(
             self._fold,
@@ -133,11 +139,11 @@ class LinearTraining:
             rates,
             time.perf_counter() - started,
         )
-        self._report(reporter, result, len(every), is_kept=True)
+        self._report(reporter, result, len(self._targets), is_kept=True)
 
-    def _fit(self, places: npt.NDArray[np.int64]) -> LinearModel:
+    def _fit(self, indices: npt.NDArray[np.int64]) -> LinearModel:
         return fit_svm(
-            self._vectors[places], self._targets[places], self._settings.svm_c, self._seed
+            self._vectors[indices], self._targets[indices], self._settings.svm_c, self._seed
         )
 
     def _report(

@@ -1,4 +1,4 @@
-"""Running a network over documents on a device: padded batches, or packed ones on the CPU."""
+"""Forward passes of a network over documents: padded batches, or packed ones on the CPU."""
 
 from __future__ import annotations
 
@@ -18,36 +18,47 @@ from core.training.resident import ResidentDocuments
 
 
 class Scored(NamedTuple):
-    """Logits of a training batch and the targets in the same order, shaped like the targets."""
+    """Logits and targets of a training batch, in the same order and shape."""
 
     logits: Tensor
     targets: Tensor
 
 
 class Pass(Protocol):
-    """Runs one network, whose embeddings may lag behind until `settle`."""
+    """Forward pass of one network. The network's embeddings may be stale until `settle`."""
 
     @property
     def network(self) -> TextNetwork:
-        """The network that runs."""
+        """The network."""
 
-    def training(self, examples: Examples, chosen: Rows, seed: int) -> Scored:
-        """A training batch of the documents at the places `chosen`; `seed` draws the dropout."""
+    def training(self, examples: Examples, indices: Rows, seed: int) -> Scored:
+        """Forward pass with dropout and gradients.
 
-    def scores(self, examples: Examples, chosen: Rows) -> Tensor:
-        """Logits without dropout and gradient, in the order of `chosen`: (chosen,), or by output.
+        Args:
+            examples: The training examples.
+            indices: Indices of the batch in `examples` (batch,).
+            seed: Seed of the dropout mask.
+        """
 
-        Where the targets are (documents, outputs), so are the logits.
+    def scores(self, examples: Examples, indices: Rows) -> Tensor:
+        """Forward pass without dropout and gradients.
+
+        Returns:
+            Logits in the order of `indices`: (indices,), or (indices, outputs) if the targets of
+            `examples` are (documents, outputs).
         """
 
     def embeddings(self) -> Tensor:
-        """The parameter that stands for the network's embeddings where these are trained."""
+        """Embedding parameter that the optimizer updates.
+
+        A subset of the rows on the CPU, the complete table elsewhere.
+        """
 
     def settle(self) -> None:
-        """Bring the network's embeddings up to date with the trained ones."""
+        """Copy the trained embeddings to the network."""
 
     def reload(self) -> None:
-        """Take over the network's embeddings, after they were loaded."""
+        """Copy the network's embeddings to the trained parameter, after they were loaded."""
 
 
 def pass_for(
@@ -56,9 +67,13 @@ def pass_for(
     training: Examples | None = None,
     precision: str = "float32",
 ) -> Pass:
-    """The fastest pass for the device.
+    """Choose the fastest pass for the device.
 
-    `training` are the documents that will train, if any; `precision` is a setting of that name.
+    Args:
+        network: The network.
+        device: The device of the network.
+        training: Training examples, None for scoring only.
+        precision: Value of the setting `precision`.
     """
     if device.type == "cpu" and isinstance(network, GruAtt):
         return PackedPass(network, training)
@@ -66,7 +81,7 @@ def pass_for(
 
 
 class PaddedPass:
-    """Runs the network's own forward function over padded batches. Nothing waits for the device."""
+    """Pass that calls the network's `forward` on padded batches, without device synchronisation."""
 
     def __init__(
         self,
@@ -84,22 +99,22 @@ class PaddedPass:
     def training(
         self,
         examples: Examples,
-        chosen: Rows,
+        indices: Rows,
         seed: int,  # noqa: ARG002
     ) -> Scored:
-        """Dropout draws from torch's generator, so `seed` is not used."""
+        """Forward pass with dropout from torch's generator; `seed` is unused."""
         self.network.train()
         if self._resident is not None and examples is self._training:
-            batch = self._resident.batch(chosen)
+            batch = self._resident.batch(indices)
         else:
-            batch = examples.batch(chosen, self._device)
+            batch = examples.batch(indices, self._device)
         return Scored(self._logits(batch), batch.targets)
 
     @torch.no_grad()
-    def scores(self, examples: Examples, chosen: Rows) -> Tensor:
-        """Logits, shaped like the targets of `chosen`, in that order."""
+    def scores(self, examples: Examples, indices: Rows) -> Tensor:
+        """Logits in the order of `indices`, shaped like the targets."""
         self.network.eval()
-        return self._logits(examples.batch(chosen, self._device))
+        return self._logits(examples.batch(indices, self._device))
 
     def _logits(self, batch: Batch) -> Tensor:
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._mixed):
@@ -107,27 +122,27 @@ class PaddedPass:
         return logits.reshape(batch.targets.shape).float()
 
     def embeddings(self) -> Tensor:
-        """The network's own."""
+        """The network's embedding table."""
         return self.network.embeddings.weight
 
     def settle(self) -> None:
-        """Nothing to do."""
+        """Do nothing: the optimizer updates the network's table."""
 
     def reload(self) -> None:
-        """Nothing to do."""
+        """Do nothing: the optimizer updates the network's table."""
 
 
 class PackedPass:
-    """Runs `PackedGruAtt` on the CPU.
+    """Pass that runs `PackedGruAtt` on the CPU.
 
-    Where embeddings are trained, only the rows of words that the training documents have are: the
-    others never get a gradient, and Adam moves a parameter that never had one by nothing.
+    Only embedding rows of words in the training documents are trained. The other rows never get a
+    gradient, so Adam would not change them.
     """
 
     def __init__(
         self, network: GruAtt, training: Examples | None = None, scratch: Scratch | None = None
     ) -> None:
-        """`scratch` is shared by networks that take turns on batches without gradient."""
+        """Wrap a network. Networks that alternate without gradients can share a `scratch`."""
         self.network = network
         self._runner = PackedGruAtt(network, scratch)
         self._seen = np.zeros(len(network.embeddings.weight), dtype=np.int64)
@@ -135,45 +150,45 @@ class PackedPass:
         self._trained = network.embeddings.weight
         if training is not None and network.embeddings.weight.requires_grad:
             self._rows = torch.from_numpy(training.words())
-            self._place = torch.zeros(len(self._seen), dtype=torch.int64)
-            self._place[self._rows] = torch.arange(len(self._rows))
+            self._row_of_word = torch.zeros(len(self._seen), dtype=torch.int64)
+            self._row_of_word[self._rows] = torch.arange(len(self._rows))
             self._trained = nn.Parameter(network.embeddings.weight.detach()[self._rows])
 
-    def training(self, examples: Examples, chosen: Rows, seed: int) -> Scored:
-        """A training batch, its documents longest first."""
-        packed = pack(examples.tokens, examples.rows[chosen], examples.max_words, self._seen)
-        words = packed.words if self._rows is None else self._place[packed.words]
+    def training(self, examples: Examples, indices: Rows, seed: int) -> Scored:
+        """Forward pass with dropout and gradients, longest documents first."""
+        packed = pack(examples.tokens, examples.rows[indices], examples.max_words, self._seen)
+        words = packed.words if self._rows is None else self._row_of_word[packed.words]
         network = self.network
         keep = None
         if network.dropout.p:
             width = network.attention.context.shape[0]
             keep = keep_factors(packed.total, width, network.dropout.p, seed)
         logits = self._runner.logits(packed, nn.functional.embedding(words, self._trained), keep)
-        targets = examples.targets[chosen][packed.order].astype(np.float32)
+        targets = examples.targets[indices][packed.order].astype(np.float32)
         return Scored(logits.reshape(targets.shape), torch.from_numpy(targets))
 
     @torch.no_grad()
-    def scores(self, examples: Examples, chosen: Rows) -> Tensor:
-        """Logits, shaped like the targets of `chosen`, in that order."""
-        packed = pack(examples.tokens, examples.rows[chosen], examples.max_words, self._seen)
+    def scores(self, examples: Examples, indices: Rows) -> Tensor:
+        """Logits in the order of `indices`, shaped like the targets."""
+        packed = pack(examples.tokens, examples.rows[indices], examples.max_words, self._seen)
         embedded = nn.functional.embedding(packed.words, self.network.embeddings.weight)
-        logits = torch.empty(len(chosen), *examples.targets.shape[1:])
-        found = self._runner.logits(packed, embedded)
-        logits[torch.from_numpy(packed.order)] = found.reshape(logits.shape)
+        logits = torch.empty(len(indices), *examples.targets.shape[1:])
+        packed_logits = self._runner.logits(packed, embedded)
+        logits[torch.from_numpy(packed.order)] = packed_logits.reshape(logits.shape)
         return logits
 
     def embeddings(self) -> Tensor:
-        """The rows that are trained, or the whole frozen table."""
+        """Trained rows of the embedding table, or the complete frozen table."""
         return self._trained
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Write the trained rows into the network's table."""
+        """Copy the trained rows to the network's table."""
         if self._rows is not None:
             self.network.embeddings.weight[self._rows] = self._trained
 
     @torch.no_grad()
     def reload(self) -> None:
-        """Read the trained rows from the network's table."""
+        """Copy the trained rows from the network's table."""
         if self._rows is not None:
             self._trained.copy_(self.network.embeddings.weight[self._rows])

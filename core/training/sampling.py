@@ -1,4 +1,4 @@
-"""Which documents an epoch trains on: all of them, or all positives and some negatives."""
+"""Negative sampling: select the documents of an epoch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from core.settings import TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the epochs of one training draw their documents.
+    """Sampling of one training's epochs: all positives and `drawn` random negatives.
 
-    An epoch has as many batches as one over all documents, so a sample makes the batches smaller,
-    not the updates fewer. A negative that is drawn stands for the others: its loss is multiplied so
-    that the expected loss of an epoch is that of all documents.
+    The number of batches, and thus of updates, is that of an epoch over all documents; sampling
+    only makes the batches smaller. Losses have importance weights, so that the expected loss of an
+    epoch equals that over all documents.
     """
 
     positives: Rows
@@ -29,7 +29,7 @@ class Sampling:
 
     @classmethod
     def of(cls, examples: Examples, settings: TrainingSettings) -> Sampling:
-        """`settings.negatives` for each positive, or more where batches would be too small."""
+        """Sample `settings.negatives` per positive, or more if batches would be too small."""
         is_positive = examples.targets.reshape(len(examples), -1).any(axis=1)
         positives = np.flatnonzero(is_positive).astype(np.int64)
         negatives = np.flatnonzero(~is_positive).astype(np.int64)
@@ -39,29 +39,29 @@ class Sampling:
 
     @property
     def documents(self) -> int:
-        """Documents in an epoch."""
+        """Documents per epoch."""
         return len(self.positives) + self.drawn
 
     def epoch(self, seed: int, *parts: str | float) -> list[Rows]:
-        """The places of one epoch's documents, batch by batch, drawn from the seed and `parts`."""
+        """Draw the document indices of one epoch, per batch, from the seed and `parts`."""
         order = generator_for(seed, *parts, "order")
         if self.drawn == len(self.negatives):
-            every = torch.randperm(self.documents, generator=order).numpy()
-            return np.split(every, range(self.batch_size, len(every), self.batch_size))
+            permuted = torch.randperm(self.documents, generator=order).numpy()
+            return np.split(permuted, range(self.batch_size, len(permuted), self.batch_size))
         generator = generator_for(seed, *parts, "negatives")
-        some = torch.randperm(len(self.negatives), generator=generator)[: self.drawn].numpy()
-        chosen = np.sort(np.concatenate((self.positives, self.negatives[some])))
-        permuted = chosen[torch.randperm(len(chosen), generator=order).numpy()]
+        sample = torch.randperm(len(self.negatives), generator=generator)[: self.drawn].numpy()
+        indices = np.sort(np.concatenate((self.positives, self.negatives[sample])))
+        permuted = indices[torch.randperm(len(indices), generator=order).numpy()]
         return np.array_split(permuted, self.batches)
 
     @property
     def factors(self) -> tuple[float, float]:
-        """What the losses of a negative and of a positive are multiplied by.
+        """Importance weights of the losses of negatives and positives.
 
-        With these the mean over an epoch's documents is, in expectation, the mean over all.
+        The expected weighted mean loss of an epoch equals the mean loss over all documents.
         """
-        every = len(self.positives) + len(self.negatives)
+        total = len(self.positives) + len(self.negatives)
         if self.drawn == len(self.negatives):
             return 1.0, 1.0
-        share = self.documents / every
+        share = self.documents / total
         return share * len(self.negatives) / self.drawn, share

@@ -1,4 +1,4 @@
-"""Probabilities of documents under one trained network."""
+"""Score documents with one trained network."""
 
 from __future__ import annotations
 
@@ -16,29 +16,38 @@ SCORING_BATCH = 128
 
 
 class ScoringAbandonedError(Exception):
-    """Scoring was told to stop; nothing is kept of it."""
+    """Scoring was stopped; its partial results are discarded."""
 
 
 def logits_of(
     runner: Pass, examples: Examples, stop: Callable[[], bool] = lambda: False
 ) -> npt.NDArray[np.float32]:
-    """Logits of a network, shaped like the targets of `examples`: (documents,), or by output.
+    """Compute the logits of a network.
 
-    `stop` is asked between batches; when it says so, `ScoringAbandonedError` is raised.
+    Args:
+        runner: Forward pass of the network.
+        examples: The documents. Their targets only determine the shape of the result.
+        stop: Called between batches; return True to stop.
+
+    Returns:
+        Logits shaped like the targets: (documents,) or (documents, outputs).
+
+    Raises:
+        ScoringAbandonedError: If `stop` returned True.
     """
     logits = np.empty(examples.targets.shape, dtype=np.float32)
-    places: list[Rows] = []
+    indices: list[Rows] = []
     parts: list[Tensor] = []
-    for chosen in examples.by_length(SCORING_BATCH):
+    for batch in examples.by_length(SCORING_BATCH):
         if stop():
             raise ScoringAbandonedError
-        places.append(chosen)
-        parts.append(runner.scores(examples, chosen))
+        indices.append(batch)
+        parts.append(runner.scores(examples, batch))
     if parts:
-        logits[np.concatenate(places)] = torch.cat(parts).cpu().numpy()
+        logits[np.concatenate(indices)] = torch.cat(parts).cpu().numpy()
     return logits
 
 
 def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Sigmoid, without overflow."""
+    """Sigmoid of logits of any shape, without overflow."""
     return torch.from_numpy(logits).sigmoid().numpy()

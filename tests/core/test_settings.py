@@ -74,7 +74,7 @@ def test_presets_train_less_and_less() -> None:
 
 
 def test_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(HTransError, match="no preset 'quick'; known are paper, fast, smoke"):
+    with pytest.raises(HTransError, match=r"preset 'quick'.* paper, fast, smoke"):
         settings_for("quick", {})
 
 
@@ -151,8 +151,8 @@ def test_settings_come_back_from_the_database_as_they_went_in(
 
 
 def test_every_setting_has_a_meaning_and_a_default() -> None:
-    assert meaning("max_words") == "words of a document that are read, 0 for all"
-    assert meaning("seed").endswith("at random")
+    assert meaning("max_words").endswith("0 for all")
+    assert "random" in meaning("seed")
     assert len({meaning(name) for name in NAMES}) == len(NAMES)
     for name in NAMES:
         assert default(name) == getattr(TrainingSettings(), name)

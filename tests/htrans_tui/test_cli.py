@@ -244,7 +244,7 @@ def test_without_a_workspace_every_command_says_how_to_make_one(tmp_path: Path) 
         (["train", "small", "--categories", "cat"], r"no category 'cat'"),
         (["train", "small", "--class-weights", "1,x"], r"--class-weights 1,x: give numbers"),
         (["train", "small", "--class-weights", "0"], r"--class-weights: 0 is not a positive"),
-        (["train", "small", "--class-weights", "2,2"], r"a weight is given twice"),
+        (["train", "small", "--class-weights", "2,2"], r"duplicate weight"),
         (["train", "small", "--epochs", "0"], r"--epochs must be at least 1"),
         (["train", "small", "--dropout", "1"], r"--dropout must be"),
         (["train", "small", "--device", "tpu"], r"--device tpu: unknown"),

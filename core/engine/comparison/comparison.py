@@ -12,7 +12,7 @@ from core.engine.artifacts.run_data import RunData
 from core.engine.comparison.run_variants import RunVariant, baseline_for, check_test_documents
 from core.engine.scoring.evaluation import Decisions, decisions
 from core.errors import HTransError
-from core.metrics.precision_recall import Rates, Summary, count, hierarchical, summarise
+from core.metrics.precision_recall import PrecisionRecallF1, Summary, count, hierarchical, summarise
 from core.metrics.significance import Significance, paired_randomisation
 from core.workspace import Workspace
 from db.connection import Store
@@ -41,7 +41,7 @@ class Compared:
     contender: RunVariant
     seconds: float
     summary: Summary
-    hierarchical: Rates
+    hierarchical: PrecisionRecallF1
     f1: dict[str, float]
     tested: Tested | None
 
@@ -226,5 +226,5 @@ def _to_json(compared: Compared) -> dict[str, Any]:
     }
 
 
-def _rates(rates: Rates) -> dict[str, float]:
+def _rates(rates: PrecisionRecallF1) -> dict[str, float]:
     return {"precision": rates.precision, "recall": rates.recall, "f1": rates.f1}

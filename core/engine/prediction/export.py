@@ -18,7 +18,7 @@ from core.engine.prediction.classification import hierarchy_of
 from core.engine.prediction.top_down import bounds_of
 from core.engine.scoring.evaluation import CategoryEvaluation, Evaluation, evaluate
 from core.errors import ConflictError, HTransError
-from core.metrics.precision_recall import Rates
+from core.metrics.precision_recall import PrecisionRecallF1
 from core.prediction.exported import Hierarchy, write_hierarchy
 from core.prediction.onnx_export import export_onnx
 from core.workspace import Workspace
@@ -199,7 +199,7 @@ def _decisions(facts: Any) -> str:
     return said
 
 
-def _rates(name: str, rates: Rates) -> str:
+def _rates(name: str, rates: PrecisionRecallF1) -> str:
     return f"| {name} | {rates.precision:.4f} | {rates.recall:.4f} | {rates.f1:.4f} |"
 
 

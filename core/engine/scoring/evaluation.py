@@ -17,7 +17,7 @@ from core.metrics.decisions import DecisionRule, Scores, consistent
 from core.metrics.precision_recall import (
     Counts,
     Matrix,
-    Rates,
+    PrecisionRecallF1,
     Summary,
     count,
     hierarchical,
@@ -54,7 +54,7 @@ class Evaluation:
     split: str
     documents: int
     summary: Summary
-    hierarchical: Rates | None
+    hierarchical: PrecisionRecallF1 | None
     categories: tuple[CategoryEvaluation, ...]
     rule: str = ""
 
@@ -258,5 +258,5 @@ def _average_precision(examples: Examples, scores: Scores, category: RunCategory
     return float(average_precision_score(examples.targets, scores))
 
 
-def _rates(rates: Rates) -> dict[str, float]:
+def _rates(rates: PrecisionRecallF1) -> dict[str, float]:
     return {"precision": rates.precision, "recall": rates.recall, "f1": rates.f1}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.settings import TrainingSettings
-from core.training.class_weight_search import TrialScore, best_trial, next_rung, trailing
+from core.training.class_weight_search import TrialScore, best_trial, next_rung, to_prune
 from db.connection import Store
 from db.events import add_event
 from db.runs import end_run, update_category
@@ -271,7 +271,7 @@ def _decide_race(store: Store, trials: list[Trial]) -> bool:
         for trial in trials
         if trial.state in ("resting", "done")
     ]
-    out = {score.trial_id for score in trailing(racing)}
+    out = {score.trial_id for score in to_prune(racing)}
     for trial in resting:
         if trial.id in out:
             store.execute("UPDATE trials SET state = 'dropped' WHERE id = ?", (trial.id,))

@@ -86,7 +86,7 @@ def _train(
         release(store, claim)
         _log.info("%s: interrupted, checkpoint written", label)
         return False
-    if outcome is Outcome.RESTING:
+    if outcome is Outcome.AT_RUNG:
         _log.info("%s: rests after %d epochs", label, training.position[0] - 1)
         return record_resting(store, data, claim)
     category_done = record_finished(store, data, claim, prepared.result())

@@ -206,7 +206,7 @@ def test_words_add_to_a_rule() -> None:
     ("text", "word"), [("tuned+sideways", "sideways"), ("", ""), ("no", "no"), ("Up", "Up")]
 )
 def test_any_other_word_is_refused(text: str, word: str) -> None:
-    expected = f"^'{word}' is no way to decide: use tuned, calibrated, up or down$"
+    expected = f"^'{word}' .*tuned, calibrated, up or down$"
     with pytest.raises(HTransError, match=expected):
         with_rule(DecisionRule(), text)
 

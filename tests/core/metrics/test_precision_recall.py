@@ -11,8 +11,7 @@ from core.errors import NotFoundError
 from core.metrics.precision_recall import (
     Counts,
     Matrix,
-    Rates,
-    close_upward,
+    PrecisionRecallF1,
     count,
     decided,
     hierarchical,
@@ -20,6 +19,7 @@ from core.metrics.precision_recall import (
     micro,
     summarise,
     support_weighted,
+    with_ancestors,
 )
 
 TREE = Taxonomy(
@@ -54,7 +54,7 @@ def sklearn_rates(truth: Matrix, predicted: Matrix, average: str) -> tuple[float
     return tuple(float(rate) for rate in rates[:3])
 
 
-def tupled(rates: Rates) -> tuple[float, ...]:
+def tupled(rates: PrecisionRecallF1) -> tuple[float, ...]:
     return (rates.precision, rates.recall, rates.f1)
 
 
@@ -135,7 +135,7 @@ def test_counts_of_other_categories_are_refused() -> None:
 
 def test_closing_upward_adds_ancestors_and_changes_nothing_in_place() -> None:
     before = matrix({"puppies"}, {"cats", "food"}, set())
-    closed = close_upward(before, IDS, TREE)
+    closed = with_ancestors(before, IDS, TREE)
     assert (
         closed == matrix({"animals", "dogs", "puppies"}, {"animals", "cats", "food"}, set())
     ).all()
@@ -144,13 +144,13 @@ def test_closing_upward_adds_ancestors_and_changes_nothing_in_place() -> None:
 
 def test_closing_upward_does_not_depend_on_the_order_of_columns() -> None:
     ids = list(reversed(IDS))
-    closed = close_upward(matrix({"puppies"}, ids=ids), ids, TREE)
+    closed = with_ancestors(matrix({"puppies"}, ids=ids), ids, TREE)
     assert (closed == matrix({"animals", "dogs", "puppies"}, ids=ids)).all()
 
 
 def test_closing_upward_passes_over_an_ancestor_without_a_column() -> None:
     ids = ["animals", "puppies", "food"]
-    closed = close_upward(matrix({"puppies"}, ids=ids), ids, TREE)
+    closed = with_ancestors(matrix({"puppies"}, ids=ids), ids, TREE)
     assert (closed == matrix({"animals", "puppies"}, ids=ids)).all()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.metrics.thresholds import LEAST_F1, Threshold, best_threshold, cautious_threshold
+from core.metrics.thresholds import MIN_F1, Threshold, best_threshold, cautious_threshold
 
 Ranking = tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]
 
@@ -145,7 +145,7 @@ def rare(positive: int, documents: int = 100) -> Ranking:
 
 def test_a_threshold_that_is_no_good_gives_way_to_the_highest_score() -> None:
     targets, scores = rare(19)  # F1 2 / (20 + 1)
-    assert best_threshold(targets, scores, 0.5).f1 < LEAST_F1
+    assert best_threshold(targets, scores, 0.5).f1 < MIN_F1
     assert cautious_threshold(targets, scores, 0.5) == Threshold(float(scores[0]), 0.0)
 
 

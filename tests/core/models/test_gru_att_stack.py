@@ -128,5 +128,5 @@ def test_networks_with_several_outputs_each_are_refused() -> None:
 
 
 def test_no_network_is_no_stack() -> None:
-    with pytest.raises(ValueError, match="the networks of a stack"):
+    with pytest.raises(ValueError, match="networks in a stack"):
         GruAttStack([])

@@ -83,7 +83,7 @@ class Multiply(nn.Module):
 def reference_logits(network: GruAtt, batch: PackedDocuments, keep: Tensor | None = None) -> Tensor:
     if keep is not None:
         network.dropout = Multiply(padded(batch, keep))  # type: ignore[assignment]
-    result: Tensor = network(padded(batch, batch.words[batch.places]), batch.lengths).logits
+    result: Tensor = network(padded(batch, batch.words[batch.indices]), batch.lengths).logits
     return result
 
 

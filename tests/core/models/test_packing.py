@@ -24,7 +24,7 @@ def packed(
 
 def unpacked(batch: PackedDocuments) -> list[list[int]]:
     """The documents in the order in which they were given."""
-    ids = batch.words[batch.places].tolist()
+    ids = batch.words[batch.indices].tolist()
     documents: list[list[int]] = [[] for _ in batch.order]
     start = 0
     for count in batch.counts:
@@ -37,7 +37,7 @@ def unpacked(batch: PackedDocuments) -> list[list[int]]:
 
 def test_step_t_holds_word_t_of_the_documents_that_have_one() -> None:
     batch = packed([[7, 8], [5, 6, 5, 9], [4], [3, 5, 8]])
-    assert batch.words[batch.places].tolist() == [5, 3, 7, 4, 6, 5, 8, 5, 8, 9]
+    assert batch.words[batch.indices].tolist() == [5, 3, 7, 4, 6, 5, 8, 5, 8, 9]
     assert batch.counts == [4, 3, 2, 1]
     assert batch.lengths.tolist() == [4, 3, 2, 1]
     assert batch.order.tolist() == [1, 3, 0, 2]
@@ -47,7 +47,7 @@ def test_step_t_holds_word_t_of_the_documents_that_have_one() -> None:
 def test_distinct_words_ascend_and_places_point_at_them() -> None:
     batch = packed([[9, 2, 9], [2, 30, 5]])
     assert batch.words.tolist() == [2, 5, 9, 30]
-    assert batch.places.tolist() == [2, 0, 0, 3, 2, 1]
+    assert batch.indices.tolist() == [2, 0, 0, 3, 2, 1]
 
 
 def test_documents_of_equal_length_keep_their_order() -> None:
@@ -98,4 +98,4 @@ def test_every_word_of_every_document_is_there_once(
     assert lengths == batch.lengths.tolist() == sorted(lengths, reverse=True)
     assert batch.counts == [sum(n > t for n in lengths) for t in range(lengths[0])]
     assert batch.words.tolist() == sorted({word for document in wanted for word in document})
-    assert {batch.words.dtype, batch.places.dtype, batch.lengths.dtype} == {torch.int64}
+    assert {batch.words.dtype, batch.indices.dtype, batch.lengths.dtype} == {torch.int64}

@@ -20,7 +20,7 @@ from core.engine.prediction.top_down import bounds_of
 from core.engine.runs.retraining import RetrainRequest, retrain
 from core.errors import ConflictError
 from core.metrics.calibration import Calibration
-from core.metrics.precision_recall import Rates
+from core.metrics.precision_recall import PrecisionRecallF1
 from core.models.linear import LinearModel
 from core.models.model_files import ModelInfo, model_content
 from core.prediction.exported import load_model
@@ -68,7 +68,7 @@ class CentroidTraining:
         weights = above - below
         bias = -float((above + below) @ weights) / 2
         self.model = LinearModel(weights, bias, Calibration(50.0, 0.0))
-        result = EpochResult(1, 0.5, 0.5, Rates(1.0, 1.0, 1.0), 0.1)
+        result = EpochResult(1, 0.5, 0.5, PrecisionRecallF1(1.0, 1.0, 1.0), 0.1)
         reporter.epoch_done(result, True)
         return Outcome.FINISHED
 

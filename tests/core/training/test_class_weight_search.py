@@ -14,7 +14,7 @@ from core.training.class_weight_search import (
     best_trial,
     next_rung,
     rounds,
-    trailing,
+    to_prune,
 )
 
 
@@ -47,7 +47,7 @@ def test_scores_may_be_streamed() -> None:
 
 def dropped(*f1: float) -> list[int]:
     """Which of these values of F1 drop out, by their places."""
-    return [s.trial_id for s in trailing([TrialScore(i, 1.0 + i, f) for i, f in enumerate(f1)])]
+    return [s.trial_id for s in to_prune([TrialScore(i, 1.0 + i, f) for i, f in enumerate(f1)])]
 
 
 @pytest.mark.parametrize(("passed", "rung"), [(0, 4), (3, 4), (4, 6), (5, 6), (6, None), (7, None)])

@@ -13,7 +13,7 @@ import torch
 
 from core.corpus.examples import Examples, shared_validation_split, validation_split
 from core.errors import TrainingError
-from core.metrics.precision_recall import Rates, decided
+from core.metrics.precision_recall import PrecisionRecallF1, decided
 from core.models.gru_att import GruAtt
 from core.settings import TrainingSettings
 from core.text.tokens import TokenArrays
@@ -94,19 +94,19 @@ def same_state(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) ->
 
 
 def same_result(left: Trainer, right: Trainer) -> None:
-    assert left.kept is not None
-    assert right.kept is not None
-    assert same_state(left.kept.state, right.kept.state)
+    assert left.best_epoch is not None
+    assert right.best_epoch is not None
+    assert same_state(left.best_epoch.state, right.best_epoch.state)
     assert same_state(left.network.state_dict(), right.network.state_dict())
-    assert left.kept.validation == right.kept.validation
+    assert left.best_epoch.validation == right.best_epoch.validation
 
 
 def test_training_learns_the_category() -> None:
     reporter = Recorder()
     subject = trainer(replace(SETTINGS, epochs=20, patience=20))
     assert subject.run(reporter, nothing) is Outcome.FINISHED
-    assert subject.kept is not None
-    assert subject.kept.validation.f1 > 0.9
+    assert subject.best_epoch is not None
+    assert subject.best_epoch.validation.f1 > 0.9
     assert reporter.epochs[-1][0].training_loss < reporter.epochs[0][0].training_loss / 2
 
 
@@ -121,11 +121,11 @@ def test_resuming_at_any_batch_gives_the_same_bits(stop_after: int) -> None:
     resumed = trainer()
     resumed.restore(copy.deepcopy(saved[-1]))
     assert resumed.run(Recorder(), nothing) is Outcome.FINISHED
-    assert whole.kept is not None
-    assert resumed.kept is not None
-    assert same_state(resumed.kept.state, whole.kept.state)
+    assert whole.best_epoch is not None
+    assert resumed.best_epoch is not None
+    assert same_state(resumed.best_epoch.state, whole.best_epoch.state)
     assert same_state(resumed.network.state_dict(), whole.network.state_dict())
-    assert resumed.kept.validation == whole.kept.validation
+    assert resumed.best_epoch.validation == whole.best_epoch.validation
 
 
 def test_resumed_epochs_report_what_uninterrupted_ones_do() -> None:
@@ -149,7 +149,7 @@ def test_a_training_that_rests_and_goes_on_gives_the_same_bits(until: int) -> No
     whole.run(Recorder(), nothing)
     resting, reporter = trainer(), Recorder()
     saved: list[Checkpoint] = []
-    assert resting.run(reporter, saved.append, until=until) is Outcome.RESTING
+    assert resting.run(reporter, saved.append, until=until) is Outcome.AT_RUNG
     assert len(reporter.epochs) == until
     assert resting.position == (until + 1, 0)
     torch.manual_seed(999)  # another process would have another generator
@@ -164,7 +164,7 @@ def test_a_training_may_rest_several_times_in_one_process() -> None:
     whole, subject = trainer(), trainer()
     whole.run(Recorder(), nothing)
     for until in (1, 2, 3):
-        assert subject.run(Recorder(), nothing, until=until) is Outcome.RESTING
+        assert subject.run(Recorder(), nothing, until=until) is Outcome.AT_RUNG
     assert subject.run(Recorder(), nothing, until=4) is Outcome.FINISHED
     same_result(subject, whole)
 
@@ -175,7 +175,7 @@ def test_a_training_that_stands_at_the_rung_rests_without_another_batch() -> Non
     saved, reporter = subject.checkpoint(), Recorder()
     again = trainer()
     again.restore(copy.deepcopy(saved))
-    assert again.run(reporter, nothing, until=2) is Outcome.RESTING
+    assert again.run(reporter, nothing, until=2) is Outcome.AT_RUNG
     assert (reporter.batches, reporter.epochs) == ([], [])
     assert again.position == (3, 0)
 
@@ -192,7 +192,7 @@ def test_a_training_that_ends_at_the_rung_or_before_does_not_rest() -> None:
 
 def test_a_training_asked_to_stop_at_the_rung_rests() -> None:
     subject = trainer()
-    assert subject.run(Recorder(2 * subject.batches), nothing, until=2) is Outcome.RESTING
+    assert subject.run(Recorder(2 * subject.batches), nothing, until=2) is Outcome.AT_RUNG
 
 
 def test_a_training_asked_to_stop_before_the_rung_is_interrupted() -> None:
@@ -210,8 +210,8 @@ def test_training_on_some_negatives_learns_the_category() -> None:
     reporter = Recorder()
     subject = trainer(replace(SAMPLED, epochs=20, patience=20), documents=MANY)
     assert subject.run(reporter, nothing) is Outcome.FINISHED
-    assert subject.kept is not None
-    assert subject.kept.validation.f1 > 0.9
+    assert subject.best_epoch is not None
+    assert subject.best_epoch.validation.f1 > 0.9
     assert {batch.batches for batch in reporter.batches} == {5}
     assert sum(batch.documents for batch in reporter.batches) == 20 * 120
 
@@ -252,7 +252,7 @@ def test_a_finished_trial_restored_from_its_last_checkpoint_is_finished() -> Non
     reporter = Recorder()
     assert again.run(reporter, nothing) is Outcome.FINISHED
     assert reporter.batches == []
-    assert again.kept is not None
+    assert again.best_epoch is not None
 
 
 def test_frozen_embeddings_do_not_move_and_the_rest_does() -> None:
@@ -264,8 +264,8 @@ def test_frozen_embeddings_do_not_move_and_the_rest_does() -> None:
     subject.run(Recorder(), nothing)
     for name, value in child.state_dict().items():
         assert torch.equal(value, before[name]) == name.startswith("embeddings"), name
-    assert subject.kept is not None
-    assert "embeddings.weight" not in subject.kept.state
+    assert subject.best_epoch is not None
+    assert "embeddings.weight" not in subject.best_epoch.state
 
 
 def test_every_epoch_is_another_permutation_of_all_documents() -> None:
@@ -273,11 +273,11 @@ def test_every_epoch_is_another_permutation_of_all_documents() -> None:
     seen: list[list[int]] = [[]]
     step = subject._step
 
-    def spy(chosen: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+    def spy(indices: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         if len(seen[-1]) == len(subject._training):
             seen.append([])
-        seen[-1].extend(chosen.tolist())
-        step(chosen)
+        seen[-1].extend(indices.tolist())
+        step(indices)
 
     subject._step = spy  # type: ignore[method-assign]
     subject.run(Recorder(), nothing)
@@ -291,9 +291,9 @@ class Scripted(Trainer):
 
     script: list[tuple[float, float]]
 
-    def _validate(self) -> tuple[Rates, float]:
+    def _validate(self) -> tuple[PrecisionRecallF1, float]:
         f1, loss = self.script[self._epoch - 1]
-        return Rates(f1, f1, f1), loss
+        return PrecisionRecallF1(f1, f1, f1), loss
 
 
 def scripted(*script: tuple[float, float], patience: int = 3) -> tuple[Scripted, Recorder]:
@@ -309,8 +309,8 @@ def scripted(*script: tuple[float, float], patience: int = 3) -> tuple[Scripted,
 
 
 def kept_epoch(subject: Trainer) -> int:
-    assert subject.kept is not None
-    return subject.kept.epoch
+    assert subject.best_epoch is not None
+    return subject.best_epoch.epoch
 
 
 def test_the_epoch_with_the_best_f1_is_kept() -> None:
@@ -351,7 +351,7 @@ def test_the_class_weight_multiplies_the_positive_term() -> None:
         groups = parameter_groups(network, SETTINGS)
         subject = Trainer(network, groups, training, validation, key, SETTINGS, CPU)
         subject._step(np.arange(len(training)))
-        losses.append(subject._unread[-1][0].item())
+        losses.append(subject._unreported[-1][0].item())
     batch = training.batch(np.arange(len(training)), CPU)
     network = from_scratch(TABLE, TrialKey("same start", 1.0), SETTINGS).eval()
     probability = network(batch.tokens, batch.lengths).logits.squeeze(1).sigmoid()
@@ -373,8 +373,8 @@ def test_training_on_cuda_learns_the_category() -> None:
     assert subject.run(Recorder(7), saved.append) is Outcome.INTERRUPTED
     subject.restore(saved[-1])
     assert subject.run(Recorder(), nothing) is Outcome.FINISHED
-    assert subject.kept is not None
-    assert subject.kept.validation.f1 > 0.9
+    assert subject.best_epoch is not None
+    assert subject.best_epoch.validation.f1 > 0.9
 
 
 def several(number: int = 90) -> Examples:
@@ -397,7 +397,7 @@ def test_several_categories_are_trained_at_once_each_with_its_class_weight() -> 
     made = shared_trainer([2.0, 7.0])
     recorder = Recorder()
     made.run(recorder, lambda _: None)
-    kept = made.kept
+    kept = made.best_epoch
     assert kept is not None
     result = recorder.epochs[kept.epoch - 1][0]
     _, validation = shared_validation_split(whole, 0.2, SETTINGS.seed)
@@ -417,14 +417,14 @@ def test_several_categories_are_trained_at_once_each_with_its_class_weight() -> 
 def test_rates_of_the_objective_decide_which_epoch_is_kept() -> None:
     asked = []
 
-    def worse_each_time(truth: Any, predicted: Any) -> Rates:
+    def worse_each_time(truth: Any, predicted: Any) -> PrecisionRecallF1:
         asked.append(truth.shape)
-        return Rates(0.0, 0.0, 1.0 / len(asked))
+        return PrecisionRecallF1(0.0, 0.0, 1.0 / len(asked))
 
     made = shared_trainer([1.0, 1.0], worse_each_time)
     made.run(Recorder(), lambda _: None)
-    assert made.kept is not None
-    assert made.kept.epoch == 1
+    assert made.best_epoch is not None
+    assert made.best_epoch.epoch == 1
     assert len(asked) == 1 + SETTINGS.patience
     _, validation = shared_validation_split(several(), 0.2, SETTINGS.seed)
     assert set(asked) == {validation.targets.shape}

@@ -11,7 +11,7 @@ from hypothesis import settings as thorough
 from hypothesis import strategies as st
 
 from core.corpus.examples import Examples, Rows
-from core.settings import SMALLEST_BATCH, TrainingSettings
+from core.settings import MIN_BATCH, TrainingSettings
 from core.text.tokens import TokenArrays
 from core.training.sampling import Sampling
 
@@ -56,7 +56,7 @@ def test_an_epoch_has_all_positives_and_so_many_negatives_for_each(ratio: int) -
     assert len(set(drawn)) == len(drawn) == subject.documents
     of_positives = sorted(place for place in drawn if whole.targets[place])
     assert of_positives == np.flatnonzero(whole.targets).tolist()
-    smallest = SMALLEST_BATCH * math.ceil(1600 / 64)
+    smallest = MIN_BATCH * math.ceil(1600 / 64)
     assert len(drawn) == max(100 * (1 + ratio), smallest)
 
 
@@ -83,7 +83,7 @@ def test_positives_and_negatives_are_mixed_in_every_batch() -> None:
 def test_rare_categories_get_more_negatives_so_that_no_batch_is_tiny(positives: int) -> None:
     subject, _ = sampling(positives, 2000 - positives, ratio=2)
     assert subject.batches == math.ceil(2000 / 64)
-    assert {len(batch) for batch in subject.epoch(0, *EPOCH)} == {SMALLEST_BATCH}
+    assert {len(batch) for batch in subject.epoch(0, *EPOCH)} == {MIN_BATCH}
 
 
 @pytest.mark.parametrize(
@@ -189,4 +189,4 @@ def test_batches_are_as_many_and_as_large_where_they_do_not_come_out_even() -> N
     subject, _ = sampling(1601, 23_999, ratio=1, batch_size=128)
     sizes_of_batches = [len(batch) for batch in subject.epoch(0, *EPOCH)]
     assert len(sizes_of_batches) == subject.batches == 200
-    assert min(sizes_of_batches) >= SMALLEST_BATCH
+    assert min(sizes_of_batches) >= MIN_BATCH

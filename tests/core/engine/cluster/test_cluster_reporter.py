@@ -9,11 +9,11 @@ from collections.abc import Callable
 from core.engine.cluster.mailbox import Answer, News, Order, TaskMailbox
 from core.engine.cluster.messages import EpochFinished, ProgressMade
 from core.engine.cluster.reporter import ClusterReporter
-from core.metrics.precision_recall import Rates
+from core.metrics.precision_recall import PrecisionRecallF1
 from core.training.epochs import BatchProgress, EpochResult
 
 PROGRESS = BatchProgress(epoch=1, batch=3, batches=9, loss=0.5, documents=30, seconds=0.1)
-EPOCH = EpochResult(1, 0.5, 0.6, Rates(0.1, 0.2, 0.3), 1.5)
+EPOCH = EpochResult(1, 0.5, 0.6, PrecisionRecallF1(0.1, 0.2, 0.3), 1.5)
 
 
 def _until(condition: Callable[[], bool]) -> None:

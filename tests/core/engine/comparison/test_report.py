@@ -150,7 +150,7 @@ def test_way_to_decide_is_named_after_the_run(store: Store, finished: Make) -> N
     assert (plain.run.name, plain.rule.name) == ("plain", "tuned+down")
     assert variant_named(store, "has+plus").rule.name == "up"
     assert variant_named(store, "has+plus+calibrated").rule.name == "calibrated+up"
-    with pytest.raises(HTransError, match="'sideways' is no way to decide"):
+    with pytest.raises(HTransError, match="'sideways' is not a decision rule"):
         variant_named(store, "plain+sideways")
     with pytest.raises(NotFoundError, match=r"no run 'nobody\+up'"):
         variant_named(store, "nobody+up")
