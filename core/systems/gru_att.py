@@ -97,7 +97,7 @@ class GruAttSystem(System):
         """Score with the network."""
         from core.systems.networks import network_scores
 
-        return network_scores(inputs.model, inputs.examples, device, stop)
+        return network_scores(inputs.model(), inputs.examples, device, stop)
 
 
 class GruAttBasic(GruAttSystem):

@@ -119,5 +119,5 @@ class LinearSystem(System):
         else:
             from core.models.linear import LinearModel
 
-            scores = LinearModel.of(inputs.model.state).probabilities(inputs.vectors())
+            scores = LinearModel.of(inputs.model().state).probabilities(inputs.vectors())
         return scores[:, None]

@@ -126,7 +126,7 @@ class SharedNetworkSystem(System):
         """Score with the network."""
         from core.systems.networks import network_scores
 
-        return network_scores(inputs.model, inputs.examples, device, stop)
+        return network_scores(inputs.model(), inputs.examples, device, stop)
 
     def splits_to_score(self, *, needs_validation: bool) -> tuple[str, ...]:
         """Always both: a category has no validation F1 before its documents are scored."""

@@ -104,11 +104,11 @@ class PreparedTrial:
 class ScoringInputs:
     """The documents of one split and the model that scores them.
 
-    `targets` of `examples` are read only where validation scores come from cross-validation.
-    `vectors` (documents, features) are the TF-IDF vectors of these documents.
+    `model` loads the model. `targets` of `examples` are read only where validation scores come from
+    cross-validation. `vectors` (documents, features) are the TF-IDF vectors of these documents.
     """
 
-    model: TrainedModel
+    model: Callable[[], TrainedModel]
     split: str
     examples: Examples
     category_id: str

@@ -260,7 +260,12 @@ def score(
             fraction = order.settings.validation_fraction
             _, examples = system.split(documents, order.outputs, fraction, order.split_seed)
         inputs = ScoringInputs(
-            model, split, examples, order.outputs[0].category_id, order.settings, vectors_there
+            lambda: model,
+            split,
+            examples,
+            order.outputs[0].category_id,
+            order.settings,
+            vectors_there,
         )
         scores[split] = system.scores(inputs, device, stop)
     return ScoringEnd(scores)

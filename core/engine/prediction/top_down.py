@@ -116,9 +116,10 @@ def _scores_on(
     device: torch.device,
 ) -> npt.NDArray[np.float32]:
     """The scores (rows,) of documents of the corpus under a category's model."""
-    assert category.kept_trial_id is not None
+    trial_id = category.kept_trial_id
+    assert trial_id is not None
     inputs = ScoringInputs(
-        data.model_of(category.kept_trial_id),
+        lambda: data.model_of(trial_id),
         "test",
         Examples(data.tokens, rows, np.zeros(len(rows), dtype=np.bool_), data.max_words),
         category.key,

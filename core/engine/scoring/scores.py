@@ -122,7 +122,7 @@ def _compute(
 ) -> None:
     """Score the documents and keep the scores of every category that the model serves."""
     inputs = ScoringInputs(
-        data.model_of(trial_id),
+        lambda: data.model_of(trial_id),
         split,
         examples,
         category.key,

@@ -106,7 +106,7 @@ class CentroidSystem(System):
     def scores(
         self, inputs: ScoringInputs, device: torch.device, stop: Callable[[], bool]
     ) -> ScoreColumns:
-        model = LinearModel.of(inputs.model.state)
+        model = LinearModel.of(inputs.model().state)
         return model.probabilities(inputs.vectors())[:, None]
 
 
