@@ -11,7 +11,7 @@ from core.planning.costs import FOLD_WORD, GRAPH_DOCUMENT, REFERENCE, epoch_work
 from core.planning.schedules import CategoryWork, simulate
 from core.settings import TrainingSettings
 from core.systems import Network, System
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 from core.training.class_weight_search import rounds
 from db.connection import Store
 

@@ -141,7 +141,8 @@ def _new_categories(
     dimensions: int,
     weights: dict[str, float],
 ) -> list[NewRunCategory]:
-    from core.text.tokens import ALL_WORDS, TokenArrays
+    from core.text.token_arrays import TokenArrays
+    from core.text.tokenizer import ALL_WORDS
 
     tokens = TokenArrays.open(token_folder(workspace, corpus.id, settings.max_words))
     words = settings.max_words or ALL_WORDS
@@ -260,8 +261,8 @@ def _coverage(
         return 0.0, ["no vectors: embeddings start at random and are trained"]
     if vectors is None:
         return 0.0, ["no vectors: embeddings start at random and are trained at the top level"]
-    from core.text.tokens import Vocabulary
     from core.text.vectors import vector_coverage
+    from core.text.vocabulary import Vocabulary
 
     folder = token_folder(workspace, corpus.id, settings.max_words)
     vocabulary = Vocabulary.load(folder / "vocabulary.json")

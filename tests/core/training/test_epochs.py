@@ -16,7 +16,7 @@ from core.errors import TrainingError
 from core.metrics.precision_recall import PrecisionRecallF1, decided
 from core.models.gru_att import GruAtt
 from core.settings import TrainingSettings
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 from core.training.epochs import (
     BatchProgress,
     Checkpoint,
@@ -273,7 +273,7 @@ def test_every_epoch_is_another_permutation_of_all_documents() -> None:
     seen: list[list[int]] = [[]]
     step = subject._step
 
-    def spy(chosen: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+    def spy(indices: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         if len(seen[-1]) == len(subject._training):
             seen.append([])
         seen[-1].extend(indices.tolist())
