@@ -38,7 +38,7 @@ from core.engine.runs.retraining import RetrainRequest, retrain
 from core.engine.runs.starting import RunRequest, start_run
 from core.models.dropout import keep_factors
 from core.settings import PAPER_CLASS_WEIGHTS, TrainingSettings
-from core.text.tokens import tokenizer_for
+from core.text.tokenizer import tokenizer_for
 from core.training.epochs import TrialKey
 from core.training.initialisation import from_scratch, parameter_groups
 from core.training.passes import PackedPass

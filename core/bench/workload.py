@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from core.corpus.examples import Examples
-from core.text.tokens import RESERVED, TokenArrays
+from core.text.token_arrays import TokenArrays
+from core.text.vocabulary import RESERVED
 
 
 @dataclass(frozen=True, slots=True)

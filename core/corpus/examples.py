@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core.seeds import generator_for
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 
 Rows = npt.NDArray[np.int64]
 """Numbers of documents in their corpus."""

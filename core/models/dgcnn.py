@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core.corpus.taxonomy import Taxonomy
 from core.models.network import Encoded, TextNetwork, embedding_layer
-from core.text.tokens import PADDING
+from core.text.vocabulary import PADDING
 from core.text.word_graph import NEIGHBOURS, NODES
 
 _CHANNELS = (64, 128, 256)

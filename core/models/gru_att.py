@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from core.models.network import Encoded, TextNetwork, embedding_layer
-from core.text.tokens import PADDING
+from core.text.vocabulary import PADDING
 
 
 class Attention(nn.Module):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 
 
 @dataclass(frozen=True, slots=True)

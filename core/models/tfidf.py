@@ -15,7 +15,8 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from core.corpus.examples import Rows
-from core.text.tokens import RESERVED, TokenArrays, Vocabulary
+from core.text.token_arrays import TokenArrays
+from core.text.vocabulary import RESERVED, Vocabulary
 
 MIN_DOCUMENTS = 2
 """Minimum document frequency of a feature in the training documents."""

@@ -12,7 +12,8 @@ from core.corpus.taxonomy import Taxonomy
 from core.metrics.decisions import CategoryRule, Scores, consistent
 from core.prediction.scorers import Scorer
 from core.text.text_reader import TextReader
-from core.text.tokens import LocatedToken, Vocabulary
+from core.text.tokenizer import LocatedToken
+from core.text.vocabulary import Vocabulary
 
 NOT_SCORED = np.float32(np.nan)
 """Stands where a category was not asked, because its parent's score was below a bound."""

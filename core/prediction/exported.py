@@ -36,7 +36,8 @@ from core.models.network import TextNetwork
 from core.prediction.classifier import Classification, Classifier
 from core.prediction.scorers import LinearScorer, NetworksScorer, Scorer, SharedNetworkScorer
 from core.text.text_reader import TextReader
-from core.text.tokens import ALL_WORDS, Vocabulary
+from core.text.tokenizer import ALL_WORDS
+from core.text.vocabulary import Vocabulary
 
 FORMAT = "htrans-export-1"
 _CHUNK = 256

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from core.errors import HTransError
 from core.prediction.exported import Hierarchy
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 
 TOLERANCE = 1e-4
 """Largest difference of a probability that the check lets pass."""

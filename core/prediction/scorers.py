@@ -16,7 +16,8 @@ from core.models.gru_att import GruAtt
 from core.models.gru_att_stack import GruAttStack
 from core.models.network import TextNetwork
 from core.models.packed_gru_att import Scratch
-from core.text.tokens import ALL_WORDS, TokenArrays
+from core.text.token_arrays import TokenArrays
+from core.text.tokenizer import ALL_WORDS
 from core.training.passes import PackedPass, Pass, pass_for
 from core.training.scoring import logits_of, probabilities
 

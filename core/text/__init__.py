@@ -1,1 +1,1 @@
-"""Text to token ids and word vectors, and the plain files that text comes from."""
+"""Tokenizers, vocabularies, word vectors and text files."""

@@ -1,4 +1,4 @@
-"""Lines of a text file that may be compressed, in bounded memory."""
+"""Read lines of plain or compressed text files in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,22 +18,27 @@ else:
     from backports import zstd
 
 LONGEST_LINE = 64 * 1024 * 1024
-"""Bytes; a longer line is no document."""
+"""Maximum length of a line in bytes."""
 COMPRESSED = ("", ".gz", ".zst")
-"""What may follow the ending of a file that is read line by line."""
+"""Compression suffixes of files that are read line by line."""
 
 
 def without_compression(name: str) -> str:
-    """A file's name without `.gz` or `.zst`, in lower case."""
+    """Remove `.gz` or `.zst` from a file name and convert it to lower case."""
     lower = name.lower()
     return next((lower.removesuffix(end) for end in COMPRESSED[1:] if lower.endswith(end)), lower)
 
 
 @contextmanager
 def opened(path: Path, line: Callable[[], int | None] = lambda: None) -> Iterator[IO[bytes]]:
-    """The bytes of a file, uncompressed if its name ends with `.gz` or `.zst`.
+    """Open a file for reading; decompress it if its name ends with `.gz` or `.zst`.
 
-    Raises `InputError` for what cannot be read and for what is not whole; `line` says where.
+    Args:
+        path: The file.
+        line: Returns the current line number for error messages.
+
+    Raises:
+        InputError: If the file cannot be read, or is truncated or damaged.
     """
     suffix = path.suffix.lower()
     try:
@@ -62,9 +67,10 @@ def _size(count: int) -> str:
 
 
 def lines_of(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, plain, `.gz` or `.zst`, with their numbers from 1.
+    """Iterate over the lines of a plain, `.gz` or `.zst` file with their numbers, from 1.
 
-    Raises `InputError` for a line of more than `longest` bytes, of which no more are read.
+    Raises:
+        InputError: If a line is longer than `longest` bytes. The rest of the line is not read.
     """
     number = 0
     with opened(path, lambda: number + 1) as file:
@@ -72,7 +78,8 @@ def lines_of(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, byt
             number += 1
             if len(line) > longest:
                 raise InputError(
-                    f"longer than {_size(longest)}; is it the right file, and has it line ends?",
+                    f"longer than {_size(longest)}; check that it is the right file and has line "
+                    "breaks",
                     source=path,
                     line=number,
                 )
@@ -80,7 +87,7 @@ def lines_of(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, byt
 
 
 def decoded(line: bytes, source: str | Path, number: int) -> str:
-    """A line as text; raise `InputError` if it is not UTF-8."""
+    """Decode a line, without the byte order mark of line 1; raise `InputError` if not UTF-8."""
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Text from corpora, taxonomies and errors, made safe to show in a terminal."""
+"""Sanitise untrusted text for terminals, SQLite and spaCy."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ def _visible(character: str) -> str:
 
 
 def without_surrogates(text: str) -> str:
-    """`text` with replacement marks for lone surrogates, which JSON and command lines can bring.
+    """Replace lone surrogates by question marks.
 
-    They cannot be encoded as UTF-8, so neither SQLite nor spaCy takes them.
+    JSON and command lines can contain lone surrogates. They cannot be encoded as UTF-8, so SQLite
+    and spaCy reject them.
     """
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def storable(text: str) -> str:
-    """`text` with replacement marks for lone surrogates and NUL, which ends texts in SQLite."""
+    """Replace lone surrogates and NUL characters, which terminate texts in SQLite."""
     return without_surrogates(text).replace("\0", "\ufffd")
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with control characters and escape sequences shown instead of sent.
+    """Make `text` safe to print on one line.
 
-    An escape character becomes the sign "␛", line ends become spaces; letters of every script
-    stay as they are.
+    Control characters become visible symbols (ESC becomes "␛"), and line breaks become spaces.
+    Letters of all scripts are unchanged.
     """
     if text.isprintable():
         return text

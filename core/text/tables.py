@@ -1,4 +1,4 @@
-"""Rows of CSV and TSV, read from lines as they come."""
+"""Read CSV and TSV rows from a stream of lines."""
 
 from __future__ import annotations
 
@@ -11,32 +11,38 @@ from core.errors import InputError
 from core.text.line_files import LONGEST_LINE, decoded
 from core.text.plain_text import printable
 
-_MOST_LINES = 100_000
-_QUOTES = "mend the quotes, or use --no-quotes if they are part of the text"
+_MAX_LINES = 100_000
+_QUOTES = "fix the quotes, or use --no-quotes if they are part of the text"
 
 
 def rows_of(
     lines: Iterable[tuple[int, bytes]], source: str | Path, delimiter: str, *, quotes: bool = True
 ) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the number of the line that it begins in; blank lines are none.
+    """Parse rows; yield each with the number of its first line. Skips blank lines.
 
-    The csv module asks for one line after the other, so that a stream stays one. Raises
-    `InputError` for what is no table, and for a row of more than `LONGEST_LINE` bytes or
-    100,000 lines, which a quote that nothing closes makes.
+    Args:
+        lines: Numbered lines. They are read lazily.
+        source: Name of the source for error messages.
+        delimiter: Column separator.
+        quotes: False if quotes are part of the text.
+
+    Raises:
+        InputError: If the input is not a table, or a row has more than `LONGEST_LINE` bytes or
+            100,000 lines, which an unclosed quote causes.
     """
     csv.field_size_limit(LONGEST_LINE)
-    began, size = 1, 0
+    first_line, size = 1, 0
 
     def text() -> Iterator[str]:
         nonlocal size
         for number, line in lines:
             size += len(line)
-            if size > LONGEST_LINE or number - began >= _MOST_LINES:
+            if size > LONGEST_LINE or number - first_line >= _MAX_LINES:
                 raise InputError(
-                    f"a row of more than {LONGEST_LINE // 2**20} MiB or {_MOST_LINES:,} lines; "
+                    f"a row of more than {LONGEST_LINE // 2**20} MiB or {_MAX_LINES:,} lines; "
                     + _QUOTES,
                     source=source,
-                    line=began,
+                    line=first_line,
                 )
             yield decoded(line, source, number)
 
@@ -45,11 +51,11 @@ def rows_of(
     try:
         for row in reader:
             if row:
-                yield began, row
-            began, size = reader.line_num + 1, 0
+                yield first_line, row
+            first_line, size = reader.line_num + 1, 0
     except csv.Error as error:
         raise InputError(
             f"no readable table from here on ({printable(str(error))}); {_QUOTES}",
             source=source,
-            line=began,
+            line=first_line,
         ) from error

@@ -1,4 +1,4 @@
-"""Word vectors: kept as an array, looked up for a vocabulary."""
+"""Stored word vectors and initial embeddings of a vocabulary."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ import numpy.typing as npt
 
 from core.errors import CorruptFileError, HTransError
 from core.files import replacing, write_bytes
-from core.text.tokens import PADDING, RESERVED, Vocabulary, word_list
+from core.text.vocabulary import PADDING, RESERVED, Vocabulary, word_list
 
 if TYPE_CHECKING:
     import torch
 
 RANDOM_SCALE = 0.05
-"""Words without a vector are drawn uniformly from ±RANDOM_SCALE."""
-MOST_MEMORY = 2 * 2**30
-"""Bytes for the words of a table: some ten million."""
-_PLACE = 100
-"""Bytes that a dictionary takes for a word besides the word itself."""
+"""Embeddings of words without a vector are uniform in ±RANDOM_SCALE."""
+MAX_MEMORY = 2 * 2**30
+"""Memory limit for the words of a vector table in bytes: about ten million words."""
+_BYTES_PER_ENTRY = 100
+"""Memory of a dictionary entry in bytes, without the word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many words of a vocabulary have a vector."""
+    """Number of words in a vocabulary and number of those with a vector."""
 
     words: int
     covered: int
 
     @property
     def share(self) -> float:
-        """Between 0 and 1; 0 for an empty vocabulary."""
+        """Fraction of words with a vector; 0 for an empty vocabulary."""
         return self.covered / self.words if self.words else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class StoredVectors:
-    """What has been stored: words, dimensions, and how many of the words are not lower-case."""
+    """Size of a stored vector table. `cased` is the number of words that are not lower-case."""
 
     words: int
     dimensions: int
@@ -55,10 +55,15 @@ def store_vectors(
     folder: Path,
     progress: Callable[[int], None] = lambda _: None,
 ) -> StoredVectors:
-    """Write word vectors to `folder`, with memory for the words only.
+    """Write word vectors to `folder`, with only the words in memory.
 
-    The first vector of a word counts; later ones are left out. Raises `HTransError` for no vectors
-    and for words that together take more than `MOST_MEMORY`.
+    Args:
+        pairs: Words and their vectors. Later vectors of the same word are ignored.
+        folder: Target folder.
+        progress: Called with the number of words written, every 10,000 words.
+
+    Raises:
+        HTransError: If there are no vectors, or the words need more than `MAX_MEMORY` bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     words: dict[str, None] = {}
@@ -68,11 +73,11 @@ def store_vectors(
             if word in words:
                 continue
             words[word] = None
-            memory += sys.getsizeof(word) + _PLACE
-            if memory > MOST_MEMORY:
+            memory += sys.getsizeof(word) + _BYTES_PER_ENTRY
+            if memory > MAX_MEMORY:
                 raise HTransError(
-                    f"the words alone, {len(words):,} so far, take {MOST_MEMORY // 2**20:,} MiB of "
-                    "memory; leave out rare ones"
+                    f"the words alone, {len(words):,} so far, take {MAX_MEMORY // 2**20:,} MiB of "
+                    "memory; remove rare words from the file"
                 )
             cased += word != word.lower()
             dimensions = len(vector)
@@ -80,20 +85,20 @@ def store_vectors(
             if len(words) % 10_000 == 0:
                 progress(len(words))
         if not words:
-            raise HTransError("the vectors are empty: there is no word in them")
+            raise HTransError("the file contains no word vectors; check the file and its format")
     write_bytes(folder / "words.json", json.dumps(list(words), ensure_ascii=False).encode())
     return StoredVectors(len(words), dimensions, cased)
 
 
 def vector_coverage(vocabulary: Vocabulary, folder: Path) -> Coverage:
-    """How many words of a vocabulary the vectors stored in `folder` cover."""
+    """Compute how many words of a vocabulary have a vector stored in `folder`."""
     known = set(stored_words(folder))
     covered = sum(1 for word in islice(vocabulary, RESERVED, None) if word in known)
     return Coverage(len(vocabulary) - RESERVED, covered)
 
 
 def stored_words(folder: Path) -> list[str]:
-    """The words of the vectors stored in `folder`; raise `CorruptFileError` if there are none."""
+    """Load the words of the vectors in `folder`; raise `CorruptFileError` if unreadable."""
     try:
         words = word_list(json.loads((folder / "words.json").read_bytes()))
     except (OSError, ValueError) as error:
@@ -131,12 +136,21 @@ class WordVectors:
 def embedding_matrix(
     vocabulary: Vocabulary, seed: int, dimensions: int, vectors: WordVectors | None
 ) -> tuple[torch.Tensor, Coverage]:
-    """Embeddings (words, dimensions) that a run starts from, and how many words have a vector.
+    """Initial embeddings of a run.
 
-    Words without a vector are drawn small and random from the run's seed, word for word the same
-    whatever the vectors cover; the padding row is zeros.
+    Words without a vector get small random embeddings. They depend only on the seed and the word's
+    id, not on the vectors. The padding row is zero.
+
+    Args:
+        vocabulary: Vocabulary of the corpus.
+        seed: Seed of the run.
+        dimensions: Embedding dimensions.
+        vectors: Pretrained word vectors, if any.
+
+    Returns:
+        Embeddings (words, dimensions) and the coverage of the vectors.
     """
-    # Storing and looking up need no torch, which takes seconds to load.
+    # Imported late: storing and looking up vectors need no torch, which takes seconds to load.
     import torch
 
     from core.seeds import generator_for

@@ -1,7 +1,7 @@
-"""A document as a graph of its words, and the grid that DGCNN reads of it.
+"""Graph-of-words of a document and the grid that DGCNN reads.
 
 Peng et al. 2018, "Large-Scale Hierarchical Text Classification with Recursively Regularized Deep
-Graph-CNN" (WWW), section 3, with the sizes that its published code uses on RCV1.
+Graph-CNN" (WWW), section 3. The sizes are those of the published code for RCV1.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from core.text.tokens import blank_language, pieces
+from core.text.tokenizer import blank_language, pieces
 
 WINDOW = 3
-"""Words that stand this close together are neighbours: those at most two places apart."""
+"""Co-occurrence window: words at a distance of at most two are neighbours."""
 NODES = 96
-"""Words of a document that have a row of their own."""
+"""Number of rows of the grid: one per node."""
 NEIGHBOURS = 10
-"""Words in a row: the word itself and those around it in the graph."""
+"""Words per row: the node and its neighbours in the graph."""
 GRID = NODES * NEIGHBOURS
 
 ContentWords = Callable[[str, int], list[str]]
-"""Text and the most words wanted, to lemmas of its content words."""
+"""Function of a text and a maximum number of words to lemmas of content words."""
 Graph = dict[str, dict[str, int]]
-"""For each word its neighbours, and how often each stood close to it."""
+"""Co-occurrence counts: word to neighbour to count."""
 
 
 def content_words_for(language: str) -> ContentWords:
-    """What DGCNN takes of a text in a language (ISO 639 code).
+    """Create the preprocessing of DGCNN for a language (ISO 639 code).
 
-    Lower-cased alphabetic words that are no stop words, each as spaCy's look-up table lemmatises
-    it; where spaCy has no table for the language, as it is.
+    Selects lower-cased alphabetic words except stop words, lemmatised by spaCy's look-up table if
+    the language has one.
     """
     from spacy.lookups import load_lookups
 
@@ -38,20 +38,20 @@ def content_words_for(language: str) -> ContentWords:
     lemmas = lookups.get_table("lemma_lookup") if lookups.has_table("lemma_lookup") else {}
 
     def content_words(text: str, max_words: int) -> list[str]:
-        found: list[str] = []
+        words: list[str] = []
         for token in nlp.tokenizer(" ".join(pieces(text))):
-            if len(found) == max_words:
+            if len(words) == max_words:
                 break
             if token.is_alpha and not token.is_stop:
                 word = token.text.lower()
-                found.append(str(lemmas.get(word, word)).lower())
-        return found
+                words.append(str(lemmas.get(word, word)).lower())
+        return words
 
     return content_words
 
 
 def word_graph(words: Sequence[str]) -> Graph:
-    """Undirected counts of how often two different words stand within `WINDOW` of each other."""
+    """Build the undirected co-occurrence graph of different words within `WINDOW`."""
     graph: Graph = {word: {} for word in words}
     for i, word in enumerate(words):
         for other in words[i + 1 : i + WINDOW]:
@@ -62,32 +62,32 @@ def word_graph(words: Sequence[str]) -> Graph:
 
 
 def row(graph: Graph, start: str, length: int = NEIGHBOURS) -> list[str]:
-    """`start` and the words that a breadth-first walk from it meets, heaviest edges first.
+    """Breadth-first search from `start`, heaviest edges first; at most `length` words.
 
-    Of equal edges the one that came about first goes first. At most `length` words.
+    Ties between edges keep the order of insertion.
     """
-    found = [start]
+    words = [start]
     seen = {start}
-    for word in found:
+    for word in words:
         for neighbour, _ in sorted(graph[word].items(), key=lambda edge: -edge[1]):
-            if len(found) == length:
-                return found
+            if len(words) == length:
+                return words
             if neighbour not in seen:
                 seen.add(neighbour)
-                found.append(neighbour)
-    return found
+                words.append(neighbour)
+    return words
 
 
 def nodes(words: Sequence[str]) -> list[str]:
-    """The distinct words by descending frequency, ties as they come; at most `NODES`."""
+    """Distinct words by descending frequency, ties in order of appearance; at most `NODES`."""
     return [word for word, _ in Counter(words).most_common(NODES)]
 
 
 def grid(words: Sequence[str]) -> list[str]:
-    """`NODES` rows of `NEIGHBOURS` words, row after row; missing words are empty."""
+    """Flattened grid of `NODES` rows with `NEIGHBOURS` words each; missing words are empty."""
     graph = word_graph(words)
     cells: list[str] = []
     for node in nodes(words):
-        found = row(graph, node)
-        cells += found + [""] * (NEIGHBOURS - len(found))
+        words_of_row = row(graph, node)
+        cells += words_of_row + [""] * (NEIGHBOURS - len(words_of_row))
     return cells + [""] * (GRID - len(cells))

@@ -24,8 +24,9 @@ from core.models.model_files import (
     save_embeddings,
     save_model,
 )
-from core.text.tokens import RESERVED, TokenArrays, TokenWriter, Vocabulary
+from core.text.token_arrays import TokenArrays, TokenWriter
 from core.text.vectors import WordVectors, store_vectors
+from core.text.vocabulary import RESERVED, Vocabulary
 from core.training.checkpoints import SUFFIX, TrialCheckpoints, read_checkpoint
 
 _NUMBERS = 1_000_000

@@ -20,8 +20,10 @@ from core.models.network import TextNetwork
 from core.settings import TrainingSettings
 from core.systems import System, system_named
 from core.systems.trial import Output
-from core.text.tokens import ALL_WORDS, TokenArrays, Vocabulary
+from core.text.token_arrays import TokenArrays
+from core.text.tokenizer import ALL_WORDS
 from core.text.vectors import WordVectors, embedding_matrix
+from core.text.vocabulary import Vocabulary
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_numbers, positive_numbers

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from core.engine.host.identity import own_identity
-from core.text.tokens import ALL_WORDS, TokenWriter, tokenizer_for
+from core.text.token_arrays import TokenWriter
+from core.text.tokenizer import ALL_WORDS, tokenizer_for
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus, texts

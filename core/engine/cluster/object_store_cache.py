@@ -14,7 +14,7 @@ from core.engine.artifacts.run_data import RunData
 from core.engine.cluster.tasks import PackedModel
 from core.models.model_files import ModelInfo, model_info
 from core.systems.trial import TrialSpec
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 
 MODELS = 256
 """Models of parents that are kept in the object store; others are put there again."""

@@ -28,7 +28,7 @@ from core.errors import (
     InterruptedWorkError,
 )
 from core.formats.corpus.reading import Prepared
-from core.text.tokens import TokensWritten, TokenWriter
+from core.text.token_arrays import TokensWritten, TokenWriter
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.corpora import (

@@ -17,8 +17,8 @@ from core.corpus.label_rules import LabelRules
 from core.engine.ingest.import_plan import ImportPlan, ImportRequest
 from core.engine.ingest.taxonomy_choice import ChosenTaxonomy, choose_taxonomy
 from core.errors import HTransError
-from core.text.tokens import RESERVED, Vocabulary
 from core.text.vectors import stored_words
+from core.text.vocabulary import RESERVED, Vocabulary
 
 MOST_PROBLEMS = 20
 """Problems that are told one by one; of the others only the number."""

@@ -14,8 +14,9 @@ from core.engine.maintenance.referred_files import (
 from core.errors import CorruptFileError
 from core.files import sha256
 from core.models.model_files import load_embeddings
-from core.text.tokens import TokenArrays, Vocabulary
+from core.text.token_arrays import TokenArrays
 from core.text.vectors import WordVectors
+from core.text.vocabulary import Vocabulary
 from core.training.checkpoints import read_checkpoint
 from core.workspace import Workspace
 from db.connection import Store

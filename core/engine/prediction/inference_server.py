@@ -34,7 +34,7 @@ from core.engine.scoring.scores import category_rule, save_array, scores_of
 from core.errors import HTransError, NotFoundError
 from core.prediction.classifier import Classifier
 from core.prediction.scorers import Scorer
-from core.text.tokens import LocatedToken
+from core.text.tokenizer import LocatedToken
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import RunCategory, run_categories, run_named

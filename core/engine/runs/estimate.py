@@ -11,7 +11,7 @@ from core.planning.costs import CorpusSize
 from core.planning.schedules import CategoryWork, simulate
 from core.settings import TrainingSettings
 from core.systems import System
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 from db.connection import Store
 
 

@@ -141,7 +141,8 @@ def _new_categories(
     dimensions: int,
     weights: dict[str, float],
 ) -> list[NewRunCategory]:
-    from core.text.tokens import ALL_WORDS, TokenArrays
+    from core.text.token_arrays import TokenArrays
+    from core.text.tokenizer import ALL_WORDS
 
     tokens = TokenArrays.open(token_folder(workspace, corpus.id, settings.max_words))
     words = settings.max_words or ALL_WORDS
@@ -255,8 +256,8 @@ def _coverage(
 ) -> tuple[float, list[str]]:
     if vectors is None:
         return 0.0, [system.no_vectors_note] if system.no_vectors_note else []
-    from core.text.tokens import Vocabulary
     from core.text.vectors import vector_coverage
+    from core.text.vocabulary import Vocabulary
 
     folder = token_folder(workspace, corpus.id, settings.max_words)
     vocabulary = Vocabulary.load(folder / "vocabulary.json")

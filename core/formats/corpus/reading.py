@@ -26,7 +26,7 @@ from core.corpus.duplicates import text_hash
 from core.errors import HTransError, InterruptedWorkError
 from core.formats.corpus import format_named
 from core.formats.corpus.format import Parse, ReadingOptions, Record
-from core.text.tokens import Tokenize, tokenizer_for
+from core.text.tokenizer import Tokenize, tokenizer_for
 
 CHUNK = 1000
 """Records that a process handles together, fewer if they are large."""

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.corpus.examples import Examples, Rows, shared_validation_split, validation_split
-from core.text.tokens import PADDING, TokenArrays
+from core.text.token_arrays import TokenArrays
+from core.text.vocabulary import PADDING
 
 
 def examples(positives: int, negatives: int) -> Examples:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from core.corpus.taxonomy import Edge, Taxonomy
 from core.models.dgcnn import Dgcnn, RelatedOutputs
 from core.settings import TrainingSettings
-from core.text.tokens import PADDING
+from core.text.vocabulary import PADDING
 from core.text.word_graph import GRID, NEIGHBOURS, NODES
 from core.training.epochs import TrialKey
 from core.training.initialisation import new_dgcnn

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from core.models.gru_att import GruAtt
-from core.text.tokens import PADDING
+from core.text.vocabulary import PADDING
 
 Array = npt.NDArray[np.float64]
 WORDS, DIMENSIONS, HIDDEN, OUTPUTS = 7, 3, 2, 2

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.models.gru_att import GruAtt
 from core.models.gru_att_stack import GruAttStack
-from core.text.tokens import PADDING, UNKNOWN
+from core.text.vocabulary import PADDING, UNKNOWN
 
 WORDS, DIMENSIONS, HIDDEN = 40, 5, 8
 TEXTS = [[7], [UNKNOWN, 39], [3, 3, 3, 3], list(range(2, 40)), [11, 5, UNKNOWN, 23, 5]]

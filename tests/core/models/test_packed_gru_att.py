@@ -15,7 +15,8 @@ from core.models.dropout import keep_factors
 from core.models.gru_att import GruAtt
 from core.models.packed_gru_att import PackedGruAtt
 from core.models.packing import PackedDocuments, pack
-from core.text.tokens import PADDING, TokenArrays
+from core.text.token_arrays import TokenArrays
+from core.text.vocabulary import PADDING
 
 DIMENSIONS, HIDDEN, OUTPUTS, WORDS = 5, 6, 2, 900
 WIDTH = 2 * HIDDEN

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.corpus.examples import Rows
 from core.models.packing import PackedDocuments, pack
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 
 VOCABULARY = 40
 

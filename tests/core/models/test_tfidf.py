@@ -8,7 +8,9 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from core.models.tfidf import TfIdf
-from core.text.tokens import ALL_WORDS, PADDING, UNKNOWN, TokenArrays, Vocabulary
+from core.text.token_arrays import TokenArrays
+from core.text.tokenizer import ALL_WORDS
+from core.text.vocabulary import PADDING, UNKNOWN, Vocabulary
 
 Matrix = npt.NDArray[np.float64]
 

@@ -27,7 +27,9 @@ from core.prediction.scorers import (
     SharedNetworkScorer,
 )
 from core.text.text_reader import TextReader
-from core.text.tokens import ALL_WORDS, PADDING, TokenArrays, Vocabulary
+from core.text.token_arrays import TokenArrays
+from core.text.tokenizer import ALL_WORDS
+from core.text.vocabulary import PADDING, Vocabulary
 
 TREE = Taxonomy(
     [

@@ -25,7 +25,7 @@ from core.prediction.exported import (
     read_hierarchy,
     write_hierarchy,
 )
-from core.text.tokens import PADDING, Vocabulary
+from core.text.vocabulary import PADDING, Vocabulary
 
 WORDS = ["fur", "paw", "bark", "puppy", "purr", "loaf", "crust", "the", "a", "and", ",", "."]
 TEXTS = ["The puppy and the paw.", "", "loaf, crust and whatever", "bark", "purr " * 50]

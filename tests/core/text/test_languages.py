@@ -6,7 +6,7 @@ import pytest
 import spacy
 
 from core.errors import HTransError
-from core.text.tokens import locator_for, pieces, tokenizer_for
+from core.text.tokenizer import locator_for, pieces, tokenizer_for
 
 TEXTS = {
     "de": ("Die z.B. am 3. Okt. geöffnete Straße war's.", 100),

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.text import tokens
+from core.text import tokenizer as module
 from core.text.plain_text import without_surrogates
-from core.text.tokens import ALL_WORDS, LONGEST_PIECE, locator_for, pieces, tokenizer_for
+from core.text.tokenizer import ALL_WORDS, LONGEST_PIECE, locator_for, pieces, tokenizer_for
 
 ENGLISH = tokenizer_for("en")
 LOCATE = locator_for("en")
@@ -72,14 +72,14 @@ def test_only_as_much_of_a_long_text_is_tokenised_as_the_words_need(
     monkeypatch: pytest.MonkeyPatch, unit: str, make: Any
 ) -> None:
     seen: list[int] = []
-    real = tokens.blank_language("en")
+    real = module.blank_language("en")
 
     def tokenizer(text: str) -> Any:
         seen.append(len(text))
         return real.tokenizer(text)
 
     blank = SimpleNamespace(tokenizer=tokenizer, vocab=real.vocab)
-    monkeypatch.setattr(tokens, "blank_language", lambda language: blank)
+    monkeypatch.setattr(module, "blank_language", lambda language: blank)
     found = make("en")(unit * 1_000_000, 100)
     assert len(found) == 100
     assert sum(seen) <= 100 * (LONGEST_PIECE + 1)

@@ -12,7 +12,6 @@ from core.errors import CorruptFileError, HTransError, InputError
 from core.formats.vectors.format import Pairs
 from core.formats.vectors.glove import read
 from core.text import vectors as module
-from core.text.tokens import PADDING, UNKNOWN, Vocabulary
 from core.text.vectors import (
     RANDOM_SCALE,
     Coverage,
@@ -22,6 +21,7 @@ from core.text.vectors import (
     store_vectors,
     vector_coverage,
 )
+from core.text.vocabulary import PADDING, UNKNOWN, Vocabulary
 
 GLOVE = "tide 1 2.5 -3\ngull 4e-1 5 6\n, 7 8 9\n"
 
@@ -79,7 +79,7 @@ def test_word_of_any_signs_is_stored_and_found(tmp_path: Path) -> None:
 
 
 def test_words_take_only_so_much_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_MEMORY", 2**20)
+    monkeypatch.setattr(module, "MAX_MEMORY", 2**20)
     row = np.ones(2, dtype=np.float32)
     target = tmp_path / "vectors"
     # Words that are there already take no more.

@@ -16,7 +16,7 @@ from core.errors import TrainingError
 from core.metrics.precision_recall import PrecisionRecallF1, decided
 from core.models.gru_att import GruAtt
 from core.settings import TrainingSettings
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 from core.training.epochs import (
     BatchProgress,
     Checkpoint,

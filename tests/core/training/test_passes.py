@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from core.corpus.examples import Examples, Rows
 from core.models.gru_att import GruAtt
-from core.text.tokens import PADDING, TokenArrays
+from core.text.token_arrays import TokenArrays
+from core.text.vocabulary import PADDING
 from core.training.passes import PackedPass, PaddedPass, Pass, pass_for
 from core.training.resident import ResidentDocuments
 

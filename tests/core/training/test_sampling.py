@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.corpus.examples import Examples, Rows
 from core.settings import MIN_BATCH, TrainingSettings
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 from core.training.sampling import Sampling
 
 EPOCH = ("sea", 3.0, 1)

@@ -23,7 +23,8 @@ from core.engine.ingest.corpora import (
 )
 from core.engine.ingest.import_plan import ImportRequest
 from core.errors import ConflictError, HTransError, InputError
-from core.text.tokens import TokenArrays, Vocabulary
+from core.text.token_arrays import TokenArrays
+from core.text.vocabulary import Vocabulary
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import (

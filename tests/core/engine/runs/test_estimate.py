@@ -9,7 +9,7 @@ from core.engine.runs.estimate import CategoryCost, corpus_size, estimate
 from core.planning.costs import REFERENCE, CorpusSize, CostModel, EpochWork, epoch_work
 from core.settings import TrainingSettings
 from core.systems import system_named
-from core.text.tokens import TokenArrays
+from core.text.token_arrays import TokenArrays
 from db.connection import Store
 from db.trials import record_epoch
 from tests.support.builders import an_epoch, claim_next, record_corpus, record_run, start_worker

@@ -19,7 +19,8 @@ from core.engine.runs.starting import RunRequest, plan_run, start_run
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings, settings_for
 from core.systems import system_named
-from core.text.tokens import TokenArrays, Vocabulary
+from core.text.token_arrays import TokenArrays
+from core.text.vocabulary import Vocabulary
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus

@@ -20,7 +20,7 @@ from core.errors import InputError, InterruptedWorkError
 from core.formats.corpus import reading
 from core.formats.corpus.format import ReadingOptions
 from core.formats.corpus.reading import Prepared, Reading, read_prepared
-from core.text.tokens import tokenizer_for
+from core.text.tokenizer import tokenizer_for
 
 AS_TOKENS = Reading("jsonl", ReadingOptions(), "en", 4)
 

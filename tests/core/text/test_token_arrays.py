@@ -11,15 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import CorruptFileError, HTransError
-from core.text.tokens import (
-    PADDING,
-    UNKNOWN,
-    TokenArrays,
-    Tokenize,
-    TokenWriter,
-    Vocabulary,
-    tokenizer_for,
-)
+from core.text.token_arrays import TokenArrays, TokenWriter
+from core.text.tokenizer import Tokenize, tokenizer_for
+from core.text.vocabulary import PADDING, UNKNOWN, Vocabulary
 
 DOCUMENTS = [
     ["the", "tide", "is", "low"],
