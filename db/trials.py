@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from core.errors import HTransError
 from db.connection import Row, Store
 from db.runs import update_category
+from db.states import ENDED, sql_list
 
 
 class LostClaimError(HTransError):
@@ -270,13 +271,13 @@ def is_table_needed(store: Store, embeddings: str) -> bool:
     """Whether a model that is kept, or may yet be, has this embedding table."""
     return (
         store.row(
-            """
+            f"""
             SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
             WHERE t.embeddings = ? AND (
                 t.id = rc.kept_trial_id
                 OR t.id IN (SELECT kept_trial_id FROM attempts WHERE run_category_id = rc.id)
                 OR (t.attempt = rc.attempt
-                    AND rc.state NOT IN ('done', 'failed', 'cancelled'))
+                    AND rc.state NOT IN {sql_list(ENDED)})
             ) LIMIT 1
             """,
             (embeddings,),

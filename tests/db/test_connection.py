@@ -66,6 +66,13 @@ def in_threads(work: list[threading.Thread]) -> None:
         thread.join()
 
 
+def test_store_is_closed_at_the_end_of_a_with_block(path: Path) -> None:
+    with Store(path, create=True) as store:
+        assert store.value("SELECT 1") == 1
+    with pytest.raises(StoreError, match="closed"):
+        store.value("SELECT 1")
+
+
 def test_create_makes_a_database_with_every_migration(path: Path) -> None:
     store = Store(path, create=True)
     assert not MIGRATIONS.pending(store.utils)

@@ -28,6 +28,7 @@ from core.files import replacing
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import delete_corpus, unfinished_corpora
+from db.states import ENDED_TRIAL, sql_list
 from db.workers import remove_supervisor
 
 FOLDER = "htrans-workspace"
@@ -61,13 +62,10 @@ def back_up(
         early = _keep_checkpoints(workspace, scratch)
         database = scratch / workspace.database.name
         _copy_database(workspace, database)
-        copy = Store(database)
-        try:
+        with Store(database) as copy:
             _mark_stopped(copy)
             referred = referred_files(copy, workspace)
             checkpoints = _of_unfinished_trials(copy, early)
-        finally:
-            copy.close()
         files = {workspace.database: database, **_plan(workspace, referred), **checkpoints}
         with _open_archive(archive, target) as tar:
             absent = _add_all(tar, workspace, files, progress)
@@ -95,11 +93,8 @@ def _scratch(target: Path) -> Iterator[Path]:
 
 def _keep_checkpoints(workspace: Workspace, scratch: Path) -> dict[Path, Path]:
     """Copy the newest checkpoint of each unfinished trial; return where each is now."""
-    store = Store(workspace.database, read_only=True)
-    try:
+    with Store(workspace.database, read_only=True) as store:
         found = unfinished_checkpoints(store, workspace)
-    finally:
-        store.close()
     kept: dict[Path, Path] = {}
     done: set[int] = set()
     for checkpoint in found:
@@ -114,12 +109,11 @@ def _keep_checkpoints(workspace: Workspace, scratch: Path) -> dict[Path, Path]:
 
 
 def _copy_database(workspace: Workspace, path: Path) -> None:
-    source = Store(workspace.database, read_only=True)
-    try:
-        with closing(sqlite3.connect(path)) as target:
-            source.utils.conn.backup(target)
-    finally:
-        source.close()
+    with (
+        Store(workspace.database, read_only=True) as source,
+        closing(sqlite3.connect(path)) as target,
+    ):
+        source.utils.conn.backup(target)
 
 
 def _mark_stopped(copy: Store) -> None:
@@ -136,9 +130,7 @@ def _of_unfinished_trials(copy: Store, early: dict[Path, Path]) -> dict[Path, Pa
     """Those of the early checkpoints whose trial had not finished when the database was copied."""
     unfinished = {
         f"{row['id']}.resume"
-        for row in copy.rows(
-            "SELECT id FROM trials WHERE state NOT IN ('done', 'dropped', 'failed', 'cancelled')"
-        )
+        for row in copy.rows(f"SELECT id FROM trials WHERE state NOT IN {sql_list(ENDED_TRIAL)}")
     }
     return {path: kept for path, kept in early.items() if kept.name in unfinished}
 

@@ -54,11 +54,9 @@ def examine(
     mended: list[Issue] = []
     try:
         store, migrated = _open(workspace, fix)
-        try:
+        with store:
             mended += migrated
             found += _examine_database(store, workspace, progress)
-        finally:
-            store.close()
     except (StoreError, SchemaError) as error:
         found.append(_database_error(workspace, error))
         return Examination(tuple(found), tuple(mended))
@@ -211,8 +209,7 @@ def _repair(workspace: Workspace) -> list[Issue]:
     from core.engine.maintenance.file_checks import remove_damaged_checkpoints
     from core.engine.maintenance.orphans import orphans
 
-    store = Store(workspace.database)
-    try:
+    with Store(workspace.database) as store:
         mended = check_imports(store)
         remove_abandoned_imports(store, workspace)
         with _no_engine(workspace, store) as alone:
@@ -227,8 +224,6 @@ def _repair(workspace: Workspace) -> list[Issue]:
                     orphan.remove()
                     mended.append(orphan.finding(workspace))
         return mended
-    finally:
-        store.close()
 
 
 @contextmanager

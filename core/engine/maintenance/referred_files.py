@@ -15,21 +15,22 @@ from core.models.model_files import model_info
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import list_corpora
+from db.states import ENDED_TRIAL, OPEN, STARTABLE_TRIAL, sql_list
 from db.vectors import list_vectors
 
 TOKEN_FILES = ("tokens.bin", "offsets.npy", "vocabulary.json")
 VECTOR_FILES = ("vectors.bin", "words.json")
 
-_NEEDED_MODELS = """
+_NEEDED_MODELS = f"""
     SELECT t.id FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
     WHERE t.model IS NOT NULL AND (
         t.id IN (SELECT kept_trial_id FROM run_categories)
         OR t.id IN (SELECT kept_trial_id FROM attempts)
         OR t.id IN (
             SELECT source_trial_id FROM trials
-            WHERE state IN ('ready', 'running', 'paused', 'resting')
+            WHERE state IN {sql_list(STARTABLE_TRIAL)}
         )
-        OR (t.attempt = rc.attempt AND rc.state IN ('waiting', 'ready', 'running', 'paused'))
+        OR (t.attempt = rc.attempt AND rc.state IN {sql_list(OPEN)})
     )
 """
 
@@ -150,7 +151,7 @@ def unfinished_checkpoints(store: Store, workspace: Workspace) -> list[TrialChec
         for row in store.rows(
             "SELECT t.id, t.run_category_id, t.attempt, t.class_weight, rc.run_id FROM trials t "
             "JOIN run_categories rc ON rc.id = t.run_category_id "
-            "WHERE t.state NOT IN ('done', 'dropped', 'failed', 'cancelled')"
+            f"WHERE t.state NOT IN {sql_list(ENDED_TRIAL)}"
         )
     }
     found: list[tuple[tuple[int, int, bool], TrialCheckpoint]] = []

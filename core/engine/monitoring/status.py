@@ -13,6 +13,14 @@ from core.settings import TrainingSettings
 from db.connection import Row, Store
 from db.corpora import corpus_with_id
 from db.runs import Run, list_runs, run_with_id
+from db.states import (
+    BUSY_WORKER,
+    CLOSED_CATEGORY,
+    COMPLETED_TRIAL,
+    HOLDABLE,
+    OPEN_TRIAL,
+    sql_list,
+)
 
 SILENT = 10.0
 """Seconds without a heartbeat after which a worker counts as silent."""
@@ -195,9 +203,9 @@ def categories_among(store: Store, ids: Iterable[int], now: float) -> tuple[Cate
     return tuple(_category(row, now) for row in rows)
 
 
-_CATEGORIES = """
+_CATEGORIES = f"""
     SELECT rc.id, c.key, c.name, p.key AS parent, c.level, rc.positives, rc.stale,
-           CASE WHEN rc.held AND rc.state IN ('waiting', 'ready') THEN 'paused'
+           CASE WHEN rc.held AND rc.state IN {sql_list(HOLDABLE)} THEN 'paused'
                 ELSE rc.state END AS state,
            rc.attempt, coalesce(rc.class_weight, kept.class_weight) AS class_weight,
            best.kept_epoch, best.training_loss, best.validation_loss,
@@ -211,7 +219,7 @@ _CATEGORIES = """
            (SELECT count(*) FROM trials t
             WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt) AS trials,
            (SELECT count(*) FROM trials t WHERE t.run_category_id = rc.trained_by
-            AND t.attempt = rc.attempt AND t.state IN ('done', 'dropped')) AS trials_done
+            AND t.attempt = rc.attempt AND t.state IN {sql_list(COMPLETED_TRIAL)}) AS trials_done
     FROM (SELECT *, coalesce(lead_id, id) AS trained_by FROM run_categories) rc
     JOIN categories c ON c.id = rc.category_id
     LEFT JOIN categories p ON p.id = c.parent_id
@@ -230,7 +238,7 @@ _CATEGORIES = """
         AND m.split = 'test'
     LEFT JOIN measures v ON v.trial_id = rc.kept_trial_id AND v.run_category_id = rc.id
         AND v.split = 'validation'
-    WHERE {which} ORDER BY c.position
+    WHERE {{which}} ORDER BY c.position
 """
 
 
@@ -303,7 +311,7 @@ def run_status(store: Store, run: Run, workers: tuple[WorkerStatus, ...]) -> Run
     """A run in short; `workers` are the workspace's."""
     counts = store.row(
         "SELECT count(*) AS total, "
-        "sum(state IN ('done', 'failed', 'cancelled', 'empty')) AS done "
+        f"sum(state IN {sql_list(CLOSED_CATEGORY)}) AS done "
         "FROM run_categories WHERE run_id = ?",
         (run.id,),
     )
@@ -329,13 +337,14 @@ def _eta(
     Each open trial is taken to need as many epochs as those that have ended on average, and an
     epoch its category's cost (`core.planning.costs`) at the pace of this run so far.
     """
-    at_work = sum(1 for worker in workers if worker.state in ("training", "scoring"))
+    at_work = sum(1 for worker in workers if worker.state in BUSY_WORKER)
     if run.state != "running" or not at_work:
         return None, None
+    completed = sql_list(COMPLETED_TRIAL)
     row = store.row(
-        """
-        SELECT sum(t.state IN ('done', 'dropped')) AS ended,
-               avg(CASE WHEN t.state IN ('done', 'dropped') THEN t.epoch END) AS epochs,
+        f"""
+        SELECT sum(t.state IN {completed}) AS ended,
+               avg(CASE WHEN t.state IN {completed} THEN t.epoch END) AS epochs,
                sum(t.seconds) AS seconds, sum(coalesce(t.epoch, 0) * rc.cost) AS cost
         FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
         WHERE rc.run_id = ? AND t.attempt = rc.attempt
@@ -352,11 +361,11 @@ def _eta(
         epochs = float(settings.folds + 1 if run.system == "linear" else settings.epochs)
         basis = "if no trial stops early"
     left = store.value(
-        """
+        f"""
         SELECT sum(max(? - coalesce(t.epoch, 0), 0.5) * rc.cost)
         FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
         WHERE rc.run_id = ? AND t.attempt = rc.attempt
-        AND t.state IN ('waiting', 'ready', 'running', 'paused', 'resting')
+        AND t.state IN {sql_list(OPEN_TRIAL)}
         """,
         (epochs, run.id),
     )

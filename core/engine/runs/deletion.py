@@ -11,10 +11,9 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run
 from db.scorings import scorers_of
+from db.states import ACTIVE_RUN
 from db.trials import is_table_needed
 from db.workers import present_workers
-
-_AT_WORK = ("running", "pausing")
 
 
 def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
@@ -25,7 +24,7 @@ def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
     """
     with store.write(durable=True):
         state = store.value("SELECT state FROM runs WHERE id = ?", (run.id,))
-        if state in _AT_WORK:
+        if state in ACTIVE_RUN:
             raise ConflictError(f"{run.name} is {state}; pause or cancel it first")
         held = store.value(
             "SELECT count(*) FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "

@@ -24,6 +24,7 @@ from core.systems import System, system_named
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import Run, RunCategory, add_attempt, attempts_of, run_category, update_category
+from db.states import ENDED, OPEN
 from db.workers import present_workers
 
 ORIGINS = ("parent", "scratch", "current")
@@ -81,11 +82,7 @@ def retrain(
                 state="waiting" if waits else "ready",
                 settings=settings,
             )
-        if store.value("SELECT state FROM runs WHERE id = ?", (run.id,)) in (
-            "done",
-            "failed",
-            "cancelled",
-        ):
+        if store.value("SELECT state FROM runs WHERE id = ?", (run.id,)) in ENDED:
             store.execute(
                 "UPDATE runs SET state = 'running', finished_at = NULL WHERE id = ?", (run.id,)
             )
@@ -188,7 +185,7 @@ def _checked_changes(run: Run, system: System, changes: Mapping[str, Any]) -> st
 
 
 def _refuse_unfinished(run: Run, category: RunCategory) -> None:
-    if category.state in ("waiting", "ready", "running", "paused"):
+    if category.state in OPEN:
         raise ConflictError(
             f"category {category.key!r} of run {run.name!r} is {category.state}; let it end, or "
             f"cancel it with: htrans-tui cancel {run.name} {category.key}"

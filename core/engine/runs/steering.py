@@ -15,17 +15,15 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.events import add_event
 from db.runs import Run, RunCategory, run_categories, run_with_id
-from db.states import ENDED
+from db.states import ENDED, OPEN, PAUSED_RUN
 from db.trials import Claim
-
-_OPEN = ("waiting", "ready", "running", "paused")
 
 
 def pause_run(store: Store, run: Run) -> Run:
     """Ask a run to pause: batches in flight end, checkpoints are written, devices are freed."""
     with store.write(durable=True):
         state = _state(store, run)
-        if state in ("pausing", "paused"):
+        if state in PAUSED_RUN:
             return run_with_id(store, run.id)
         _refuse_ended(run, state, "paused")
         at_work = store.row(
@@ -141,7 +139,7 @@ def chosen_categories(store: Store, run: Run, key: str, *, subtree: bool) -> lis
 
 def _unfinished(store: Store, run: Run, key: str, subtree: bool, verb: str) -> list[RunCategory]:
     chosen = chosen_categories(store, run, key, subtree=subtree)
-    unfinished = [category for category in chosen if category.state in _OPEN]
+    unfinished = [category for category in chosen if category.state in OPEN]
     if not unfinished:
         state = chosen[0].state
         raise ConflictError(

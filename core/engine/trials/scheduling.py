@@ -15,6 +15,7 @@ from db.connection import Store
 from db.events import add_event
 from db.runs import end_run, update_category
 from db.scorings import enqueue_scoring, fail_scoring_of, has_pending_scoring
+from db.states import CLOSED_CATEGORY, OPEN, OPEN_TRIAL, sql_list
 from db.trials import (
     Claim,
     ModelFile,
@@ -31,8 +32,6 @@ from db.workers import present_workers, remove_supervisor, set_worker_state
 
 MOST_CRASHES = 3
 """A trial that has taken so many workers down is given up."""
-
-_FINAL = ("done", "failed", "cancelled")
 
 
 def finish(
@@ -264,7 +263,7 @@ def has_work(store: Store) -> bool:
 def _decide_race(store: Store, trials: list[Trial]) -> bool:
     """Once all that are not ended rest, let the worse half drop out; True if anything changed."""
     resting = [trial for trial in trials if trial.state == "resting"]
-    if not resting or any(t.state in ("running", "ready", "paused", "waiting") for t in trials):
+    if not resting or any(t.state in OPEN for t in trials):
         return False
     racing = [
         TrialScore(trial.id, trial.class_weight, trial.f1 or 0.0)
@@ -285,7 +284,7 @@ def _decide_race(store: Store, trials: list[Trial]) -> bool:
 
 def _category_state(trials: list[Trial]) -> str:
     states = {trial.state for trial in trials}
-    for state in ("running", "paused", "ready", "waiting"):
+    for state in OPEN:
         if state in states:
             return state
     if "done" in states:
@@ -334,14 +333,14 @@ def cancel_category(store: Store, run_category_id: int) -> None:
     """Cancel what is unfinished of a category, inside a transaction; its old model stays."""
     store.execute(
         "UPDATE trials SET state = 'cancelled', owner = NULL WHERE run_category_id = ? "
-        "AND state IN ('waiting', 'ready', 'running', 'paused', 'resting')",
+        f"AND state IN {sql_list(OPEN_TRIAL)}",
         (run_category_id,),
     )
     row = store.row(
         "SELECT state, kept_trial_id FROM run_categories WHERE id = ?", (run_category_id,)
     )
     assert row is not None
-    if row["state"] in _FINAL or row["state"] == "empty":
+    if row["state"] in CLOSED_CATEGORY:
         return
     if row["kept_trial_id"] is not None:
         fall_back(store, run_category_id, "cancelled")
@@ -372,7 +371,7 @@ def settle_run(store: Store, run_id: int) -> None:
         )
     }
     run_state = store.value("SELECT state FROM runs WHERE id = ?", (run_id,))
-    if not states - {*_FINAL, "empty"}:
+    if states <= {*CLOSED_CATEGORY}:
         ended = "failed" if "failed" in states else "cancelled" if "cancelled" in states else "done"
         if run_state != ended:
             end_run(store, run_id, ended)
