@@ -154,3 +154,8 @@ def present_workers(store: Store) -> list[Worker]:
 
 def _worker(row: Row) -> Worker:
     return Worker(*row)
+
+
+def mark_scoring(store: Store, worker_id: int) -> None:
+    """Set the state of a worker to scoring, inside a transaction; its trial stays recorded."""
+    store.execute("UPDATE workers SET state = 'scoring' WHERE id = ?", (worker_id,))
