@@ -7,6 +7,7 @@ means that the trial is no longer the worker's, and raises `LostClaimError`.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.errors import HTransError
@@ -424,3 +425,37 @@ def cancel_trials(store: Store, run_category_id: int) -> None:
         f"AND state IN {sql_list(OPEN_TRIAL)}",
         (run_category_id,),
     )
+
+
+def batch_losses(store: Store, trial_id: int, after: int) -> Iterator[tuple[int, float, float]]:
+    """Progress rows of a trial with ids above `after`: (id, epochs so far, loss)."""
+    cursor = store.execute(
+        "SELECT id, epoch - 1 + batch * 1.0 / batches, loss FROM progress "
+        "WHERE trial_id = ? AND id > ? ORDER BY id",
+        (trial_id, after),
+    )
+    return ((row[0], row[1], row[2]) for row in cursor)
+
+
+def epoch_totals(store: Store) -> tuple[float, float] | None:
+    """Seconds and cost of all epochs of the workspace, or None before the first epoch."""
+    row = store.row(
+        "SELECT sum(e.seconds), sum(rc.cost) FROM epochs e JOIN trials t ON t.id = e.trial_id "
+        "JOIN run_categories rc ON rc.id = t.run_category_id"
+    )
+    return None if row is None or row[0] is None else (float(row[0]), float(row[1]))
+
+
+def trial_seconds(store: Store, run_id: int) -> list[tuple[str, int, float]]:
+    """The current trials of a run as (category, trial row id, worker seconds).
+
+    The trials of a shared model are listed for each of its categories.
+    """
+    rows = store.rows(
+        "SELECT c.key, t.id, t.seconds FROM run_categories rc "
+        "JOIN trials t ON t.run_category_id = coalesce(rc.lead_id, rc.id) "
+        "AND t.attempt = rc.attempt "
+        "JOIN categories c ON c.id = rc.category_id WHERE rc.run_id = ?",
+        (run_id,),
+    )
+    return [(row["key"], row["id"], float(row["seconds"])) for row in rows]

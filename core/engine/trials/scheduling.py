@@ -262,7 +262,9 @@ def _decide_race(store: Store, trials: list[Trial]) -> bool:
         if trial.id in out:
             prune_trial(store, trial.id)
         else:
-            promote_trial(store, trial.id, next_rung(trial.rung))
+            rung = next_rung(trial.rung)
+            assert rung is not None
+            promote_trial(store, trial.id, rung)
     return True
 
 
