@@ -491,3 +491,19 @@ def waiting_below(store: Store, run_category_id: int) -> list[int]:
         (run_category_id,),
     )
     return [row["id"] for row in rows]
+
+
+def run_ids(store: Store) -> list[int]:
+    """Row ids of all runs, ascending."""
+    return [row["id"] for row in store.rows("SELECT id FROM runs ORDER BY id")]
+
+
+def running_run_ids(store: Store) -> list[int]:
+    """Row ids of the runs that are running."""
+    return [row["id"] for row in store.rows("SELECT id FROM runs WHERE state = 'running'")]
+
+
+def has_category_to_train(store: Store, run_id: int) -> bool:
+    """Whether a category of a run has training documents."""
+    row = store.row("SELECT 1 FROM run_categories WHERE run_id = ? AND state <> 'empty'", (run_id,))
+    return row is not None

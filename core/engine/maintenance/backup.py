@@ -28,8 +28,8 @@ from core.files import replacing
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import delete_corpus, unfinished_corpora
-from db.states import ENDED_TRIAL, sql_list
-from db.workers import remove_supervisor
+from db.references import unfinished_trials
+from db.workers import present_workers, remove_supervisor
 
 FOLDER = "htrans-workspace"
 """The folder that a backup unpacks to."""
@@ -120,18 +120,15 @@ def _mark_stopped(copy: Store) -> None:
     """End every process in the copied database; what they held is ready for others."""
     with copy.write(durable=True):
         remove_supervisor(copy)
-    for row in copy.rows("SELECT id FROM workers WHERE state <> 'ended'"):
-        end_worker(copy, row["id"], "the backup was taken", is_crash=False)
+    for worker in present_workers(copy):
+        end_worker(copy, worker.id, "the backup was taken", is_crash=False)
     for unfinished in unfinished_corpora(copy):
         delete_corpus(copy, unfinished.id)
 
 
 def _of_unfinished_trials(copy: Store, early: dict[Path, Path]) -> dict[Path, Path]:
     """Those of the early checkpoints whose trial had not finished when the database was copied."""
-    unfinished = {
-        f"{row['id']}.resume"
-        for row in copy.rows(f"SELECT id FROM trials WHERE state NOT IN {sql_list(ENDED_TRIAL)}")
-    }
+    unfinished = {f"{trial.id}.resume" for trial in unfinished_trials(copy)}
     return {path: kept for path, kept in early.items() if kept.name in unfinished}
 
 
