@@ -28,6 +28,7 @@ from core.prediction.exported import Hierarchy, Model, read_hierarchy, write_hie
 from core.systems import system_named
 from core.workspace import Workspace
 from db.connection import Store
+from db.events import last_message
 
 Labels = Sequence[Iterable[str]] | npt.NDArray[Any]
 """The labels of each text, or a matrix (texts, classes) of zeros and ones."""
@@ -175,7 +176,7 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 )
                 state = wait_for(store, workspace, run.id)
                 if state != "done":
-                    reason = store.value("SELECT message FROM events ORDER BY id DESC LIMIT 1")
+                    reason = last_message(store)
                     raise ConflictError(
                         f"training ended as {state}: {reason or 'no reason is known'}"
                     )

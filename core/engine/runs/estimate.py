@@ -14,6 +14,7 @@ from core.systems import Network, System
 from core.text.tokens import TokenArrays
 from core.training.class_weight_search import rounds
 from db.connection import Store
+from db.trials import epoch_totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,7 @@ def estimate(
 
 def _pace(store: Store) -> float | None:
     """Seconds in this workspace for a second on the reference machine; None without an epoch."""
-    row = store.row(
-        "SELECT sum(e.seconds), sum(rc.cost) FROM epochs e JOIN trials t ON t.id = e.trial_id "
-        "JOIN run_categories rc ON rc.id = t.run_category_id"
-    )
-    if row is None or not row[1]:
+    totals = epoch_totals(store)
+    if totals is None or not totals[1]:
         return None
-    return float(row[0]) / float(row[1])
+    return totals[0] / totals[1]
