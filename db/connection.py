@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from core.errors import HTransError
 from db.schema import is_current
@@ -31,7 +31,10 @@ def may_write(path: Path) -> bool:
 
 
 class Store:
-    """A connection to `htrans.db`. One for each thread and process; open it after a fork."""
+    """A connection to `htrans.db`, closed at the end of a `with` block.
+
+    Use one for each thread and process; open it after a fork.
+    """
 
     def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
         """Open the database and bring its schema up to date.
@@ -62,6 +65,12 @@ class Store:
                 from db.migrations import migrate
 
                 migrate(self.utils, path, read_only=read_only)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     @property
     def utils(self) -> Database:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.corpus.taxonomy import Edge, Taxonomy
@@ -339,3 +339,42 @@ def document_text(store: Store, corpus_id: int, number: int) -> tuple[str, str]:
     if row is None:
         raise NotFoundError(f"the document with the number {number} is gone")
     return row["key"], row["text"]
+
+
+def corpus_ids(store: Store) -> list[int]:
+    """Row ids of all corpora, including those that are being imported."""
+    return [row["id"] for row in store.rows("SELECT id FROM corpora")]
+
+
+def category_ids(store: Store, corpus_id: int) -> list[int]:
+    """Row ids of the categories of a corpus, ascending."""
+    rows = store.rows("SELECT id FROM categories WHERE corpus_id = ? ORDER BY id", (corpus_id,))
+    return [row["id"] for row in rows]
+
+
+def iter_positives(store: Store, category_row: int) -> Iterator[int]:
+    """Numbers of the documents in a category, as `positive_numbers` returns them, one by one."""
+    cursor = store.execute(
+        "SELECT number FROM document_categories WHERE category_id = ? ORDER BY number",
+        (category_row,),
+    )
+    return (number for (number,) in cursor)
+
+
+def document_labels(store: Store, corpus_id: int, number: int) -> set[str]:
+    """The categories of a document, ancestors included."""
+    rows = store.rows(
+        "SELECT c.key FROM categories c JOIN document_categories l ON l.category_id = c.id "
+        "WHERE c.corpus_id = ? AND l.number = ?",
+        (corpus_id, number),
+    )
+    return {row["key"] for row in rows}
+
+
+def sample_texts(store: Store, corpus_id: int, count: int) -> list[str]:
+    """The first texts of a corpus, those of the test split before those of the training split."""
+    rows = store.rows(
+        "SELECT text FROM documents WHERE corpus_id = ? ORDER BY split = 'train', number LIMIT ?",
+        (corpus_id, count),
+    )
+    return [row["text"] for row in rows]

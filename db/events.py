@@ -38,3 +38,9 @@ def events_of(store: Store, run_id: int) -> list[Event]:
         (run_id,),
     )
     return [Event(*row) for row in rows]
+
+
+def last_message(store: Store) -> str | None:
+    """The message of the newest event of the workspace, or None."""
+    message: str | None = store.value("SELECT message FROM events ORDER BY id DESC LIMIT 1")
+    return message

@@ -1,4 +1,7 @@
-"""The schema, as a list of small named steps; each runs once, in order."""
+"""The schema, as a list of named steps; each runs once, in order.
+
+A change of the schema is a new step at the end, and its name in `db.schema.MIGRATION_NAMES`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from db import schema
 from db.schema import MIGRATION_SET, SchemaError
 from db.states import TABLES
 
@@ -18,8 +22,8 @@ def migrate(database: Database, path: Path, *, read_only: bool) -> None:
     Raises `SchemaError` for the schema of a newer program, or for an old one that may not be
     changed.
     """
-    known = {migration.name for migration in MIGRATIONS._migrations}
-    unknown = {applied.name for applied in MIGRATIONS.applied(database)} - known
+    applied = {migration.name for migration in MIGRATIONS.applied(database)}
+    unknown = applied.difference(schema.MIGRATION_NAMES)
     if unknown:
         raise SchemaError(
             f"{path}: written by a newer version of htrans-tui ({', '.join(sorted(unknown))}); "
@@ -45,218 +49,257 @@ def _run(database: Database, statements: str) -> None:
             database.conn.execute(statement)
 
 
-@MIGRATIONS()
-def create_corpora(database: Database) -> None:
-    """Corpora, their categories, documents and labels; word vectors."""
-    _run(
-        database,
-        """
-        CREATE TABLE corpora (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            name TEXT NOT NULL UNIQUE,
-            language TEXT NOT NULL,
-            format TEXT NOT NULL,
-            taxonomy TEXT NOT NULL,
-            state TEXT NOT NULL CHECK (state IN ('importing', 'ready')),
-            max_words INTEGER NOT NULL,
-            importer_pid INTEGER,
-            importer_started REAL,
-            documents INTEGER NOT NULL DEFAULT 0,
-            train INTEGER NOT NULL DEFAULT 0,
-            test INTEGER NOT NULL DEFAULT 0,
-            levels INTEGER NOT NULL DEFAULT 0,
-            created_at REAL NOT NULL
-        ) STRICT;;
-        CREATE TABLE categories (
-            id INTEGER PRIMARY KEY,
-            corpus_id INTEGER NOT NULL REFERENCES corpora (id) ON DELETE CASCADE,
-            key TEXT NOT NULL,
-            name TEXT NOT NULL,
-            parent_id INTEGER REFERENCES categories (id),
-            level INTEGER NOT NULL,
-            position INTEGER NOT NULL,
-            height INTEGER NOT NULL,
-            UNIQUE (corpus_id, key)
-        ) STRICT;;
-        CREATE INDEX categories_parent ON categories (parent_id);;
-        CREATE TABLE documents (
-            id INTEGER PRIMARY KEY,
-            corpus_id INTEGER NOT NULL REFERENCES corpora (id) ON DELETE CASCADE,
-            number INTEGER NOT NULL,
-            key TEXT NOT NULL,
-            split TEXT NOT NULL CHECK (split IN ('train', 'test')),
-            text TEXT NOT NULL,
-            UNIQUE (corpus_id, number),
-            UNIQUE (corpus_id, key)
-        ) STRICT;;
-        CREATE TABLE document_categories (
-            category_id INTEGER NOT NULL REFERENCES categories (id) ON DELETE CASCADE,
-            number INTEGER NOT NULL,
-            stated INTEGER NOT NULL,
-            PRIMARY KEY (category_id, number)
-        ) STRICT, WITHOUT ROWID;;
-        CREATE TABLE vectors (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            name TEXT NOT NULL UNIQUE,
-            source TEXT NOT NULL,
-            words INTEGER NOT NULL,
-            dimensions INTEGER NOT NULL,
-            created_at REAL NOT NULL
-        ) STRICT
-        """,
-    )
+_CORPORA = """
+    CREATE TABLE corpora (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        language TEXT NOT NULL,
+        format TEXT NOT NULL,
+        taxonomy TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('importing', 'ready')),
+        max_words INTEGER NOT NULL,
+        importer_pid INTEGER,
+        importer_started REAL,
+        documents INTEGER NOT NULL DEFAULT 0,
+        train INTEGER NOT NULL DEFAULT 0,
+        test INTEGER NOT NULL DEFAULT 0,
+        levels INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL,
+        request TEXT,
+        progress TEXT
+    ) STRICT;;
+    CREATE TABLE categories (
+        id INTEGER PRIMARY KEY,
+        corpus_id INTEGER NOT NULL REFERENCES corpora (id) ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        name TEXT NOT NULL,
+        parent_id INTEGER REFERENCES categories (id),
+        level INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        UNIQUE (corpus_id, key)
+    ) STRICT;;
+    CREATE INDEX categories_parent ON categories (parent_id);;
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY,
+        corpus_id INTEGER NOT NULL REFERENCES corpora (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        split TEXT NOT NULL CHECK (split IN ('train', 'test')),
+        text TEXT NOT NULL,
+        UNIQUE (corpus_id, number),
+        UNIQUE (corpus_id, key)
+    ) STRICT;;
+    CREATE TABLE document_categories (
+        category_id INTEGER NOT NULL REFERENCES categories (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        stated INTEGER NOT NULL,
+        PRIMARY KEY (category_id, number)
+    ) STRICT, WITHOUT ROWID;;
+    CREATE TABLE vectors (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        source TEXT NOT NULL,
+        words INTEGER NOT NULL,
+        dimensions INTEGER NOT NULL,
+        created_at REAL NOT NULL
+    ) STRICT
+"""
+_RUNS = """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        corpus_id INTEGER NOT NULL REFERENCES corpora (id),
+        vectors_id INTEGER REFERENCES vectors (id),
+        system TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        seed INTEGER NOT NULL,
+        coverage REAL,
+        state TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        started_at REAL,
+        finished_at REAL
+    ) STRICT;;
+    CREATE TABLE run_categories (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        category_id INTEGER NOT NULL REFERENCES categories (id),
+        parent_id INTEGER REFERENCES run_categories (id),
+        positives INTEGER NOT NULL,
+        cost REAL NOT NULL DEFAULT 0,
+        state TEXT NOT NULL,
+        held INTEGER NOT NULL DEFAULT 0,
+        stale INTEGER NOT NULL DEFAULT 0,
+        attempt INTEGER NOT NULL DEFAULT 1,
+        kept_trial_id INTEGER REFERENCES trials (id),
+        lead_id INTEGER REFERENCES run_categories (id),
+        class_weight REAL,
+        UNIQUE (run_id, category_id)
+    ) STRICT;;
+    CREATE INDEX run_categories_parent ON run_categories (parent_id);;
+    CREATE INDEX run_categories_lead ON run_categories (lead_id);;
+    CREATE INDEX run_categories_kept ON run_categories (kept_trial_id);;
+    CREATE TABLE attempts (
+        run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+        attempt INTEGER NOT NULL,
+        origin TEXT NOT NULL CHECK (origin IN ('parent', 'scratch', 'current')),
+        changes TEXT NOT NULL DEFAULT '{}',
+        kept_trial_id INTEGER REFERENCES trials (id),
+        created_at REAL NOT NULL,
+        PRIMARY KEY (run_category_id, attempt)
+    ) STRICT, WITHOUT ROWID;;
+    CREATE INDEX attempts_kept ON attempts (kept_trial_id);;
+    CREATE TABLE trials (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+        attempt INTEGER NOT NULL,
+        class_weight REAL NOT NULL,
+        state TEXT NOT NULL,
+        owner INTEGER REFERENCES workers (id),
+        claim INTEGER NOT NULL DEFAULT 0,
+        crashes INTEGER NOT NULL DEFAULT 0,
+        reason TEXT,
+        seconds REAL NOT NULL DEFAULT 0,
+        epoch INTEGER,
+        kept_epoch INTEGER,
+        training_loss REAL,
+        validation_loss REAL,
+        precision REAL,
+        recall REAL,
+        f1 REAL,
+        source_trial_id INTEGER REFERENCES trials (id),
+        model TEXT,
+        sha256 TEXT,
+        embeddings TEXT,
+        rung INTEGER NOT NULL DEFAULT 0,
+        scorings INTEGER,
+        UNIQUE (run_category_id, attempt, class_weight)
+    ) STRICT;;
+    CREATE INDEX trials_state ON trials (state);;
+    CREATE INDEX trials_owner ON trials (owner);;
+    CREATE INDEX trials_embeddings ON trials (embeddings);;
+    CREATE INDEX trials_source ON trials (source_trial_id);;
+    CREATE INDEX trials_scorings ON trials (id) WHERE scorings IS NOT NULL;;
+    CREATE TABLE epochs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+        epoch INTEGER NOT NULL,
+        training_loss REAL NOT NULL,
+        validation_loss REAL NOT NULL,
+        precision REAL NOT NULL,
+        recall REAL NOT NULL,
+        f1 REAL NOT NULL,
+        seconds REAL NOT NULL,
+        UNIQUE (trial_id, epoch)
+    ) STRICT;;
+    CREATE TABLE progress (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+        epoch INTEGER NOT NULL,
+        batch INTEGER NOT NULL,
+        batches INTEGER NOT NULL,
+        loss REAL NOT NULL,
+        documents_per_second REAL NOT NULL,
+        at REAL NOT NULL
+    ) STRICT;;
+    CREATE INDEX progress_trial ON progress (trial_id);;
+    CREATE TABLE measures (
+        trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+        run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+        split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
+        tp INTEGER NOT NULL,
+        fp INTEGER NOT NULL,
+        fn INTEGER NOT NULL,
+        f1 REAL NOT NULL,
+        PRIMARY KEY (trial_id, run_category_id, split)
+    ) STRICT, WITHOUT ROWID;;
+    CREATE INDEX measures_category ON measures (run_category_id);;
+    CREATE TABLE validation_fits (
+        trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+        run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+        threshold REAL NOT NULL,
+        slope REAL,
+        intercept REAL,
+        PRIMARY KEY (trial_id, run_category_id)
+    ) STRICT, WITHOUT ROWID;;
+    CREATE INDEX validation_fits_category ON validation_fits (run_category_id);;
+    CREATE TABLE set_thresholds (
+        trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
+        run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
+        threshold REAL NOT NULL,
+        split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
+        set_at REAL NOT NULL,
+        PRIMARY KEY (trial_id, run_category_id)
+    ) STRICT, WITHOUT ROWID;;
+    CREATE INDEX set_thresholds_category ON set_thresholds (run_category_id);;
+    CREATE TABLE top_down_bounds (
+        run_id INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+        models TEXT NOT NULL,
+        bounds TEXT NOT NULL
+    ) STRICT
+"""
+_ENGINE = """
+    CREATE TABLE engine (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        pid INTEGER,
+        process_started REAL,
+        heartbeat REAL,
+        device TEXT NOT NULL,
+        workers INTEGER,
+        workers_per_device INTEGER NOT NULL,
+        kind TEXT NOT NULL DEFAULT 'local' CHECK (kind IN ('local', 'ray')),
+        address TEXT
+    ) STRICT;;
+    CREATE TABLE workers (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        pid INTEGER NOT NULL,
+        process_started REAL NOT NULL,
+        device TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (
+            state IN ('starting', 'idle', 'training', 'scoring', 'ended')
+        ),
+        trial_id INTEGER REFERENCES trials (id) ON DELETE SET NULL,
+        heartbeat REAL NOT NULL,
+        started_at REAL NOT NULL,
+        ended_at REAL,
+        node TEXT,
+        scores_trial_id INTEGER REFERENCES trials (id) ON DELETE SET NULL
+    ) STRICT;;
+    CREATE INDEX workers_trial ON workers (trial_id);;
+    CREATE INDEX workers_scores ON workers (scores_trial_id);;
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id INTEGER REFERENCES runs (id) ON DELETE CASCADE,
+        run_category_id INTEGER REFERENCES run_categories (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        message TEXT NOT NULL,
+        at REAL NOT NULL
+    ) STRICT;;
+    CREATE INDEX events_category ON events (run_category_id);;
+    CREATE INDEX events_run ON events (run_id)
+"""
+_CHANGES = """
+    CREATE TABLE changes (
+        run_category_id INTEGER PRIMARY KEY
+            REFERENCES run_categories (id) ON DELETE CASCADE,
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL
+    ) STRICT;;
+    CREATE INDEX changes_run ON changes (run_id, number);;
+    CREATE INDEX changes_number ON changes (number)
+"""
 
 
 @MIGRATIONS()
-def create_runs(database: Database) -> None:
-    """Runs, the categories they train, and the trials those consist of."""
-    _run(
-        database,
-        """
-        CREATE TABLE runs (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            name TEXT NOT NULL UNIQUE,
-            corpus_id INTEGER NOT NULL REFERENCES corpora (id),
-            vectors_id INTEGER REFERENCES vectors (id),
-            system TEXT NOT NULL,
-            settings TEXT NOT NULL,
-            seed INTEGER NOT NULL,
-            coverage REAL,
-            state TEXT NOT NULL,
-            created_at REAL NOT NULL,
-            started_at REAL,
-            finished_at REAL
-        ) STRICT;;
-        CREATE TABLE run_categories (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-            category_id INTEGER NOT NULL REFERENCES categories (id),
-            parent_id INTEGER REFERENCES run_categories (id),
-            positives INTEGER NOT NULL,
-            cost REAL NOT NULL DEFAULT 0,
-            state TEXT NOT NULL,
-            held INTEGER NOT NULL DEFAULT 0,
-            stale INTEGER NOT NULL DEFAULT 0,
-            attempt INTEGER NOT NULL DEFAULT 1,
-            kept_trial_id INTEGER REFERENCES trials (id),
-            UNIQUE (run_id, category_id)
-        ) STRICT;;
-        CREATE INDEX run_categories_parent ON run_categories (parent_id);;
-        CREATE TABLE attempts (
-            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
-            attempt INTEGER NOT NULL,
-            origin TEXT NOT NULL CHECK (origin IN ('parent', 'scratch', 'current')),
-            changes TEXT NOT NULL DEFAULT '{}',
-            kept_trial_id INTEGER REFERENCES trials (id),
-            created_at REAL NOT NULL,
-            PRIMARY KEY (run_category_id, attempt)
-        ) STRICT, WITHOUT ROWID;;
-        CREATE TABLE trials (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
-            attempt INTEGER NOT NULL,
-            class_weight REAL NOT NULL,
-            state TEXT NOT NULL,
-            owner INTEGER REFERENCES workers (id),
-            claim INTEGER NOT NULL DEFAULT 0,
-            crashes INTEGER NOT NULL DEFAULT 0,
-            reason TEXT,
-            seconds REAL NOT NULL DEFAULT 0,
-            epoch INTEGER,
-            kept_epoch INTEGER,
-            training_loss REAL,
-            validation_loss REAL,
-            precision REAL,
-            recall REAL,
-            f1 REAL,
-            source_trial_id INTEGER REFERENCES trials (id),
-            model TEXT,
-            sha256 TEXT,
-            embeddings TEXT,
-            rung INTEGER NOT NULL DEFAULT 0,
-            UNIQUE (run_category_id, attempt, class_weight)
-        ) STRICT;;
-        CREATE INDEX trials_state ON trials (state);;
-        CREATE INDEX trials_owner ON trials (owner);;
-        CREATE INDEX trials_embeddings ON trials (embeddings);;
-        CREATE TABLE epochs (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
-            epoch INTEGER NOT NULL,
-            training_loss REAL NOT NULL,
-            validation_loss REAL NOT NULL,
-            precision REAL NOT NULL,
-            recall REAL NOT NULL,
-            f1 REAL NOT NULL,
-            seconds REAL NOT NULL,
-            UNIQUE (trial_id, epoch)
-        ) STRICT;;
-        CREATE TABLE progress (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
-            epoch INTEGER NOT NULL,
-            batch INTEGER NOT NULL,
-            batches INTEGER NOT NULL,
-            loss REAL NOT NULL,
-            documents_per_second REAL NOT NULL,
-            at REAL NOT NULL
-        ) STRICT;;
-        CREATE INDEX progress_trial ON progress (trial_id);;
-        CREATE TABLE measures (
-            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
-            split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
-            tp INTEGER NOT NULL,
-            fp INTEGER NOT NULL,
-            fn INTEGER NOT NULL,
-            f1 REAL NOT NULL,
-            PRIMARY KEY (trial_id, split)
-        ) STRICT, WITHOUT ROWID
-        """,
-    )
+def create_schema(database: Database) -> None:
+    """Create the tables, indexes and triggers of the first release."""
+    for statements in (_CORPORA, _RUNS, _ENGINE, _CHANGES):
+        _run(database, statements)
+    _guard_states(database)
+    _number_changes(database)
 
 
-@MIGRATIONS()
-def create_engine(database: Database) -> None:
-    """The supervisor, its workers, and what happened that people should hear of."""
-    _run(
-        database,
-        """
-        CREATE TABLE engine (
-            id INTEGER PRIMARY KEY CHECK (id = 1),
-            pid INTEGER,
-            process_started REAL,
-            heartbeat REAL,
-            device TEXT NOT NULL,
-            workers INTEGER,
-            workers_per_device INTEGER NOT NULL
-        ) STRICT;;
-        CREATE TABLE workers (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            pid INTEGER NOT NULL,
-            process_started REAL NOT NULL,
-            device TEXT NOT NULL,
-            state TEXT NOT NULL CHECK (
-                state IN ('starting', 'idle', 'training', 'scoring', 'ended')
-            ),
-            trial_id INTEGER REFERENCES trials (id) ON DELETE SET NULL,
-            heartbeat REAL NOT NULL,
-            started_at REAL NOT NULL,
-            ended_at REAL
-        ) STRICT;;
-        CREATE TABLE events (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            run_id INTEGER REFERENCES runs (id) ON DELETE CASCADE,
-            run_category_id INTEGER REFERENCES run_categories (id) ON DELETE CASCADE,
-            kind TEXT NOT NULL,
-            message TEXT NOT NULL,
-            at REAL NOT NULL
-        ) STRICT
-        """,
-    )
-
-
-@MIGRATIONS()
-def guard_states(database: Database) -> None:
+def _guard_states(database: Database) -> None:
     """Refuse every change of state that `db.states` does not allow."""
     database.conn.execute(
         "CREATE TABLE transitions (machine TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL, "
@@ -281,64 +324,11 @@ def guard_states(database: Database) -> None:
         )
 
 
-@MIGRATIONS()
-def let_categories_share_a_model(database: Database) -> None:
-    """One model for many categories: its trials are those of one of them, the lead.
-
-    Measures are by category therefore, and what validation says of a category's scores has a row.
-    """
-    _run(
-        database,
-        """
-        ALTER TABLE run_categories ADD COLUMN lead_id INTEGER REFERENCES run_categories (id);;
-        ALTER TABLE run_categories ADD COLUMN class_weight REAL;;
-        CREATE INDEX run_categories_lead ON run_categories (lead_id);;
-        ALTER TABLE measures RENAME TO measures_of_trials;;
-        CREATE TABLE measures (
-            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
-            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
-            split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
-            tp INTEGER NOT NULL,
-            fp INTEGER NOT NULL,
-            fn INTEGER NOT NULL,
-            f1 REAL NOT NULL,
-            PRIMARY KEY (trial_id, run_category_id, split)
-        ) STRICT, WITHOUT ROWID;;
-        INSERT INTO measures
-            SELECT m.trial_id, t.run_category_id, m.split, m.tp, m.fp, m.fn, m.f1
-            FROM measures_of_trials m JOIN trials t ON t.id = m.trial_id;;
-        DROP TABLE measures_of_trials;;
-        CREATE TABLE validation_fits (
-            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
-            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
-            threshold REAL NOT NULL,
-            slope REAL,
-            intercept REAL,
-            PRIMARY KEY (trial_id, run_category_id)
-        ) STRICT, WITHOUT ROWID
-        """,
-    )
-
-
-@MIGRATIONS()
-def number_changes_of_categories(database: Database) -> None:
+def _number_changes(database: Database) -> None:
     """Number the changes of categories, so that a reader reads only what is new (`db.changes`).
 
-    A change of what a model is trained by is one of every category that shares it.
+    A change of a shared model is a change of every category that shares it.
     """
-    _run(
-        database,
-        """
-        CREATE TABLE changes (
-            run_category_id INTEGER PRIMARY KEY
-                REFERENCES run_categories (id) ON DELETE CASCADE,
-            run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-            number INTEGER NOT NULL
-        ) STRICT;;
-        CREATE INDEX changes_run ON changes (run_id, number);;
-        CREATE INDEX changes_number ON changes (number)
-        """,
-    )
     category = "SELECT {row}.run_category_id"
     trial = "SELECT run_category_id FROM trials WHERE id = {row}.trial_id"
     sources = {
@@ -379,96 +369,3 @@ def number_changes_of_categories(database: Database) -> None:
             END
             """
         )
-
-
-@MIGRATIONS()
-def find_what_refers_to_a_trial(database: Database) -> None:
-    """Indexes for the deletion of runs, which looks for each of their trials in these columns."""
-    _run(
-        database,
-        """
-        CREATE INDEX trials_source ON trials (source_trial_id);;
-        CREATE INDEX run_categories_kept ON run_categories (kept_trial_id);;
-        CREATE INDEX attempts_kept ON attempts (kept_trial_id);;
-        CREATE INDEX measures_category ON measures (run_category_id);;
-        CREATE INDEX validation_fits_category ON validation_fits (run_category_id);;
-        CREATE INDEX events_category ON events (run_category_id);;
-        CREATE INDEX events_run ON events (run_id);;
-        CREATE INDEX workers_trial ON workers (trial_id)
-        """,
-    )
-
-
-@MIGRATIONS()
-def keep_thresholds_and_bounds(database: Database) -> None:
-    """Thresholds that somebody has set, and the bounds of asking from the top down.
-
-    A threshold is that of a model: one trained later has the usual one again.
-    """
-    _run(
-        database,
-        """
-        CREATE TABLE set_thresholds (
-            trial_id INTEGER NOT NULL REFERENCES trials (id) ON DELETE CASCADE,
-            run_category_id INTEGER NOT NULL REFERENCES run_categories (id) ON DELETE CASCADE,
-            threshold REAL NOT NULL,
-            split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
-            set_at REAL NOT NULL,
-            PRIMARY KEY (trial_id, run_category_id)
-        ) STRICT, WITHOUT ROWID;;
-        CREATE INDEX set_thresholds_category ON set_thresholds (run_category_id);;
-        CREATE TABLE top_down_bounds (
-            run_id INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
-            models TEXT NOT NULL,
-            bounds TEXT NOT NULL
-        ) STRICT
-        """,
-    )
-
-
-@MIGRATIONS()
-def let_imports_go_on(database: Database) -> None:
-    """What an import was asked for and how far it is, so that a killed one can go on."""
-    _run(
-        database,
-        """
-        ALTER TABLE corpora ADD COLUMN request TEXT;;
-        ALTER TABLE corpora ADD COLUMN progress TEXT
-        """,
-    )
-
-
-@MIGRATIONS()
-def run_on_a_cluster(database: Database) -> None:
-    """Which engine works for the workspace, and on which machine a worker of a cluster runs."""
-    _run(
-        database,
-        """
-        ALTER TABLE engine ADD COLUMN kind TEXT NOT NULL DEFAULT 'local'
-            CHECK (kind IN ('local', 'ray'));;
-        ALTER TABLE engine ADD COLUMN address TEXT;;
-        ALTER TABLE workers ADD COLUMN node TEXT
-        """,
-    )
-
-
-@MIGRATIONS()
-def score_what_was_left(database: Database) -> None:
-    """How often scoring documents under a kept model was begun, NULL if it is not owed; by whom."""
-    _run(
-        database,
-        """
-        ALTER TABLE trials ADD COLUMN scorings INTEGER;;
-        ALTER TABLE workers ADD COLUMN scores_trial_id INTEGER
-            REFERENCES trials (id) ON DELETE SET NULL;;
-        CREATE INDEX trials_scorings ON trials (id) WHERE scorings IS NOT NULL;;
-        CREATE INDEX workers_scores ON workers (scores_trial_id);;
-        UPDATE trials SET scorings = 0 WHERE id IN (
-            SELECT rc.kept_trial_id FROM run_categories rc
-            WHERE rc.state = 'done' AND rc.lead_id IS NULL AND NOT EXISTS (
-                SELECT 1 FROM measures m WHERE m.trial_id = rc.kept_trial_id
-                AND m.run_category_id = rc.id AND m.split = 'test'
-            )
-        )
-        """,
-    )

@@ -289,12 +289,24 @@ def chosen_weights(store: Store, run_id: int) -> dict[str, float]:
 
 
 def update_category(
-    store: Store, run_category_id: int, assignments: str, values: Sequence[object] = ()
+    store: Store,
+    run_category_id: int,
+    *,
+    state: str,
+    attempt: int | None = None,
+    kept_trial_id: int | None = None,
+    held: bool | None = None,
 ) -> None:
-    """Change a category and all that its trials train too, inside a transaction."""
+    """Change a category and all that share its trials, inside a transaction.
+
+    A column whose value is None stays as it is.
+    """
+    columns = {"state": state, "attempt": attempt, "kept_trial_id": kept_trial_id, "held": held}
+    changes = {column: value for column, value in columns.items() if value is not None}
+    assignments = ", ".join(f"{column} = ?" for column in changes)
     store.execute(
         f"UPDATE run_categories SET {assignments} WHERE id = ? OR lead_id = ?",
-        (*values, run_category_id, run_category_id),
+        (*changes.values(), run_category_id, run_category_id),
     )
 
 
@@ -312,3 +324,186 @@ def end_run(store: Store, run_id: int, state: str) -> None:
     store.execute(
         "UPDATE runs SET state = ?, finished_at = ? WHERE id = ?", (state, time.time(), run_id)
     )
+
+
+def run_state(store: Store, run_id: int) -> str | None:
+    """The state of a run, or None if the run is gone."""
+    state: str | None = store.value("SELECT state FROM runs WHERE id = ?", (run_id,))
+    return state
+
+
+def set_run_state(store: Store, run_id: int, state: str) -> None:
+    """Change the state of a run, inside a transaction."""
+    store.execute("UPDATE runs SET state = ? WHERE id = ?", (state, run_id))
+
+
+def reopen_run(store: Store, run_id: int) -> None:
+    """Set an ended run to running again, inside a transaction."""
+    store.execute("UPDATE runs SET state = 'running', finished_at = NULL WHERE id = ?", (run_id,))
+
+
+def delete_run_rows(store: Store, run_id: int) -> None:
+    """Delete a run and every row that belongs to it, inside a transaction."""
+    store.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+
+
+def run_settings(store: Store, run_id: int) -> str:
+    """The settings of a run as JSON."""
+    return str(store.value("SELECT settings FROM runs WHERE id = ?", (run_id,)))
+
+
+def category_states(store: Store, run_id: int) -> set[str]:
+    """The states that the categories of a run have."""
+    rows = store.rows("SELECT DISTINCT state FROM run_categories WHERE run_id = ?", (run_id,))
+    return {row["state"] for row in rows}
+
+
+def has_running_category(store: Store, run_id: int) -> bool:
+    """Whether a category of a run is being trained."""
+    row = store.row(
+        "SELECT 1 FROM run_categories WHERE run_id = ? AND state = 'running'", (run_id,)
+    )
+    return row is not None
+
+
+def set_held(store: Store, run_category_id: int, *, held: bool) -> None:
+    """Hold a category or let it continue, inside a transaction."""
+    store.execute("UPDATE run_categories SET held = ? WHERE id = ?", (int(held), run_category_id))
+
+
+def set_stale(store: Store, run_category_id: int, *, stale: bool) -> None:
+    """Mark a category as stale or not, inside a transaction."""
+    store.execute("UPDATE run_categories SET stale = ? WHERE id = ?", (int(stale), run_category_id))
+
+
+def category_costs(store: Store, run_category_ids: Sequence[int]) -> dict[int, float]:
+    """The cost of an epoch by row id, for the categories with their own trials."""
+    marks = ", ".join("?" * len(run_category_ids))
+    rows = store.rows(
+        f"SELECT id, cost FROM run_categories WHERE lead_id IS NULL AND id IN ({marks})",
+        tuple(run_category_ids),
+    )
+    return {row["id"]: float(row["cost"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryState:
+    """The state of a category, its current attempt and the trial of its model."""
+
+    run_id: int
+    attempt: int
+    state: str
+    kept_trial_id: int | None
+
+
+def category_state(store: Store, run_category_id: int) -> CategoryState | None:
+    """The state of a category, or None if its run is gone."""
+    row = store.row(
+        "SELECT run_id, attempt, state, kept_trial_id FROM run_categories WHERE id = ?",
+        (run_category_id,),
+    )
+    return None if row is None else CategoryState(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAttempt:
+    """The current attempt of a category, and the attempt that its model is from."""
+
+    run_id: int
+    attempt: int
+    kept: int
+
+
+def model_attempt(store: Store, run_category_id: int) -> ModelAttempt | None:
+    """The attempts of a category, or None if it has no model."""
+    row = store.row(
+        "SELECT rc.run_id, rc.attempt, t.attempt AS kept FROM run_categories rc "
+        "JOIN trials t ON t.id = rc.kept_trial_id WHERE rc.id = ?",
+        (run_category_id,),
+    )
+    return None if row is None else ModelAttempt(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """The trial of a category's model, and the trial and origin that the model started from."""
+
+    run_category_id: int
+    parent_id: int | None
+    kept_trial_id: int | None
+    stale: bool
+    source_trial_id: int | None
+    origin: str | None
+
+
+def model_sources(store: Store, run_id: int) -> list[ModelSource]:
+    """The model sources of all categories of a run, in training order."""
+    rows = store.rows(
+        "SELECT rc.id, rc.parent_id, rc.kept_trial_id, rc.stale, t.source_trial_id, a.origin "
+        "FROM run_categories rc JOIN categories c ON c.id = rc.category_id "
+        "LEFT JOIN trials t ON t.id = rc.kept_trial_id "
+        "LEFT JOIN attempts a ON a.run_category_id = rc.id AND a.attempt = t.attempt "
+        "WHERE rc.run_id = ? ORDER BY c.position",
+        (run_id,),
+    )
+    return [
+        ModelSource(
+            run_category_id=row["id"],
+            parent_id=row["parent_id"],
+            kept_trial_id=row["kept_trial_id"],
+            stale=bool(row["stale"]),
+            source_trial_id=row["source_trial_id"],
+            origin=row["origin"],
+        )
+        for row in rows
+    ]
+
+
+def record_attempt_model(store: Store, run_category_id: int, attempt: int, trial_id: int) -> None:
+    """Record the trial that an attempt selected, inside a transaction."""
+    store.execute(
+        "UPDATE attempts SET kept_trial_id = ? WHERE run_category_id = ? AND attempt = ?",
+        (trial_id, run_category_id, attempt),
+    )
+
+
+def release_children(store: Store, run_category_id: int) -> None:
+    """Make the waiting children of a category and their trials ready, inside a transaction."""
+    store.execute(
+        "UPDATE trials SET state = 'ready' WHERE state = 'waiting' AND run_category_id IN "
+        "(SELECT id FROM run_categories WHERE parent_id = ? AND state = 'waiting')",
+        (run_category_id,),
+    )
+    store.execute(
+        "UPDATE run_categories SET state = 'ready' WHERE parent_id = ? AND state = 'waiting'",
+        (run_category_id,),
+    )
+
+
+def waiting_below(store: Store, run_category_id: int) -> list[int]:
+    """Row ids of the categories below that wait for this one, directly or not."""
+    rows = store.rows(
+        "WITH RECURSIVE below (id) AS ("
+        "  SELECT id FROM run_categories WHERE parent_id = ? AND state = 'waiting'"
+        "  UNION ALL SELECT rc.id FROM run_categories rc JOIN below ON rc.parent_id = below.id"
+        "  WHERE rc.state = 'waiting'"
+        ") SELECT id FROM below",
+        (run_category_id,),
+    )
+    return [row["id"] for row in rows]
+
+
+def run_ids(store: Store) -> list[int]:
+    """Row ids of all runs, ascending."""
+    return [row["id"] for row in store.rows("SELECT id FROM runs ORDER BY id")]
+
+
+def running_run_ids(store: Store) -> list[int]:
+    """Row ids of the runs that are running."""
+    return [row["id"] for row in store.rows("SELECT id FROM runs WHERE state = 'running'")]
+
+
+def has_category_to_train(store: Store, run_id: int) -> bool:
+    """Whether a category of a run has training documents."""
+    row = store.row("SELECT 1 FROM run_categories WHERE run_id = ? AND state <> 'empty'", (run_id,))
+    return row is not None

@@ -7,19 +7,7 @@ import sqlite3
 from core.errors import HTransError
 
 MIGRATION_SET = "htrans"
-MIGRATION_NAMES = (
-    "create_corpora",
-    "create_runs",
-    "create_engine",
-    "guard_states",
-    "let_categories_share_a_model",
-    "number_changes_of_categories",
-    "find_what_refers_to_a_trial",
-    "keep_thresholds_and_bounds",
-    "let_imports_go_on",
-    "run_on_a_cluster",
-    "score_what_was_left",
-)
+MIGRATION_NAMES = ("create_schema",)
 """The steps of `db.migrations`, in their order."""
 
 

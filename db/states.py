@@ -43,9 +43,40 @@ TRIAL = {
 }
 
 ENDED = ("done", "failed", "cancelled")
-"""States of a run that has ended."""
-ENDED_TRIAL = ("done", "dropped", "failed", "cancelled")
-"""States of a trial that nobody will claim again."""
+"""States of a run or a category that has ended."""
+CLOSED_CATEGORY = (*ENDED, "empty")
+"""States of a category that has no training left."""
+STARTABLE = ("running", "paused", "ready")
+"""States of an unfinished category that does not wait for its parent."""
+OPEN = (*STARTABLE, "waiting")
+"""States of a category that is unfinished, in order of precedence.
+
+Trials have them too: the first one that any trial of a category has is the category's state.
+"""
+WITH_LOSSES = ("running", "done")
+"""States of a category whose current attempt has losses to judge."""
+HOLDABLE = ("waiting", "ready")
+"""States of a category that is shown as paused while it is held."""
+ACTIVE_RUN = ("running", "pausing")
+"""States of a run whose trials may be at a worker."""
+PAUSED_RUN = ("pausing", "paused")
+"""States of a run that starts no more trials until somebody resumes it."""
+COMPLETED_TRIAL = ("done", "dropped")
+"""States of a trial that ended without a failure or a cancellation."""
+ENDED_TRIAL = (*COMPLETED_TRIAL, "failed", "cancelled")
+"""States of a trial that no worker will claim again."""
+OPEN_TRIAL = (*OPEN, "resting")
+"""States of a trial that is unfinished."""
+STARTABLE_TRIAL = (*STARTABLE, "resting")
+"""States of an unfinished trial that does not wait for its parent."""
+BUSY_WORKER = ("training", "scoring")
+"""States of a worker that has a task."""
+
+
+def sql_list(states: tuple[str, ...]) -> str:
+    """Format states as the right-hand side of the SQL operator IN."""
+    return f"({', '.join(repr(state) for state in states)})"
+
 
 TABLES = {"runs": RUN, "run_categories": CATEGORY, "trials": TRIAL}
 """State machine of each table that has a column `state`."""

@@ -7,11 +7,13 @@ means that the trial is no longer the worker's, and raises `LostClaimError`.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.errors import HTransError
 from db.connection import Row, Store
 from db.runs import update_category
+from db.states import ENDED, OPEN_TRIAL, sql_list
 
 
 class LostClaimError(HTransError):
@@ -139,7 +141,7 @@ def claim_trial(store: Store, worker_id: int) -> Claim | None:
         run_id = int(
             store.value("SELECT run_id FROM run_categories WHERE id = ?", (row["run_category_id"],))
         )
-        update_category(store, row["run_category_id"], "state = 'running'")
+        update_category(store, row["run_category_id"], state="running")
         store.execute(
             "UPDATE runs SET started_at = coalesce(started_at, ?) WHERE id = ?",
             (time.time(), run_id),
@@ -270,13 +272,13 @@ def is_table_needed(store: Store, embeddings: str) -> bool:
     """Whether a model that is kept, or may yet be, has this embedding table."""
     return (
         store.row(
-            """
+            f"""
             SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
             WHERE t.embeddings = ? AND (
                 t.id = rc.kept_trial_id
                 OR t.id IN (SELECT kept_trial_id FROM attempts WHERE run_category_id = rc.id)
                 OR (t.attempt = rc.attempt
-                    AND rc.state NOT IN ('done', 'failed', 'cancelled'))
+                    AND rc.state NOT IN {sql_list(ENDED)})
             ) LIMIT 1
             """,
             (embeddings,),
@@ -319,3 +321,141 @@ def _update_mine(store: Store, claim: Claim, assignments: str, values: tuple[obj
     )
     if cursor.rowcount == 0:
         raise LostClaimError(f"trial {claim.trial_id} is no longer held by this worker")
+
+
+def attempt_tables(store: Store, run_category_id: int, attempt: int) -> list[str]:
+    """Names of the embedding tables of the models of an attempt."""
+    rows = store.rows(
+        "SELECT DISTINCT embeddings FROM trials WHERE run_category_id = ? AND attempt = ? "
+        "AND embeddings IS NOT NULL",
+        (run_category_id, attempt),
+    )
+    return [row["embeddings"] for row in rows]
+
+
+def run_tables(store: Store, run_id: int) -> list[str]:
+    """Names of the embedding tables of the models of a run."""
+    rows = store.rows(
+        "SELECT DISTINCT t.embeddings FROM trials t JOIN run_categories rc "
+        "ON rc.id = t.run_category_id WHERE rc.run_id = ? AND t.embeddings IS NOT NULL",
+        (run_id,),
+    )
+    return [row["embeddings"] for row in rows]
+
+
+def count_running_trials(store: Store, run_id: int) -> int:
+    """How many trials of a run workers hold."""
+    return int(
+        store.value(
+            "SELECT count(*) FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
+            "WHERE rc.run_id = ? AND t.owner IS NOT NULL AND t.state = 'running'",
+            (run_id,),
+        )
+    )
+
+
+def running_trials_of(store: Store, worker_id: int) -> list[tuple[int, int]]:
+    """The trials that a worker holds, as (trial, category) row ids."""
+    rows = store.rows(
+        "SELECT id, run_category_id FROM trials WHERE owner = ? AND state = 'running'",
+        (worker_id,),
+    )
+    return [(row["id"], row["run_category_id"]) for row in rows]
+
+
+def has_trial_to_train(store: Store) -> bool:
+    """Whether a worker holds a trial, or could claim one."""
+    row = store.row(
+        "SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
+        "JOIN runs r ON r.id = rc.run_id WHERE t.state = 'running' "
+        "OR (t.state = 'ready' AND r.state = 'running' AND NOT rc.held) LIMIT 1"
+    )
+    return row is not None
+
+
+@dataclass(frozen=True, slots=True)
+class CrashedTrial:
+    """A trial after a crash, with its run."""
+
+    run_category_id: int
+    class_weight: float
+    crashes: int
+    state: str
+    run_id: int
+
+
+def crashed_trial(store: Store, trial_id: int) -> CrashedTrial | None:
+    """The trial that crashed, or None if it is gone."""
+    row = store.row(
+        "SELECT t.run_category_id, t.class_weight, t.crashes, t.state, rc.run_id FROM trials t "
+        "JOIN run_categories rc ON rc.id = t.run_category_id WHERE t.id = ?",
+        (trial_id,),
+    )
+    return None if row is None else CrashedTrial(*row)
+
+
+def requeue_trial(store: Store, trial_id: int) -> None:
+    """Take a trial from its worker without counting a crash, inside a transaction."""
+    store.execute("UPDATE trials SET state = 'ready', owner = NULL WHERE id = ?", (trial_id,))
+
+
+def prune_trial(store: Store, trial_id: int) -> None:
+    """Drop a trial that waits at its rung, inside a transaction."""
+    store.execute("UPDATE trials SET state = 'dropped' WHERE id = ?", (trial_id,))
+
+
+def promote_trial(store: Store, trial_id: int, rung: int) -> None:
+    """Let a trial that waits at its rung train up to the next rung, inside a transaction."""
+    store.execute("UPDATE trials SET state = 'ready', rung = ? WHERE id = ?", (rung, trial_id))
+
+
+def resume_trials(store: Store, run_category_id: int) -> bool:
+    """Make the paused trials of a category ready, inside a transaction; whether it had any."""
+    cursor = store.execute(
+        "UPDATE trials SET state = 'ready' WHERE state = 'paused' AND run_category_id = ?",
+        (run_category_id,),
+    )
+    return cursor.rowcount > 0
+
+
+def cancel_trials(store: Store, run_category_id: int) -> None:
+    """Cancel the unfinished trials of a category, inside a transaction."""
+    store.execute(
+        "UPDATE trials SET state = 'cancelled', owner = NULL WHERE run_category_id = ? "
+        f"AND state IN {sql_list(OPEN_TRIAL)}",
+        (run_category_id,),
+    )
+
+
+def batch_losses(store: Store, trial_id: int, after: int) -> Iterator[tuple[int, float, float]]:
+    """Progress rows of a trial with ids above `after`: (id, epochs so far, loss)."""
+    cursor = store.execute(
+        "SELECT id, epoch - 1 + batch * 1.0 / batches, loss FROM progress "
+        "WHERE trial_id = ? AND id > ? ORDER BY id",
+        (trial_id, after),
+    )
+    return ((row[0], row[1], row[2]) for row in cursor)
+
+
+def epoch_totals(store: Store) -> tuple[float, float] | None:
+    """Seconds and cost of all epochs of the workspace, or None before the first epoch."""
+    row = store.row(
+        "SELECT sum(e.seconds), sum(rc.cost) FROM epochs e JOIN trials t ON t.id = e.trial_id "
+        "JOIN run_categories rc ON rc.id = t.run_category_id"
+    )
+    return None if row is None or row[0] is None else (float(row[0]), float(row[1]))
+
+
+def trial_seconds(store: Store, run_id: int) -> list[tuple[str, int, float]]:
+    """The current trials of a run as (category, trial row id, worker seconds).
+
+    The trials of a shared model are listed for each of its categories.
+    """
+    rows = store.rows(
+        "SELECT c.key, t.id, t.seconds FROM run_categories rc "
+        "JOIN trials t ON t.run_category_id = coalesce(rc.lead_id, rc.id) "
+        "AND t.attempt = rc.attempt "
+        "JOIN categories c ON c.id = rc.category_id WHERE rc.run_id = ?",
+        (run_id,),
+    )
+    return [(row["key"], row["id"], float(row["seconds"])) for row in rows]

@@ -74,3 +74,8 @@ def add_vectors(
             (name, source, words, dimensions, time.time()),
         )
         put_in_place(int(cursor.lastrowid or 0))
+
+
+def vectors_ids(store: Store) -> list[int]:
+    """Row ids of all word vectors."""
+    return [row["id"] for row in store.rows("SELECT id FROM vectors")]

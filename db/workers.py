@@ -154,3 +154,28 @@ def present_workers(store: Store) -> list[Worker]:
 
 def _worker(row: Row) -> Worker:
     return Worker(*row)
+
+
+def mark_scoring(store: Store, worker_id: int) -> None:
+    """Set the state of a worker to scoring, inside a transaction; its trial stays recorded."""
+    store.execute("UPDATE workers SET state = 'scoring' WHERE id = ?", (worker_id,))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLoad:
+    """A worker and how many running trials are assigned to it."""
+
+    id: int
+    pid: int
+    state: str
+    trials: int
+
+
+def worker_loads(store: Store) -> list[WorkerLoad]:
+    """The workers that have not ended or that running trials are assigned to, by row id."""
+    rows = store.rows(
+        "SELECT w.id, w.pid, w.state, count(t.id) AS trials FROM workers w "
+        "LEFT JOIN trials t ON t.owner = w.id AND t.state = 'running' "
+        "GROUP BY w.id HAVING w.state <> 'ended' OR count(t.id) ORDER BY w.id"
+    )
+    return [WorkerLoad(*row) for row in rows]

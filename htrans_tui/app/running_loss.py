@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from core.engine.monitoring.losses import running_losses
 from db.connection import Store
 
 MOST_POINTS = 500
@@ -80,13 +81,9 @@ class RunningLoss:
     def read(self, store: Store) -> tuple[Point, ...]:
         """Read the rows that are new; the same object as before if there are none."""
         found = False
-        for row in store.execute(
-            "SELECT id, epoch - 1 + batch * 1.0 / batches, loss FROM progress "
-            "WHERE trial_id = ? AND id > ? ORDER BY id",
-            (self._trial_id, self._last),
-        ):
-            self._last = row[0]
-            self._curve.add((row[1], row[2]))
+        for row, point in running_losses(store, self._trial_id, self._last):
+            self._last = row
+            self._curve.add(point)
             found = True
         if found:
             self._points = self._curve.points

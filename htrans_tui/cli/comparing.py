@@ -12,6 +12,7 @@ from core.errors import HTransError
 from core.text.plain_text import printable
 from core.workspace import Workspace
 from db.connection import Store
+from db.states import ENDED
 from htrans_tui.cli.options import (
     DeviceOption,
     JsonOption,
@@ -128,7 +129,7 @@ def report_of(store: Store, place: Workspace, runs: Sequence[str], device: str) 
     with progress("testing", "runs") as step:
         found = make_report(store, arena, step)
     for run in {contender.run.name: contender.run for contender in contenders}.values():
-        if run.state not in ("done", "failed", "cancelled"):
+        if run.state not in ENDED:
             say(f"run {run.name} is {run.state}: categories without a model predict nothing")
     if arena.left_out:
         say(f"{len(arena.left_out)} categories are not in all runs and are left out")

@@ -10,6 +10,7 @@ import typer
 
 from core.errors import HTransError
 from core.text.plain_text import printable
+from db.states import ENDED
 from htrans_tui.cli.options import (
     DeviceOption,
     JsonOption,
@@ -58,7 +59,7 @@ def evaluate(
     with progress(f"scoring {record.name}", "categories") as step:
         data = RunData(store, place, record)
         result = measure(store, data, split, pick_device(device), measured.rule, step)
-    if record.state not in ("done", "failed", "cancelled"):
+    if record.state not in ENDED:
         say(f"run {record.name} is {record.state}: categories without a model predict nothing")
     by_hand = set_thresholds(store, record.id) if measured.rule == data.rule else {}
     fitted = sum(own.split == split for own in by_hand.values())

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from core.errors import HTransError
 from db.connection import Store, StoreError
-from db.metrics import record_metrics
 from db.migrations import MIGRATIONS
 from db.schema import MIGRATION_NAMES, is_current
-from db.scorings import claim_scoring
-from tests.support.builders import (
-    category_of,
-    finish_all,
-    keep_first_trial,
-    record_corpus,
-    record_run,
-    start_worker,
-)
+from tests.support.builders import record_corpus
+from tests.support.next_release import add_migration
 
 
 @pytest.fixture
@@ -64,6 +58,13 @@ def in_threads(work: list[threading.Thread]) -> None:
         thread.start()
     for thread in work:
         thread.join()
+
+
+def test_store_is_closed_at_the_end_of_a_with_block(path: Path) -> None:
+    with Store(path, create=True) as store:
+        assert store.value("SELECT 1") == 1
+    with pytest.raises(StoreError, match="closed"):
+        store.value("SELECT 1")
 
 
 def test_create_makes_a_database_with_every_migration(path: Path) -> None:
@@ -117,88 +118,63 @@ def test_newer_schema_is_refused_and_left_as_it_is(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_older_schema_is_not_migrated_read_only(path: Path) -> None:
-    store = Store(path, create=True)
-    with store.write():
-        store.execute("DELETE FROM _sqlite_migrations WHERE name = 'guard_states'")
-        store.execute("DROP TABLE transitions")
-        for table in ("runs", "run_categories", "trials"):
-            store.execute(f"DROP TRIGGER {table}_state")
-    store.close()
+def steps_of(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id")
+        return [name for (name,) in rows]
+
+
+def test_older_schema_is_migrated_once_and_keeps_its_rows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(path, create=True) as store:
+        record_corpus(store)
+    add_migration(monkeypatch)
+    for _ in range(2):
+        with Store(path) as store:
+            assert store.value("SELECT count(*) FROM hamsters") == 0
+            assert store.value("SELECT count(*) FROM corpora") == 1
+    assert steps_of(path) == ["create_schema", "keep_hamsters"]
+
+
+def test_new_database_gets_every_step(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_migration(monkeypatch)
+    Store(path, create=True).close()
+    assert steps_of(path) == ["create_schema", "keep_hamsters"]
+
+
+def test_older_schema_is_not_migrated_read_only(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store(path, create=True).close()
+    add_migration(monkeypatch)
     with pytest.raises(HTransError, match="its schema is older than this program"):
         Store(path, read_only=True)
-    migrated = Store(path)
-    assert migrated.value("SELECT count(*) FROM transitions") > 0
-    migrated.close()
+    Store(path).close()
     Store(path, read_only=True).close()
 
 
+def test_step_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store(path, create=True).close()
+    with monkeypatch.context() as patch:
+        add_migration(patch, fails=True)
+        with pytest.raises(RuntimeError, match="no room for hamsters"):
+            Store(path)
+    assert steps_of(path) == ["create_schema"]
+    with Store(path, read_only=True) as store:
+        assert store.value("SELECT count(*) FROM sqlite_master WHERE name = 'hamsters'") == 0
+
+
 def test_the_names_of_the_steps_are_those_of_the_migrations(path: Path) -> None:
-    assert [migration.name for migration in MIGRATIONS._migrations] == list(MIGRATION_NAMES)
+    pending = MIGRATIONS.pending(Database(memory=True))
+    assert [migration.name for migration in pending] == list(MIGRATION_NAMES)
     connection = sqlite3.connect(path)
     assert not is_current(connection)
     Store(path, create=True).close()
     assert is_current(connection)
-    connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'guard_states'")
+    connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'create_schema'")
     assert not is_current(connection)
     connection.close()
-
-
-def test_measures_of_an_older_schema_become_those_of_their_category(path: Path) -> None:
-    store = Store(path, create=True)
-    run = record_run(store, record_corpus(store), keys=["animals"])
-    animals = category_of(store, run, "animals")
-    trial = keep_first_trial(store, animals)
-    with store.write():
-        store.execute(
-            "DELETE FROM _sqlite_migrations WHERE name IN ('let_categories_share_a_model', "
-            "'number_changes_of_categories', 'find_what_refers_to_a_trial')"
-        )
-        for row in store.rows(
-            "SELECT type, name FROM sqlite_master WHERE name LIKE '%changes%' "
-            "OR name IN ('trials_source', 'run_categories_kept', 'attempts_kept', "
-            "'events_category', 'events_run', 'workers_trial') ORDER BY type = 'table'"
-        ):
-            if row["type"] != "index" or not row["name"].startswith("changes"):
-                store.execute(f"DROP {row['type']} {row['name']}")
-        store.execute("DROP TABLE validation_fits")
-        store.execute("DROP TABLE measures")
-        store.execute("DROP INDEX run_categories_lead")
-        for column in ("lead_id", "class_weight"):
-            store.execute(f"ALTER TABLE run_categories DROP COLUMN {column}")
-        store.execute(
-            "CREATE TABLE measures (trial_id INTEGER, split TEXT, tp INTEGER, fp INTEGER, "
-            "fn INTEGER, f1 REAL)"
-        )
-        store.execute("INSERT INTO measures VALUES (?, 'test', 3, 1, 1, 0.75)", (trial,))
-    store.close()
-    migrated = Store(path)
-    rows = migrated.rows("SELECT trial_id, run_category_id, split, tp, fp, fn, f1 FROM measures")
-    assert [tuple(row) for row in rows] == [(trial, animals.id, "test", 3, 1, 1, 0.75)]
-    assert category_of(migrated, run, "animals").lead_id is None
-    migrated.close()
-
-
-def test_what_an_older_program_left_unscored_is_owed_after_the_migration(path: Path) -> None:
-    store = Store(path, create=True)
-    run = record_run(store, record_corpus(store), keys=["animals", "food"], weights=(1.0,))
-    finish_all(store, start_worker(store))
-    measured = category_of(store, run, "food")
-    assert measured.kept_trial_id is not None
-    record_metrics(store, measured.kept_trial_id, measured.id, "test", (1, 0, 0), 1.0)
-    with store.write():
-        store.execute("DELETE FROM _sqlite_migrations WHERE name = 'score_what_was_left'")
-        store.execute("DROP INDEX trials_scorings")
-        store.execute("DROP INDEX workers_scores")
-        store.execute("ALTER TABLE trials DROP COLUMN scorings")
-        store.execute("ALTER TABLE workers DROP COLUMN scores_trial_id")
-    store.close()
-    migrated = Store(path)
-    claim = claim_scoring(migrated, start_worker(migrated))
-    assert claim is not None
-    assert claim.run_category_id == category_of(migrated, run, "animals").id
-    assert claim_scoring(migrated, start_worker(migrated)) is None
-    migrated.close()
 
 
 def test_read_only_store_reads_but_does_not_write(path: Path) -> None:
@@ -228,10 +204,7 @@ def test_database_that_threads_create_at_once_is_migrated_once(tmp_path: Path) -
         path, together = tmp_path / f"{number}.db", threading.Barrier(4)
         in_threads([threading.Thread(target=create, args=(path, together)) for _ in range(4)])
         assert errors == []
-        store = Store(path)
-        rows = store.rows("SELECT name FROM _sqlite_migrations ORDER BY id")
-        assert [row["name"] for row in rows] == [step.name for step in MIGRATIONS._migrations]
-        store.close()
+        assert steps_of(path) == list(MIGRATION_NAMES)
 
 
 def test_write_keeps_all_of_a_block_that_ends_well(store: Store) -> None:

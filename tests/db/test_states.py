@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 from db.connection import Store
-from db.states import CATEGORY, RUN, TABLES, TRIAL
+from db.states import (
+    ACTIVE_RUN,
+    CATEGORY,
+    CLOSED_CATEGORY,
+    ENDED,
+    ENDED_TRIAL,
+    OPEN,
+    OPEN_TRIAL,
+    PAUSED_RUN,
+    RUN,
+    TABLES,
+    TRIAL,
+    sql_list,
+)
 from tests.support.builders import record_corpus
 
 PAIRS = [
@@ -116,3 +129,13 @@ def test_a_trial_that_has_ended_stays_so() -> None:
 def test_a_category_without_positives_is_never_trained() -> None:
     assert not CATEGORY["empty"]
     assert all("empty" not in following for following in CATEGORY.values())
+
+
+def test_every_state_is_either_open_or_ended() -> None:
+    assert sorted((*OPEN, *CLOSED_CATEGORY)) == sorted(CATEGORY)
+    assert sorted((*OPEN_TRIAL, *ENDED_TRIAL)) == sorted(TRIAL)
+    assert {*ACTIVE_RUN, *PAUSED_RUN, *ENDED} == set(RUN)
+
+
+def test_sets_of_states_are_written_as_lists_of_sql() -> None:
+    assert sql_list(ENDED) == "('done', 'failed', 'cancelled')"

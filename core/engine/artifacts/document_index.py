@@ -19,7 +19,7 @@ import numpy.typing as npt
 from core.files import replacing
 from core.workspace import Workspace
 from db.connection import Store
-from db.corpora import document_numbers
+from db.corpora import category_ids, document_numbers, iter_positives
 
 INDEX_FILES = ("train.npy", "test.npy", "labels.npy", "ends.npy")
 
@@ -42,17 +42,11 @@ def ensure_index(store: Store, workspace: Workspace, corpus_id: int) -> None:
     ends: list[tuple[int, int]] = []
     parts: list[Numbers] = []
     end = 0
-    for row in store.rows(
-        "SELECT id FROM categories WHERE corpus_id = ? ORDER BY id", (corpus_id,)
-    ):
-        cursor = store.execute(
-            "SELECT number FROM document_categories WHERE category_id = ? ORDER BY number",
-            (row["id"],),
-        )
-        numbers = np.fromiter((number for (number,) in cursor), dtype=np.int64)
+    for category_id in category_ids(store, corpus_id):
+        numbers = np.fromiter(iter_positives(store, category_id), dtype=np.int64)
         end += len(numbers)
         parts.append(numbers)
-        ends.append((row["id"], end))
+        ends.append((category_id, end))
     labels = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
     _save(folder / "labels.npy", labels)
     # Last, so that it is there only when all are.

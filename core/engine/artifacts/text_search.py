@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,10 @@ from core.errors import HTransError
 from core.files import replacing
 from core.text.plain_text import without_surrogates
 from core.workspace import Workspace
+from db.search_index import Progress, create_index, matching_documents
 
 SEARCH_FILE = "search.db"
-_CHUNK = 5000
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
-
-Progress = Callable[[int, int], None]
-"""Called with the documents that are done and how many there are."""
 
 
 def search_path(workspace: Workspace, corpus_id: int) -> Path:
@@ -46,16 +43,11 @@ def ensure_search_index(
     path = search_path(workspace, corpus_id)
     if path.exists():
         return True
-    source = f"file:{quote(str(workspace.database.absolute()))}?mode=ro"
     try:
         with replacing(path) as temporary:
             temporary.unlink(missing_ok=True)
-            connection = sqlite3.connect(f"file:{quote(str(temporary))}", uri=True)
-            try:
-                if not _fill(connection, source, corpus_id, progress, stop):
-                    raise _StoppedError
-            finally:
-                connection.close()
+            if not create_index(temporary, workspace.database, corpus_id, progress, stop):
+                raise _StoppedError
     except _StoppedError:
         return False
     except sqlite3.Error as error:
@@ -69,37 +61,6 @@ class _StoppedError(Exception):
     """The index was not wanted any longer."""
 
 
-def _fill(
-    connection: sqlite3.Connection,
-    source: str,
-    corpus_id: int,
-    progress: Progress,
-    stop: Callable[[], bool],
-) -> bool:
-    connection.execute("PRAGMA journal_mode = OFF")
-    connection.execute("PRAGMA synchronous = OFF")  # `replacing` syncs the whole file
-    connection.execute("ATTACH ? AS source", (source,))
-    connection.execute(
-        "CREATE VIRTUAL TABLE texts USING fts5 (text, content = '', columnsize = 0, "
-        "tokenize = 'unicode61 remove_diacritics 2')"
-    )
-    (last,) = connection.execute(
-        "SELECT coalesce(max(number), -1) FROM source.documents WHERE corpus_id = ?", (corpus_id,)
-    ).fetchone()
-    for start in range(0, last + 1, _CHUNK):
-        if stop():
-            return False
-        progress(start, last + 1)
-        connection.execute(
-            "INSERT INTO texts (rowid, text) SELECT number, text FROM source.documents "
-            "WHERE corpus_id = ? AND number >= ? AND number < ?",
-            (corpus_id, start, start + _CHUNK),
-        )
-        connection.commit()
-    progress(last + 1, last + 1)
-    return True
-
-
 def search(workspace: Workspace, corpus_id: int, asked: str) -> npt.NDArray[np.int64]:
     """Numbers of the documents with words that begin with all those asked for, ascending.
 
@@ -110,14 +71,8 @@ def search(workspace: Workspace, corpus_id: int, asked: str) -> npt.NDArray[np.i
     if not query:
         return np.zeros(0, dtype=np.int64)
     try:
-        connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
-        try:
-            found = connection.execute(
-                "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rowid", (query,)
-            )
-            return np.fromiter((number for (number,) in found), dtype=np.int64)
-        finally:
-            connection.close()
+        with closing(matching_documents(path, query)) as numbers:
+            return np.fromiter(numbers, dtype=np.int64)
     except sqlite3.Error as error:
         raise HTransError(f"{path}: cannot be searched ({error}); remove it") from error
 

@@ -7,6 +7,7 @@ import time
 
 from db.connection import Store
 from db.events import add_event
+from db.runs import running_run_ids
 from db.trials import Claim
 
 _AGAIN = 60.0
@@ -33,5 +34,5 @@ class ThrottledEvents:
             if claim is not None:
                 add_event(self._store, kind, message, claim.run_id, claim.run_category_id)
                 return
-            for row in self._store.rows("SELECT id FROM runs WHERE state = 'running'"):
-                add_event(self._store, kind, message, row["id"], None)
+            for run_id in running_run_ids(self._store):
+                add_event(self._store, kind, message, run_id, None)

@@ -18,6 +18,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, taxonomy_of
 from db.runs import Run
+from db.trials import trial_seconds
 
 TEST = "paired approximate randomisation over documents"
 
@@ -177,14 +178,8 @@ def _compared(store: Store, arena: ComparisonBuilder, contender: RunVariant) -> 
 
 def _seconds(store: Store, run: Run, ids: set[str]) -> float:
     """Worker time of the trials that train the categories `ids`; a shared model counts once."""
-    rows = store.rows(
-        "SELECT c.key, t.id, t.seconds FROM run_categories rc "
-        "JOIN trials t ON t.run_category_id = coalesce(rc.lead_id, rc.id) "
-        "AND t.attempt = rc.attempt "
-        "JOIN categories c ON c.id = rc.category_id WHERE rc.run_id = ?",
-        (run.id,),
-    )
-    return sum({row["id"]: float(row["seconds"]) for row in rows if row["key"] in ids}.values())
+    trials = trial_seconds(store, run.id)
+    return sum({trial_id: seconds for key, trial_id, seconds in trials if key in ids}.values())
 
 
 def _to_json(compared: Compared) -> dict[str, Any]:

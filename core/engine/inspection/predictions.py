@@ -26,7 +26,7 @@ from core.metrics.ranking import RankedPredictions
 from core.text.plain_text import without_surrogates
 from core.workspace import Workspace
 from db.connection import Store
-from db.corpora import document_text
+from db.corpora import document_labels, document_text
 from db.metrics import record_metrics
 from db.runs import Run, RunCategory, run_categories
 from db.thresholds import SetThreshold, forget_threshold, record_threshold, set_threshold
@@ -133,7 +133,7 @@ class CategoryPredictions:
         On validation each category has documents of its own, so that only labels are known.
         """
         number = int(self.rows[place])
-        labels = self._labels(store, number)
+        labels = document_labels(store, self.run.corpus_id, number)
         found = []
         for category in self._categories:
             if category.id == self.category.id:
@@ -171,14 +171,6 @@ class CategoryPredictions:
             records.append(record)
         append_lines(path, records)
         return len(records)
-
-    def _labels(self, store: Store, number: int) -> set[str]:
-        rows = store.rows(
-            "SELECT c.key FROM categories c JOIN document_categories l ON l.category_id = c.id "
-            "WHERE c.corpus_id = ? AND l.number = ?",
-            (self.run.corpus_id, number),
-        )
-        return {row["key"] for row in rows}
 
     def _scores_of(self, store: Store, category: RunCategory) -> tuple[Scores, CategoryRule] | None:
         if category.id not in self._others:

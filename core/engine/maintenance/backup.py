@@ -28,7 +28,8 @@ from core.files import replacing
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import delete_corpus, unfinished_corpora
-from db.workers import remove_supervisor
+from db.references import unfinished_trials
+from db.workers import present_workers, remove_supervisor
 
 FOLDER = "htrans-workspace"
 """The folder that a backup unpacks to."""
@@ -61,13 +62,10 @@ def back_up(
         early = _keep_checkpoints(workspace, scratch)
         database = scratch / workspace.database.name
         _copy_database(workspace, database)
-        copy = Store(database)
-        try:
+        with Store(database) as copy:
             _mark_stopped(copy)
             referred = referred_files(copy, workspace)
             checkpoints = _of_unfinished_trials(copy, early)
-        finally:
-            copy.close()
         files = {workspace.database: database, **_plan(workspace, referred), **checkpoints}
         with _open_archive(archive, target) as tar:
             absent = _add_all(tar, workspace, files, progress)
@@ -95,11 +93,8 @@ def _scratch(target: Path) -> Iterator[Path]:
 
 def _keep_checkpoints(workspace: Workspace, scratch: Path) -> dict[Path, Path]:
     """Copy the newest checkpoint of each unfinished trial; return where each is now."""
-    store = Store(workspace.database, read_only=True)
-    try:
+    with Store(workspace.database, read_only=True) as store:
         found = unfinished_checkpoints(store, workspace)
-    finally:
-        store.close()
     kept: dict[Path, Path] = {}
     done: set[int] = set()
     for checkpoint in found:
@@ -114,32 +109,26 @@ def _keep_checkpoints(workspace: Workspace, scratch: Path) -> dict[Path, Path]:
 
 
 def _copy_database(workspace: Workspace, path: Path) -> None:
-    source = Store(workspace.database, read_only=True)
-    try:
-        with closing(sqlite3.connect(path)) as target:
-            source.utils.conn.backup(target)
-    finally:
-        source.close()
+    with (
+        Store(workspace.database, read_only=True) as source,
+        closing(sqlite3.connect(path)) as target,
+    ):
+        source.utils.conn.backup(target)
 
 
 def _mark_stopped(copy: Store) -> None:
     """End every process in the copied database; what they held is ready for others."""
     with copy.write(durable=True):
         remove_supervisor(copy)
-    for row in copy.rows("SELECT id FROM workers WHERE state <> 'ended'"):
-        end_worker(copy, row["id"], "the backup was taken", is_crash=False)
+    for worker in present_workers(copy):
+        end_worker(copy, worker.id, "the backup was taken", is_crash=False)
     for unfinished in unfinished_corpora(copy):
         delete_corpus(copy, unfinished.id)
 
 
 def _of_unfinished_trials(copy: Store, early: dict[Path, Path]) -> dict[Path, Path]:
     """Those of the early checkpoints whose trial had not finished when the database was copied."""
-    unfinished = {
-        f"{row['id']}.resume"
-        for row in copy.rows(
-            "SELECT id FROM trials WHERE state NOT IN ('done', 'dropped', 'failed', 'cancelled')"
-        )
-    }
+    unfinished = {f"{trial.id}.resume" for trial in unfinished_trials(copy)}
     return {path: kept for path, kept in early.items() if kept.name in unfinished}
 
 

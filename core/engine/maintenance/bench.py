@@ -15,6 +15,7 @@ from typing import Any
 
 from core.errors import HTransError
 from db.connection import Store
+from db.events import add_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +109,13 @@ def _row(name: str, results: Sequence[dict[str, Any]]) -> Row:
 
 def _database_row(repeats: int = 200) -> float:
     """Seconds of writing a row of progress and of asking whether to stop, in a new database."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "htrans.db", create=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store(Path(folder) / "htrans.db", create=True) as store,
+    ):
         started = time.perf_counter()
         for number in range(repeats):
             with store.write():
-                store.execute(
-                    "INSERT INTO events (kind, message, at) VALUES ('bench', ?, ?)",
-                    (f"row {number}", time.time()),
-                )
+                add_event(store, "bench", f"row {number}", None, None)
             store.data_version()
-        seconds = (time.perf_counter() - started) / repeats
-        store.close()
-    return seconds
+        return (time.perf_counter() - started) / repeats

@@ -19,8 +19,9 @@ from core.engine.trials.scheduling import end_worker
 from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.corpora import unfinished_corpora
+from db.integrity import dangling_references, integrity_errors
 from db.schema import SchemaError
-from db.workers import present_workers
+from db.workers import present_workers, worker_loads
 
 _MOST_DATABASE_ERRORS = 10
 _RESTORE = "restore a backup"
@@ -54,11 +55,9 @@ def examine(
     mended: list[Issue] = []
     try:
         store, migrated = _open(workspace, fix)
-        try:
+        with store:
             mended += migrated
             found += _examine_database(store, workspace, progress)
-        finally:
-            store.close()
     except (StoreError, SchemaError) as error:
         found.append(_database_error(workspace, error))
         return Examination(tuple(found), tuple(mended))
@@ -120,11 +119,10 @@ def _examine_database(
 
 def check_integrity(store: Store) -> list[Issue]:
     """Whether SQLite finds its file whole (PRAGMA integrity_check)."""
-    rows = store.rows(f"PRAGMA integrity_check({_MOST_DATABASE_ERRORS})")
-    said = [str(row[0]) for row in rows]
-    if said == ["ok"]:
-        return []
-    return [Issue("database", "htrans.db", f"damaged: {line}", _RESTORE) for line in said]
+    return [
+        Issue("database", "htrans.db", f"damaged: {line}", _RESTORE)
+        for line in integrity_errors(store, _MOST_DATABASE_ERRORS)
+    ]
 
 
 def check_references(store: Store) -> list[Issue]:
@@ -132,11 +130,11 @@ def check_references(store: Store) -> list[Issue]:
     return [
         Issue(
             "database",
-            f"{row['table']} row {row['rowid']}",
-            f"it refers to a row of {row['parent']} that does not exist",
+            f"{row.table} row {row.row_id}",
+            f"it refers to a row of {row.parent} that does not exist",
             _RESTORE,
         )
-        for row in store.rows("PRAGMA foreign_key_check")
+        for row in dangling_references(store)
     ]
 
 
@@ -177,24 +175,19 @@ def engine_at_work(store: Store) -> bool:
 
 def _dead_workers(store: Store) -> list[tuple[int, Issue]]:
     at_work = {w.id for w in present_workers(store) if is_at_work(store, w)}
-    rows = store.rows(
-        "SELECT w.id, w.pid, w.state, count(t.id) AS trials FROM workers w "
-        "LEFT JOIN trials t ON t.owner = w.id AND t.state = 'running' "
-        "GROUP BY w.id HAVING w.state <> 'ended' OR count(t.id) ORDER BY w.id"
-    )
     return [
         (
-            row["id"],
+            worker.id,
             Issue(
                 "worker",
-                f"worker {row['id']} (pid {row['pid']})",
-                f"it is dead, but holds {row['trials']} trials",
+                f"worker {worker.id} (pid {worker.pid})",
+                f"it is dead, but holds {worker.trials} trials",
                 "give them back with: htrans-tui doctor --fix",
                 fixable=True,
             ),
         )
-        for row in rows
-        if row["id"] not in at_work
+        for worker in worker_loads(store)
+        if worker.id not in at_work
     ]
 
 
@@ -211,8 +204,7 @@ def _repair(workspace: Workspace) -> list[Issue]:
     from core.engine.maintenance.file_checks import remove_damaged_checkpoints
     from core.engine.maintenance.orphans import orphans
 
-    store = Store(workspace.database)
-    try:
+    with Store(workspace.database) as store:
         mended = check_imports(store)
         remove_abandoned_imports(store, workspace)
         with _no_engine(workspace, store) as alone:
@@ -227,8 +219,6 @@ def _repair(workspace: Workspace) -> list[Issue]:
                     orphan.remove()
                     mended.append(orphan.finding(workspace))
         return mended
-    finally:
-        store.close()
 
 
 @contextmanager

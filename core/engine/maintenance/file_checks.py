@@ -21,6 +21,7 @@ from core.training.checkpoints import read_checkpoint
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus, list_corpora
+from db.references import model_checksums
 from db.vectors import list_vectors
 
 _RESTORE = "restore a backup"
@@ -74,22 +75,17 @@ def _problem_of_tokens(arrays: TokenArrays, vocabulary: Vocabulary, corpus: Corp
 def check_models(store: Store, workspace: Workspace) -> list[Issue]:
     """Models of finished trials: present, with the SHA-256 that was recorded."""
     found = []
-    for row in store.rows(
-        "SELECT t.model, t.sha256, r.name, c.key FROM trials t "
-        "JOIN run_categories rc ON rc.id = t.run_category_id JOIN runs r ON r.id = rc.run_id "
-        "JOIN categories c ON c.id = rc.category_id "
-        "WHERE t.state = 'done' AND t.model IS NOT NULL ORDER BY t.id"
-    ):
-        path = workspace.root / row["model"]
+    for record in model_checksums(store):
+        path = workspace.root / record.model
         try:
-            if sha256(path) == row["sha256"]:
+            if sha256(path) == record.sha256:
                 continue
             problem = "not the file that was written: its SHA-256 differs from the recorded one"
         except FileNotFoundError:
             problem = "the file is missing"
         except OSError as error:
             problem = f"cannot be read ({error.strerror})"
-        remedy = f"{_RESTORE}, or: htrans-tui retrain {row['name']} {row['key']}"
+        remedy = f"{_RESTORE}, or: htrans-tui retrain {record.run} {record.category}"
         found.append(damaged("model", workspace, path, problem, remedy))
     return found
 

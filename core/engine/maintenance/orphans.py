@@ -22,6 +22,9 @@ from core.errors import HTransError
 from core.files import TEMPORARY_SUFFIX
 from core.workspace import Workspace
 from db.connection import Store
+from db.corpora import corpus_ids, unfinished_corpora
+from db.runs import run_ids
+from db.vectors import vectors_ids
 
 LEAST_AGE = 600.0
 """Seconds that a file has been left alone before it counts as an orphan."""
@@ -79,14 +82,11 @@ def orphans(store: Store, workspace: Workspace) -> list[Orphan]:
 
 
 def _without_row(store: Store, workspace: Workspace, referred: ReferredFiles) -> Iterator[Orphan]:
-    importing = {
-        workspace.corpus(row["id"])
-        for row in store.rows("SELECT id FROM corpora WHERE state = 'importing'")
-    }
+    importing = {workspace.corpus(corpus.id) for corpus in unfinished_corpora(store)}
     owned = {
-        "artifacts": {workspace.run(row["id"]) for row in store.rows("SELECT id FROM runs")},
-        "corpora": {workspace.corpus(row["id"]) for row in store.rows("SELECT id FROM corpora")},
-        "vectors": {workspace.vectors(row["id"]) for row in store.rows("SELECT id FROM vectors")},
+        "artifacts": {workspace.run(run_id) for run_id in run_ids(store)},
+        "corpora": {workspace.corpus(corpus_id) for corpus_id in corpus_ids(store)},
+        "vectors": {workspace.vectors(vectors_id) for vectors_id in vectors_ids(store)},
     }
     owned["artifacts"].add(workspace.embeddings)
     kept = referred.all

@@ -15,23 +15,12 @@ from core.models.model_files import model_info
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import list_corpora
+from db.references import needed_models, recorded_models, scored_trials, unfinished_trials
+from db.runs import run_ids
 from db.vectors import list_vectors
 
 TOKEN_FILES = ("tokens.bin", "offsets.npy", "vocabulary.json")
 VECTOR_FILES = ("vectors.bin", "words.json")
-
-_NEEDED_MODELS = """
-    SELECT t.id FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
-    WHERE t.model IS NOT NULL AND (
-        t.id IN (SELECT kept_trial_id FROM run_categories)
-        OR t.id IN (SELECT kept_trial_id FROM attempts)
-        OR t.id IN (
-            SELECT source_trial_id FROM trials
-            WHERE state IN ('ready', 'running', 'paused', 'resting')
-        )
-        OR (t.attempt = rc.attempt AND rc.state IN ('waiting', 'ready', 'running', 'paused'))
-    )
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +65,7 @@ class ReferredFiles:
 
 def referred_files(store: Store, workspace: Workspace) -> ReferredFiles:
     """All files that the rows of `store` refer to, in the folder of `workspace`."""
-    models = {
-        workspace.root / row["model"]
-        for row in store.rows("SELECT model FROM trials WHERE model IS NOT NULL")
-    }
+    models = {workspace.root / model for _, model in recorded_models(store)}
     tables = embedding_tables(store, workspace)
     tokens = {
         folder / name
@@ -124,13 +110,13 @@ def token_folders(workspace: Workspace, corpus_id: int) -> list[Path]:
 
 def embedding_tables(store: Store, workspace: Workspace) -> EmbeddingTables:
     """The embedding tables that models refer to; reads what each model file says of itself."""
-    needed_models = {row["id"] for row in store.rows(_NEEDED_MODELS)}
+    needed_trials = needed_models(store)
     referred: set[Path] = set()
     needed: set[Path] = set()
     all_known = True
-    for row in store.rows("SELECT id, model FROM trials WHERE model IS NOT NULL"):
+    for trial_id, model in recorded_models(store):
         try:
-            name = model_info(workspace.root / row["model"]).embeddings
+            name = model_info(workspace.root / model).embeddings
         except CorruptFileError:
             all_known = False
             continue
@@ -138,7 +124,7 @@ def embedding_tables(store: Store, workspace: Workspace) -> EmbeddingTables:
             continue
         table = workspace.embeddings / f"{name}.safetensors"
         referred.add(table)
-        if row["id"] in needed_models:
+        if trial_id in needed_trials:
             needed.add(table)
     return EmbeddingTables(frozenset(referred), frozenset(needed), all_known)
 
@@ -146,33 +132,23 @@ def embedding_tables(store: Store, workspace: Workspace) -> EmbeddingTables:
 def unfinished_checkpoints(store: Store, workspace: Workspace) -> list[TrialCheckpoint]:
     """The checkpoints of trials that are not finished, the newest of each trial first."""
     trials = {
-        (row["run_category_id"], row["attempt"], f"{row['class_weight']:g}"): row
-        for row in store.rows(
-            "SELECT t.id, t.run_category_id, t.attempt, t.class_weight, rc.run_id FROM trials t "
-            "JOIN run_categories rc ON rc.id = t.run_category_id "
-            "WHERE t.state NOT IN ('done', 'dropped', 'failed', 'cancelled')"
-        )
+        (trial.run_category_id, trial.attempt, f"{trial.class_weight:g}"): trial
+        for trial in unfinished_trials(store)
     }
     found: list[tuple[tuple[int, int, bool], TrialCheckpoint]] = []
     for run_id, path in _run_files(store, workspace):
         if (match := CHECKPOINT.fullmatch(path.name)) is None:
             continue
         category, attempt, weight, claim, previous = match.groups()
-        row = trials.get((int(category), int(attempt), weight))
-        if row is not None and row["run_id"] == run_id:
-            order = (row["id"], -int(claim), previous is not None)
-            found.append((order, TrialCheckpoint(path, run_id, row["id"])))
+        trial = trials.get((int(category), int(attempt), weight))
+        if trial is not None and trial.run_id == run_id:
+            order = (trial.id, -int(claim), previous is not None)
+            found.append((order, TrialCheckpoint(path, run_id, trial.id)))
     return [checkpoint for _, checkpoint in sorted(found, key=lambda pair: pair[0])]
 
 
 def _scores(store: Store, workspace: Workspace) -> Iterator[Path]:
-    trials = {
-        (row["run_id"], row["run_category_id"], row["id"])
-        for row in store.rows(
-            "SELECT rc.run_id, rc.id AS run_category_id, t.id FROM trials t "
-            "JOIN run_categories rc ON coalesce(rc.lead_id, rc.id) = t.run_category_id"
-        )
-    }
+    trials = scored_trials(store)
     for run_id, path in _run_files(store, workspace):
         match = SCORES.fullmatch(path.name)
         if match is not None and (run_id, int(match[1]), int(match[2])) in trials:
@@ -188,6 +164,6 @@ def _indexes(store: Store, workspace: Workspace) -> Iterator[Path]:
 
 
 def _run_files(store: Store, workspace: Workspace) -> Iterator[tuple[int, Path]]:
-    for row in store.rows("SELECT id FROM runs ORDER BY id"):
-        for path in sorted(workspace.run(row["id"]).glob("*")):
-            yield row["id"], path
+    for run_id in run_ids(store):
+        for path in sorted(workspace.run(run_id).glob("*")):
+            yield run_id, path

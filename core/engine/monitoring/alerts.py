@@ -12,6 +12,7 @@ from typing import Any
 from core.engine.host.disk import is_nearly_full
 from core.engine.monitoring.status import CategoryStatus, Status, WorkerStatus
 from db.events import Event
+from db.states import ACTIVE_RUN, STARTABLE, WITH_LOSSES
 
 RISE = 1.1
 """How many times its lowest an epoch's training loss is when it counts as rising."""
@@ -74,7 +75,7 @@ def worker_alerts(workers: Iterable[WorkerStatus]) -> Iterator[Alert]:
 
 def cluster_alerts(status: Status, events: Iterable[Event]) -> Iterator[Alert]:
     """An alert if a run waits for a cluster; `events` are the newest first."""
-    if status.workers or status.run.run.state not in ("running", "pausing"):
+    if status.workers or status.run.run.state not in ACTIVE_RUN:
         return
     for event in events:
         if event.kind == "cluster" and event.run_category_id is None:
@@ -93,9 +94,9 @@ def category_alerts(
     reason = None if fault is None or fault.at < category.begun_at else fault.message
     if category.state == "failed":
         yield alert("failed", reason or "every class weight failed")
-    elif category.state in ("ready", "running", "paused") and fault is not None and reason:
+    elif category.state in STARTABLE and fault is not None and reason:
         yield alert(fault.kind, reason)
-    if category.state in ("running", "done") and is_rising(losses):
+    if category.state in WITH_LOSSES and is_rising(losses):
         yield alert("loss", f"the training loss rises, {min(losses):.3f} to {losses[-1]:.3f}")
     if category.state != "done":
         return

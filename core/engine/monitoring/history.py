@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from db.connection import Store
+from db.status import attempt_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +30,7 @@ class PastAttempt:
 
 def history_of(store: Store, run_category_id: int) -> tuple[PastAttempt, ...]:
     """The attempts at a category, or at the model that it shares, the newest first."""
-    rows = store.rows(
-        """
-        SELECT a.attempt, a.origin, a.changes, a.created_at, t.class_weight,
-               t.kept_epoch AS epoch, t.f1 AS validation_f1,
-               m.f1 AS test_f1, (
-                   SELECT coalesce(sum(seconds), 0.0) FROM trials
-                   WHERE run_category_id = a.run_category_id AND attempt = a.attempt
-               ) AS seconds,
-               a.kept_trial_id IS NOT NULL AND a.kept_trial_id = rc.kept_trial_id AS current
-        FROM run_categories rc
-        JOIN attempts a ON a.run_category_id = coalesce(rc.lead_id, rc.id)
-        LEFT JOIN trials t ON t.id = a.kept_trial_id
-        LEFT JOIN measures m ON m.trial_id = a.kept_trial_id AND m.run_category_id = rc.id
-            AND m.split = 'test'
-        WHERE rc.id = ? ORDER BY a.attempt DESC
-        """,
-        (run_category_id,),
-    )
     return tuple(
-        PastAttempt(**{key: row[key] for key in row.keys()} | {"current": bool(row["current"])})  # noqa: SIM118
-        for row in rows
+        PastAttempt(*record[:-1], current=bool(record.current))
+        for record in attempt_records(store, run_category_id)
     )

@@ -23,6 +23,8 @@ from db.changes import changed_since, newest_change
 from db.connection import Store
 from db.corpora import corpus_with_id
 from db.runs import Run, list_runs, run_with_id
+from db.states import BUSY_WORKER
+from db.status import followers
 
 _ETA_AGE = 10.0
 
@@ -134,7 +136,7 @@ class _KeptRun:
     def read(
         self, store: Store, run: Run, workers: tuple[WorkerStatus, ...], now: float
     ) -> RunStatus:
-        at_work = sum(1 for worker in workers if worker.state in ("training", "scoring"))
+        at_work = sum(1 for worker in workers if worker.state in BUSY_WORKER)
         age = now // _ETA_AGE if run.state == "running" else None
         of = run, newest_change(store, run.id), at_work, age
         if self._status is None or self._of != of:
@@ -144,10 +146,7 @@ class _KeptRun:
 
 def _followers(store: Store, run_id: int) -> dict[int, tuple[int, ...]]:
     """Row ids of the categories that share another's model, by that other's."""
-    rows = store.rows(
-        "SELECT lead_id, id FROM run_categories WHERE run_id = ? AND lead_id IS NOT NULL", (run_id,)
-    )
-    followers: dict[int, list[int]] = {}
-    for row in rows:
-        followers.setdefault(row["lead_id"], []).append(row["id"])
-    return {lead: tuple(ids) for lead, ids in followers.items()}
+    by_lead: dict[int, list[int]] = {}
+    for lead, id_ in followers(store, run_id):
+        by_lead.setdefault(lead, []).append(id_)
+    return {lead: tuple(ids) for lead, ids in by_lead.items()}

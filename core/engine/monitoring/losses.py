@@ -1,35 +1,33 @@
-"""Training losses by epoch of the categories of a run."""
+"""Training losses of the categories of a run by epoch, and of one trial by batch."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from db.connection import Store
-
-_LOSSES = """
-    SELECT rc.id, e.training_loss FROM run_categories rc
-    JOIN epochs e ON e.trial_id = coalesce(
-        CASE WHEN rc.state = 'done' THEN rc.kept_trial_id END,
-        (SELECT t.id FROM trials t WHERE t.run_category_id = coalesce(rc.lead_id, rc.id)
-         AND t.attempt = rc.attempt AND t.epoch IS NOT NULL
-         ORDER BY t.state = 'running' DESC, t.epoch DESC LIMIT 1))
-    WHERE {which} ORDER BY rc.id, e.epoch
-"""
+from db.status import epoch_losses, epoch_losses_among
+from db.trials import batch_losses
 
 
 def losses_of(store: Store, run_id: int) -> dict[int, tuple[float, ...]]:
     """Losses of each category's kept trial, or of its furthest while it trains, by row id."""
-    return _losses(store, "rc.run_id = ?", run_id)
+    return _by_category(epoch_losses(store, run_id))
 
 
 def losses_among(store: Store, ids: Iterable[int]) -> dict[int, tuple[float, ...]]:
     """The same of the categories with these row ids."""
-    return _losses(store, "rc.id IN (SELECT value FROM json_each(?))", json.dumps(list(ids)))
+    return _by_category(epoch_losses_among(store, ids))
 
 
-def _losses(store: Store, which: str, value: object) -> dict[int, tuple[float, ...]]:
-    found: dict[int, list[float]] = {}
-    for row in store.rows(_LOSSES.format(which=which), (value,)):
-        found.setdefault(row["id"], []).append(row["training_loss"])
-    return {id: tuple(losses) for id, losses in found.items()}
+def running_losses(
+    store: Store, trial_id: int, after: int
+) -> Iterator[tuple[int, tuple[float, float]]]:
+    """Losses that a trial reported later than the row `after`, as (row, (epochs so far, loss))."""
+    return ((row, (epochs, loss)) for row, epochs, loss in batch_losses(store, trial_id, after))
+
+
+def _by_category(losses: Iterable[tuple[int, float]]) -> dict[int, tuple[float, ...]]:
+    by_category: dict[int, list[float]] = {}
+    for id_, loss in losses:
+        by_category.setdefault(id_, []).append(loss)
+    return {id_: tuple(category_losses) for id_, category_losses in by_category.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,9 +9,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.settings import TrainingSettings
-from db.connection import Row, Store
+from db.connection import Store
 from db.corpora import corpus_with_id
 from db.runs import Run, list_runs, run_with_id
+from db.states import BUSY_WORKER
+from db.status import (
+    CategoryRecord,
+    category_counts,
+    category_records,
+    category_records_among,
+    remaining_cost,
+    score_totals,
+    trial_totals,
+    worker_records,
+)
 
 SILENT = 10.0
 """Seconds without a heartbeat after which a worker counts as silent."""
@@ -184,136 +194,75 @@ def all_runs(store: Store) -> list[RunStatus]:
 
 def categories_of(store: Store, run_id: int, now: float) -> tuple[CategoryStatus, ...]:
     """All categories of a run in training order; `now` is in seconds since 1970."""
-    rows = store.rows(_CATEGORIES.format(which="rc.run_id = ?"), (run_id,))
-    return tuple(_category(row, now) for row in rows)
+    return tuple(_category(record, now) for record in category_records(store, run_id))
 
 
 def categories_among(store: Store, ids: Iterable[int], now: float) -> tuple[CategoryStatus, ...]:
     """The categories with these row ids."""
-    which = "rc.id IN (SELECT value FROM json_each(?))"
-    rows = store.rows(_CATEGORIES.format(which=which), (json.dumps(list(ids)),))
-    return tuple(_category(row, now) for row in rows)
+    return tuple(_category(record, now) for record in category_records_among(store, ids))
 
 
-_CATEGORIES = """
-    SELECT rc.id, c.key, c.name, p.key AS parent, c.level, rc.positives, rc.stale,
-           CASE WHEN rc.held AND rc.state IN ('waiting', 'ready') THEN 'paused'
-                ELSE rc.state END AS state,
-           rc.attempt, coalesce(rc.class_weight, kept.class_weight) AS class_weight,
-           best.kept_epoch, best.training_loss, best.validation_loss,
-           CASE WHEN rc.lead_id IS NULL AND NOT EXISTS (
-               SELECT 1 FROM run_categories follower WHERE follower.lead_id = rc.id
-           ) THEN best.f1 ELSE v.f1 END AS f1,
-           m.f1 AS test_f1, m.tp + m.fp AS test_accepted, a.created_at, w.heartbeat,
-           live.epoch AS live_epoch, live.loss AS live_loss,
-           (SELECT coalesce(sum(seconds), 0.0) FROM trials t
-            WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt) AS seconds,
-           (SELECT count(*) FROM trials t
-            WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt) AS trials,
-           (SELECT count(*) FROM trials t WHERE t.run_category_id = rc.trained_by
-            AND t.attempt = rc.attempt AND t.state IN ('done', 'dropped')) AS trials_done
-    FROM (SELECT *, coalesce(lead_id, id) AS trained_by FROM run_categories) rc
-    JOIN categories c ON c.id = rc.category_id
-    LEFT JOIN categories p ON p.id = c.parent_id
-    LEFT JOIN trials kept ON kept.id = rc.kept_trial_id
-    LEFT JOIN trials best ON best.id = coalesce(rc.kept_trial_id, (
-        SELECT t.id FROM trials t WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt
-        AND t.f1 IS NOT NULL ORDER BY t.f1 DESC, t.class_weight LIMIT 1))
-    LEFT JOIN trials running ON running.id = (
-        SELECT t.id FROM trials t WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt
-        AND t.state = 'running' ORDER BY t.class_weight LIMIT 1)
-    LEFT JOIN workers w ON w.id = running.owner
-    LEFT JOIN attempts a ON a.run_category_id = rc.trained_by AND a.attempt = rc.attempt
-    LEFT JOIN progress live ON live.id = (
-        SELECT max(id) FROM progress WHERE trial_id = running.id)
-    LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.run_category_id = rc.id
-        AND m.split = 'test'
-    LEFT JOIN measures v ON v.trial_id = rc.kept_trial_id AND v.run_category_id = rc.id
-        AND v.split = 'validation'
-    WHERE {which} ORDER BY c.position
-"""
-
-
-def _category(row: Row, now: float) -> CategoryStatus:
-    age = now - row["heartbeat"] if row["heartbeat"] is not None else None
-    running = row["state"] == "running"
+def _category(record: CategoryRecord, now: float) -> CategoryStatus:
+    age = now - record.heartbeat if record.heartbeat is not None else None
+    running = record.state == "running"
     return CategoryStatus(
-        id=row["id"],
-        key=row["key"],
-        name=row["name"],
-        parent=row["parent"],
-        level=row["level"],
-        positives=row["positives"],
-        state=row["state"],
-        stale=bool(row["stale"]),
-        attempt=row["attempt"],
-        class_weight=row["class_weight"] if not running else None,
-        epoch=row["live_epoch"] if running else row["kept_epoch"],
+        id=record.id,
+        key=record.key,
+        name=record.name,
+        parent=record.parent,
+        level=record.level,
+        positives=record.positives,
+        state=record.state,
+        stale=bool(record.stale),
+        attempt=record.attempt,
+        class_weight=record.class_weight if not running else None,
+        epoch=record.live_epoch if running else record.kept_epoch,
         training_loss=(
-            row["live_loss"] if running and row["live_loss"] is not None else row["training_loss"]
+            record.live_loss if running and record.live_loss is not None else record.training_loss
         ),
-        validation_loss=row["validation_loss"],
-        validation_f1=row["f1"],
-        test_f1=row["test_f1"],
-        seconds=row["seconds"],
-        trials=row["trials"],
-        trials_done=row["trials_done"],
+        validation_loss=record.validation_loss,
+        validation_f1=record.f1,
+        test_f1=record.test_f1,
+        seconds=record.seconds,
+        trials=record.trials,
+        trials_done=record.trials_done,
         silent_seconds=age if running and age is not None and age > SILENT else None,
-        test_accepted=row["test_accepted"],
-        begun_at=row["created_at"] or 0.0,
+        test_accepted=record.test_accepted,
+        begun_at=record.created_at or 0.0,
     )
 
 
 def workers_of(store: Store, now: float | None = None) -> tuple[WorkerStatus, ...]:
     """The workers of the workspace; `now` is in seconds since 1970."""
     moment = time.time() if now is None else now
-    rows = store.rows(
-        """
-        SELECT w.pid, w.device, w.state, w.heartbeat, w.node, rc.run_id, c.key, t.class_weight,
-               live.epoch, live.batch, live.batches, live.documents_per_second
-        FROM workers w
-        LEFT JOIN trials t ON t.id = w.trial_id
-        LEFT JOIN run_categories rc ON rc.id = t.run_category_id
-        LEFT JOIN categories c ON c.id = rc.category_id
-        LEFT JOIN progress live ON live.id = (
-            SELECT max(id) FROM progress WHERE trial_id = t.id)
-        WHERE w.state <> 'ended' ORDER BY w.id
-        """
-    )
     return tuple(
         WorkerStatus(
-            pid=row["pid"],
-            device=row["device"],
-            state="silent" if moment - row["heartbeat"] > SILENT else row["state"],
-            run_id=row["run_id"],
-            category=row["key"],
-            class_weight=row["class_weight"],
-            epoch=row["epoch"],
-            batch=row["batch"],
-            batches=row["batches"],
-            documents_per_second=row["documents_per_second"],
-            heartbeat_age=round(max(0.0, moment - row["heartbeat"]), 1),
-            node=row["node"] or None,
+            pid=record.pid,
+            device=record.device,
+            state="silent" if moment - record.heartbeat > SILENT else record.state,
+            run_id=record.run_id,
+            category=record.category,
+            class_weight=record.class_weight,
+            epoch=record.epoch,
+            batch=record.batch,
+            batches=record.batches,
+            documents_per_second=record.documents_per_second,
+            heartbeat_age=round(max(0.0, moment - record.heartbeat), 1),
+            node=record.node or None,
         )
-        for row in rows
+        for record in worker_records(store)
     )
 
 
 def run_status(store: Store, run: Run, workers: tuple[WorkerStatus, ...]) -> RunStatus:
     """A run in short; `workers` are the workspace's."""
-    counts = store.row(
-        "SELECT count(*) AS total, "
-        "sum(state IN ('done', 'failed', 'cancelled', 'empty')) AS done "
-        "FROM run_categories WHERE run_id = ?",
-        (run.id,),
-    )
-    assert counts is not None
+    total, done = category_counts(store, run.id)
     eta, basis = _eta(store, run, workers)
     micro, macro = _test_f1(store, run.id)
     return RunStatus(
         run=run,
-        done=counts["done"] or 0,
-        total=counts["total"],
+        done=done,
+        total=total,
         eta_seconds=eta,
         eta_basis=basis,
         test_micro_f1=micro,
@@ -329,55 +278,26 @@ def _eta(
     Each open trial is taken to need as many epochs as those that have ended on average, and an
     epoch its category's cost (`core.planning.costs`) at the pace of this run so far.
     """
-    at_work = sum(1 for worker in workers if worker.state in ("training", "scoring"))
+    at_work = sum(1 for worker in workers if worker.state in BUSY_WORKER)
     if run.state != "running" or not at_work:
         return None, None
-    row = store.row(
-        """
-        SELECT sum(t.state IN ('done', 'dropped')) AS ended,
-               avg(CASE WHEN t.state IN ('done', 'dropped') THEN t.epoch END) AS epochs,
-               sum(t.seconds) AS seconds, sum(coalesce(t.epoch, 0) * rc.cost) AS cost
-        FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
-        WHERE rc.run_id = ? AND t.attempt = rc.attempt
-        """,
-        (run.id,),
-    )
-    assert row is not None
-    pace = row["seconds"] / row["cost"] if row["cost"] and row["seconds"] else 1.0
-    if row["ended"]:
-        epochs = float(row["epochs"] or 0.0)
-        basis = f"{row['ended']} ended trials of {epochs:.1f} epochs each"
+    totals = trial_totals(store, run.id)
+    pace = totals.seconds / totals.cost if totals.cost and totals.seconds else 1.0
+    if totals.completed:
+        epochs = float(totals.epochs or 0.0)
+        basis = f"{totals.completed} ended trials of {epochs:.1f} epochs each"
     else:
         settings = TrainingSettings.from_json(run.settings)
         epochs = float(settings.folds + 1 if run.system == "linear" else settings.epochs)
         basis = "if no trial stops early"
-    left = store.value(
-        """
-        SELECT sum(max(? - coalesce(t.epoch, 0), 0.5) * rc.cost)
-        FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
-        WHERE rc.run_id = ? AND t.attempt = rc.attempt
-        AND t.state IN ('waiting', 'ready', 'running', 'paused', 'resting')
-        """,
-        (epochs, run.id),
-    )
-    return round((left or 0.0) * pace / at_work, 1), basis
+    return round(remaining_cost(store, run.id, epochs) * pace / at_work, 1), basis
 
 
 def _test_f1(store: Store, run_id: int) -> tuple[float | None, float | None]:
-    row = store.row(
-        """
-        SELECT sum(m.tp) AS tp, sum(m.fp) AS fp, sum(m.fn) AS fn, sum(m.f1) AS f1,
-               count(*) AS categories,
-               count(m.f1) AS scored, sum(rc.state = 'empty') AS empty
-        FROM run_categories rc
-        LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.run_category_id = rc.id
-            AND m.split = 'test'
-        WHERE rc.run_id = ?
-        """,
-        (run_id,),
-    )
-    if row is None or not row["scored"] or row["scored"] + row["empty"] < row["categories"]:
+    totals = score_totals(store, run_id)
+    if not totals.scored or totals.scored + (totals.empty or 0) < totals.categories:
         return None, None
-    decisions = 2 * row["tp"] + row["fp"] + row["fn"]
-    micro = 2 * row["tp"] / decisions if decisions else 0.0
-    return micro, row["f1"] / row["categories"]
+    tp, fp, fn, f1 = (total or 0 for total in totals[:4])
+    decisions = 2 * tp + fp + fn
+    micro = 2 * tp / decisions if decisions else 0.0
+    return micro, f1 / totals.categories

@@ -28,6 +28,7 @@ from core.prediction.exported import Hierarchy, Model, read_hierarchy, write_hie
 from core.systems import system_named
 from core.workspace import Workspace
 from db.connection import Store
+from db.events import last_message
 
 Labels = Sequence[Iterable[str]] | npt.NDArray[Any]
 """The labels of each text, or a matrix (texts, classes) of zeros and ones."""
@@ -142,45 +143,46 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         workspace = Workspace(folder / "workspace")
         workspace.create()
-        store = Store(workspace.database, create=True)
-        try:
-            with (folder / "texts.jsonl").open("w", encoding="utf-8") as file:
-                for number, (text, its) in enumerate(zip(texts, labels, strict=True)):
-                    record = {"id": str(number), "text": text, "labels": its, "split": "train"}
-                    file.write(json.dumps(record) + "\n")
-            changes = {"seed": self.random_state, **(self.settings or {})}
-            settings = system_named(self.system).settings(self.preset, changes)
-            request = ImportRequest(
-                "texts",
-                (str(folder / "texts.jsonl"),),
-                format="jsonl",
-                taxonomy=_taxonomy_file(folder, taxonomy, labels, self.classes),
-                language=self.language,
-                max_words=settings.max_words or 1000,
-                processes=1,  # others would run the script that calls this again
-            )
-            import_corpus(store, workspace, request)
-            if self.vectors is not None:
-                add_vectors_file(store, workspace, str(self.vectors), "vectors")
-            run, _ = start_run(
-                store,
-                workspace,
-                RunRequest(
-                    corpus="texts",
-                    settings=settings,
-                    system=self.system,
-                    vectors=None if self.vectors is None else "vectors",
-                    engine=EngineRequest(device=self.device, workers=self.workers),
-                ),
-            )
-            state = wait_for(store, workspace, run.id)
-            if state != "done":
-                reason = store.value("SELECT message FROM events ORDER BY id DESC LIMIT 1")
-                raise ConflictError(f"training ended as {state}: {reason or 'no reason is known'}")
-            export_run(store, workspace, run, folder / "model", torch.device("cpu"))
-        finally:
-            stop_supervisor(store)
-            store.close()
+        with Store(workspace.database, create=True) as store:
+            try:
+                with (folder / "texts.jsonl").open("w", encoding="utf-8") as file:
+                    for number, (text, its) in enumerate(zip(texts, labels, strict=True)):
+                        record = {"id": str(number), "text": text, "labels": its, "split": "train"}
+                        file.write(json.dumps(record) + "\n")
+                changes = {"seed": self.random_state, **(self.settings or {})}
+                settings = system_named(self.system).settings(self.preset, changes)
+                request = ImportRequest(
+                    "texts",
+                    (str(folder / "texts.jsonl"),),
+                    format="jsonl",
+                    taxonomy=_taxonomy_file(folder, taxonomy, labels, self.classes),
+                    language=self.language,
+                    max_words=settings.max_words or 1000,
+                    processes=1,  # others would run the script that calls this again
+                )
+                import_corpus(store, workspace, request)
+                if self.vectors is not None:
+                    add_vectors_file(store, workspace, str(self.vectors), "vectors")
+                run, _ = start_run(
+                    store,
+                    workspace,
+                    RunRequest(
+                        corpus="texts",
+                        settings=settings,
+                        system=self.system,
+                        vectors=None if self.vectors is None else "vectors",
+                        engine=EngineRequest(device=self.device, workers=self.workers),
+                    ),
+                )
+                state = wait_for(store, workspace, run.id)
+                if state != "done":
+                    reason = last_message(store)
+                    raise ConflictError(
+                        f"training ended as {state}: {reason or 'no reason is known'}"
+                    )
+                export_run(store, workspace, run, folder / "model", torch.device("cpu"))
+            finally:
+                stop_supervisor(store)
         self.hierarchy_: Hierarchy = read_hierarchy(folder / "model")
         self.card_ = (folder / "model" / "README.md").read_text(encoding="utf-8")
         self.model_ = Model(self.hierarchy_, torch.device("cpu"))

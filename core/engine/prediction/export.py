@@ -23,7 +23,7 @@ from core.prediction.exported import Hierarchy, write_hierarchy
 from core.prediction.onnx_export import export_onnx
 from core.workspace import Workspace
 from db.connection import Store
-from db.corpora import corpus_with_id
+from db.corpora import corpus_with_id, sample_texts
 from db.runs import Run, run_categories
 from db.thresholds import set_thresholds
 
@@ -76,7 +76,7 @@ def export_run(
         write_hierarchy(temporary, hierarchy, model_card(hierarchy, measured))
         difference = None
         if onnx:
-            texts = _texts(store, run, _CHECKED)
+            texts = sample_texts(store, run.corpus_id, _CHECKED)
             difference = export_onnx(hierarchy, temporary / ONNX_FILE, texts)
         if folder.exists():
             folder.rmdir()
@@ -88,14 +88,6 @@ def export_run(
     size = sum(path.stat().st_size for path in folder.iterdir())
     trained = len(hierarchy.rules)
     return ExportReport(trained, len(categories) - trained, size, difference)
-
-
-def _texts(store: Store, run: Run, number: int) -> list[str]:
-    rows = store.rows(
-        "SELECT text FROM documents WHERE corpus_id = ? ORDER BY split = 'train', number LIMIT ?",
-        (run.corpus_id, number),
-    )
-    return [row["text"] for row in rows]
 
 
 def _facts(store: Store, run: Run, data: RunData, measured: Evaluation) -> dict[str, Any]:

@@ -213,12 +213,20 @@ def main(root: str, run_name: str) -> int:
     workspace = Workspace(Path(root))
     try:
         store = Store(workspace.database)
-        service = InferenceServer(store, workspace, run_name)
     except HTransError as error:
-        _say({"id": 0, "error": str(error)})
-        return 1
-    serve(service, waiting)
+        return _refuse(error)
+    with store:
+        try:
+            service = InferenceServer(store, workspace, run_name)
+        except HTransError as error:
+            return _refuse(error)
+        serve(service, waiting)
     return 0
+
+
+def _refuse(error: HTransError) -> int:
+    _say({"id": 0, "error": str(error)})
+    return 1
 
 
 if __name__ == "__main__":

@@ -67,16 +67,13 @@ def load_models(source: ModelSource, device: torch.device, *, top_down: bool) ->
         from db.runs import run_categories
 
         workspace = Workspace(source.workspace)
-        store = Store(workspace.database)
-        try:
+        with Store(workspace.database) as store:
             run = run_named(store, source.name)
             classifier, without = load_classifier(store, workspace, run, device)
             if top_down:
                 bounds = bounds_of(store, RunData(store, workspace, run), device)
             kept = {c.key: c.kept_trial_id for c in run_categories(store, run.id)}
             identity = [run.name, run.created_at, kept]
-        finally:
-            store.close()
     if top_down and not bounds:
         raise HTransError(
             f"{source.name}: no category has an ancestor with a model; leave --top-down out"

@@ -253,11 +253,8 @@ def main(root: str) -> int:
             if not alone:
                 _log.info("another supervisor is at work")
                 return 0
-            store = Store(workspace.database)
-            try:
+            with Store(workspace.database) as store:
                 _supervise(workspace, store)
-            finally:
-                store.close()
     except HTransError:
         _log.exception("the engine cannot go on")
         return 1

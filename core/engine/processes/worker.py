@@ -158,11 +158,8 @@ def main(root: str, device: str, supervisor: int) -> int:
     workspace = Workspace(Path(root))
     started = time.monotonic()
     try:
-        store = Store(workspace.database)
-        try:
+        with Store(workspace.database) as store:
             Worker(workspace, store, torch.device(device), supervisor).run()
-        finally:
-            store.close()
     except HTransError:
         _log.exception("this worker cannot go on")
         return ENVIRONMENT

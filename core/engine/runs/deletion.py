@@ -9,12 +9,11 @@ from core.engine.host.launch import is_at_work
 from core.errors import ConflictError, HTransError
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import Run
+from db.runs import Run, delete_run_rows, run_state
 from db.scorings import scorers_of
-from db.trials import is_table_needed
+from db.states import ACTIVE_RUN
+from db.trials import count_running_trials, is_table_needed, run_tables
 from db.workers import present_workers
-
-_AT_WORK = ("running", "pausing")
 
 
 def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
@@ -24,14 +23,10 @@ def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
     `HTransError` if its rows are gone but a file cannot be removed.
     """
     with store.write(durable=True):
-        state = store.value("SELECT state FROM runs WHERE id = ?", (run.id,))
-        if state in _AT_WORK:
+        state = run_state(store, run.id)
+        if state in ACTIVE_RUN:
             raise ConflictError(f"{run.name} is {state}; pause or cancel it first")
-        held = store.value(
-            "SELECT count(*) FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
-            "WHERE rc.run_id = ? AND t.owner IS NOT NULL AND t.state = 'running'",
-            (run.id,),
-        )
+        held = count_running_trials(store, run.id)
         if held:
             raise ConflictError(
                 f"{run.name} still has {held} trials at work; wait until they have ended"
@@ -39,15 +34,8 @@ def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
         scorers = scorers_of(store, run.id)
         if any(w.id in scorers and is_at_work(store, w) for w in present_workers(store)):
             raise ConflictError(f"documents of {run.name} are being scored; wait until they are")
-        tables = [
-            row["embeddings"]
-            for row in store.rows(
-                "SELECT DISTINCT t.embeddings FROM trials t JOIN run_categories rc "
-                "ON rc.id = t.run_category_id WHERE rc.run_id = ? AND t.embeddings IS NOT NULL",
-                (run.id,),
-            )
-        ]
-        store.execute("DELETE FROM runs WHERE id = ?", (run.id,))
+        tables = run_tables(store, run.id)
+        delete_run_rows(store, run.id)
         failed = _remove_tables(store, workspace, tables)
     folder = workspace.run(run.id)
     try:

@@ -13,6 +13,7 @@ from core.settings import TrainingSettings
 from core.systems import System
 from core.text.token_arrays import TokenArrays
 from db.connection import Store
+from db.trials import epoch_totals
 
 
 def corpus_size(tokens: TokenArrays, rows: list[int], max_words: int) -> CorpusSize:
@@ -82,10 +83,7 @@ def estimate(
 
 def _pace(store: Store) -> float | None:
     """Seconds in this workspace for a second on the reference machine; None without an epoch."""
-    row = store.row(
-        "SELECT sum(e.seconds), sum(rc.cost) FROM epochs e JOIN trials t ON t.id = e.trial_id "
-        "JOIN run_categories rc ON rc.id = t.run_category_id"
-    )
-    if row is None or not row[1]:
+    totals = epoch_totals(store)
+    if totals is None or not totals[1]:
         return None
-    return float(row[0]) / float(row[1])
+    return totals[0] / totals[1]

@@ -23,7 +23,18 @@ from core.settings import TrainingSettings, option_of
 from core.systems import System, system_named
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import Run, RunCategory, add_attempt, attempts_of, run_category, update_category
+from db.runs import (
+    Run,
+    RunCategory,
+    add_attempt,
+    attempts_of,
+    category_costs,
+    reopen_run,
+    run_category,
+    run_state,
+    update_category,
+)
+from db.states import ENDED, OPEN
 from db.workers import present_workers
 
 ORIGINS = ("parent", "scratch", "current")
@@ -81,14 +92,8 @@ def retrain(
                 state="waiting" if waits else "ready",
                 settings=settings,
             )
-        if store.value("SELECT state FROM runs WHERE id = ?", (run.id,)) in (
-            "done",
-            "failed",
-            "cancelled",
-        ):
-            store.execute(
-                "UPDATE runs SET state = 'running', finished_at = NULL WHERE id = ?", (run.id,)
-            )
+        if run_state(store, run.id) in ENDED:
+            reopen_run(store, run.id)
     ensure_supervisor(store, workspace)
     return [run_category(store, category.id) for category in trainable]
 
@@ -114,14 +119,7 @@ def outlook(store: Store, run: Run, request: RetrainRequest) -> RetrainPlan:
     trainable, _ = _checked(store, run, request)
     below = chosen_categories(store, run, request.key, subtree=True)
     stale = sum(1 for c in below if c.kept_trial_id is not None and c not in trainable)
-    marks = ", ".join("?" * len(trainable))
-    epochs = {
-        row["id"]: float(row["cost"])
-        for row in store.rows(
-            f"SELECT id, cost FROM run_categories WHERE lead_id IS NULL AND id IN ({marks})",
-            tuple(category.id for category in trainable),
-        )
-    }
+    epochs = category_costs(store, [category.id for category in trainable])
     costs = [
         CategoryCost(c.key, c.parent_key if transfer and place else None, epochs[c.id])
         for place, c in enumerate(trainable)
@@ -153,8 +151,9 @@ def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> Run
         update_category(
             store,
             category.id,
-            "state = 'done', attempt = ?, kept_trial_id = ?",
-            (wanted, with_model[wanted].kept_trial_id),
+            state="done",
+            attempt=wanted,
+            kept_trial_id=with_model[wanted].kept_trial_id,
         )
         refresh_stale(store, run.id)
         settle_run(store, run.id)
@@ -188,7 +187,7 @@ def _checked_changes(run: Run, system: System, changes: Mapping[str, Any]) -> st
 
 
 def _refuse_unfinished(run: Run, category: RunCategory) -> None:
-    if category.state in ("waiting", "ready", "running", "paused"):
+    if category.state in OPEN:
         raise ConflictError(
             f"category {category.key!r} of run {run.name!r} is {category.state}; let it end, or "
             f"cancel it with: htrans-tui cancel {run.name} {category.key}"
@@ -243,4 +242,4 @@ def _begin_attempt(
         state=state,
         class_weights=settings.class_weights,
     )
-    update_category(store, category.id, "state = ?, attempt = ?, held = 0", (state, attempt))
+    update_category(store, category.id, state=state, attempt=attempt, held=False)

@@ -27,6 +27,7 @@ from db.runs import (
     chosen_weights,
     create_run,
     end_run,
+    has_category_to_train,
     run_named,
     run_with_id,
 )
@@ -270,7 +271,5 @@ def _coverage(
 
 def _end_if_nothing_to_train(store: Store, run_id: int) -> None:
     with store.write(durable=True):
-        if not store.row(
-            "SELECT 1 FROM run_categories WHERE run_id = ? AND state <> 'empty'", (run_id,)
-        ):
+        if not has_category_to_train(store, run_id):
             end_run(store, run_id, "done")

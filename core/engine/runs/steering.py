@@ -9,29 +9,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.engine.host.launch import ensure_supervisor
-from core.engine.trials.scheduling import cancel_category, settle, settle_run, waiting_below
+from core.engine.trials.scheduling import cancel_category, settle, settle_run
 from core.errors import ConflictError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store
 from db.events import add_event
-from db.runs import Run, RunCategory, run_categories, run_with_id
-from db.states import ENDED
-from db.trials import Claim
-
-_OPEN = ("waiting", "ready", "running", "paused")
+from db.runs import (
+    Run,
+    RunCategory,
+    has_running_category,
+    run_categories,
+    run_state,
+    run_with_id,
+    set_held,
+    set_run_state,
+    waiting_below,
+)
+from db.states import ENDED, OPEN, PAUSED_RUN
+from db.trials import Claim, resume_trials
 
 
 def pause_run(store: Store, run: Run) -> Run:
     """Ask a run to pause: batches in flight end, checkpoints are written, devices are freed."""
     with store.write(durable=True):
         state = _state(store, run)
-        if state in ("pausing", "paused"):
+        if state in PAUSED_RUN:
             return run_with_id(store, run.id)
         _refuse_ended(run, state, "paused")
-        at_work = store.row(
-            "SELECT 1 FROM run_categories WHERE run_id = ? AND state = 'running'", (run.id,)
-        )
-        _set_state(store, run, "pausing" if at_work else "paused")
+        at_work = has_running_category(store, run.id)
+        set_run_state(store, run.id, "pausing" if at_work else "paused")
     return run_with_id(store, run.id)
 
 
@@ -53,7 +59,7 @@ def resume_run(store: Store, workspace: Workspace, run: Run) -> Run:
         state = _state(store, run)
         _refuse_ended(run, state, "resumed")
         if state != "running":
-            _set_state(store, run, "running")
+            set_run_state(store, run.id, "running")
         _let_go(store, [category.id for category in run_categories(store, run.id)])
     ensure_supervisor(store, workspace)
     return run_with_id(store, run.id)
@@ -77,7 +83,7 @@ def pause_category(store: Store, run: Run, key: str, *, subtree: bool) -> list[R
     with store.write(durable=True):
         chosen = _unfinished(store, run, key, subtree, "paused")
         for category in chosen:
-            store.execute("UPDATE run_categories SET held = 1 WHERE id = ?", (category.id,))
+            set_held(store, category.id, held=True)
     return chosen
 
 
@@ -113,7 +119,7 @@ def cancel_in_run(store: Store, run: Run, key: str, *, subtree: bool) -> list[Ru
             chosen |= {id_: every[id_] for id_ in waiting_below(store, category.id)}
         for category in chosen.values():
             cancel_category(store, category.id)
-            store.execute("UPDATE run_categories SET held = 0 WHERE id = ?", (category.id,))
+            set_held(store, category.id, held=False)
         settle_run(store, run.id)
     return list(chosen.values())
 
@@ -141,7 +147,7 @@ def chosen_categories(store: Store, run: Run, key: str, *, subtree: bool) -> lis
 
 def _unfinished(store: Store, run: Run, key: str, subtree: bool, verb: str) -> list[RunCategory]:
     chosen = chosen_categories(store, run, key, subtree=subtree)
-    unfinished = [category for category in chosen if category.state in _OPEN]
+    unfinished = [category for category in chosen if category.state in OPEN]
     if not unfinished:
         state = chosen[0].state
         raise ConflictError(
@@ -152,21 +158,13 @@ def _unfinished(store: Store, run: Run, key: str, subtree: bool, verb: str) -> l
 
 def _let_go(store: Store, run_category_ids: Sequence[int]) -> None:
     for run_category_id in run_category_ids:
-        store.execute("UPDATE run_categories SET held = 0 WHERE id = ?", (run_category_id,))
-        changed = store.execute(
-            "UPDATE trials SET state = 'ready' WHERE state = 'paused' AND run_category_id = ?",
-            (run_category_id,),
-        )
-        if changed.rowcount:
+        set_held(store, run_category_id, held=False)
+        if resume_trials(store, run_category_id):
             settle(store, run_category_id)
 
 
 def _state(store: Store, run: Run) -> str:
-    return str(store.value("SELECT state FROM runs WHERE id = ?", (run.id,)))
-
-
-def _set_state(store: Store, run: Run, state: str) -> None:
-    store.execute("UPDATE runs SET state = ? WHERE id = ?", (state, run.id))
+    return str(run_state(store, run.id))
 
 
 def _refuse_ended(run: Run, state: str, verb: str) -> None:

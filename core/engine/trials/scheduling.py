@@ -13,26 +13,47 @@ from core.settings import TrainingSettings
 from core.training.class_weight_search import TrialScore, best_trial, next_rung, to_prune
 from db.connection import Store
 from db.events import add_event
-from db.runs import end_run, update_category
+from db.runs import (
+    category_state,
+    category_states,
+    end_run,
+    model_attempt,
+    model_sources,
+    record_attempt_model,
+    release_children,
+    run_settings,
+    run_state,
+    set_run_state,
+    set_stale,
+    update_category,
+    waiting_below,
+)
 from db.scorings import enqueue_scoring, fail_scoring_of, has_pending_scoring
+from db.states import CLOSED_CATEGORY, OPEN
 from db.trials import (
     Claim,
     ModelFile,
     Trial,
+    attempt_tables,
+    cancel_trials,
     crash_trial,
+    crashed_trial,
     fail_trial,
     finish_trial,
+    has_trial_to_train,
     is_table_needed,
     may_go_on,
+    promote_trial,
+    prune_trial,
     release_trial,
+    requeue_trial,
+    running_trials_of,
     trials_of,
 )
-from db.workers import present_workers, remove_supervisor, set_worker_state
+from db.workers import mark_scoring, present_workers, remove_supervisor, set_worker_state
 
 MOST_CRASHES = 3
 """A trial that has taken so many workers down is given up."""
-
-_FINAL = ("done", "failed", "cancelled")
 
 
 def finish(
@@ -57,13 +78,9 @@ def remove_unused_tables(
     Equal tables of other attempts and runs have the same name, so all are asked.
     """
     with store.write(durable=True):
-        for row in store.rows(
-            "SELECT DISTINCT embeddings FROM trials WHERE run_category_id = ? AND attempt = ? "
-            "AND embeddings IS NOT NULL",
-            (run_category_id, attempt),
-        ):
-            if not is_table_needed(store, row["embeddings"]):
-                remove(row["embeddings"])
+        for table in attempt_tables(store, run_category_id, attempt):
+            if not is_table_needed(store, table):
+                remove(table)
 
 
 def fail(store: Store, claim: Claim, reason: str) -> bool:
@@ -103,7 +120,7 @@ def _settled(store: Store, claim: Claim) -> bool:
     done = settle(store, claim.run_category_id) == "done"
     if done:
         # Said here already, so that the supervisor does not take the worker for idle.
-        store.execute("UPDATE workers SET state = 'scoring' WHERE id = ?", (claim.owner,))
+        mark_scoring(store, claim.owner)
     return done
 
 
@@ -122,17 +139,12 @@ def end_worker(store: Store, worker_id: int, reason: str, *, is_crash: bool = Tr
     Where the trial had no part in the death (a full disk, a locked database), it is no crash of it.
     """
     with store.write(durable=True):
-        for row in store.rows(
-            "SELECT id, run_category_id FROM trials WHERE owner = ? AND state = 'running'",
-            (worker_id,),
-        ):
+        for trial_id, run_category_id in running_trials_of(store, worker_id):
             if is_crash:
-                _crash(store, row["id"], worker_id, reason)
+                _crash(store, trial_id, worker_id, reason)
             else:
-                store.execute(
-                    "UPDATE trials SET state = 'ready', owner = NULL WHERE id = ?", (row["id"],)
-                )
-                settle(store, row["run_category_id"])
+                requeue_trial(store, trial_id)
+                settle(store, run_category_id)
         fail_scoring_of(store, worker_id, reason)
     set_worker_state(store, worker_id, "ended")
 
@@ -140,66 +152,55 @@ def end_worker(store: Store, worker_id: int, reason: str, *, is_crash: bool = Tr
 def _crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
     if not crash_trial(store, trial_id, owner, reason, MOST_CRASHES):
         return
-    row = store.row(
-        "SELECT t.run_category_id, t.class_weight, t.crashes, t.state, rc.run_id FROM trials t "
-        "JOIN run_categories rc ON rc.id = t.run_category_id WHERE t.id = ?",
-        (trial_id,),
-    )
-    assert row is not None
-    then = "given up" if row["state"] == "failed" else "it goes on from its checkpoint"
+    trial = crashed_trial(store, trial_id)
+    assert trial is not None
+    then = "given up" if trial.state == "failed" else "it goes on from its checkpoint"
     add_event(
         store,
         "crash",
-        f"class weight {row['class_weight']:g}, crash {row['crashes']}: {reason}; {then}",
-        row["run_id"],
-        row["run_category_id"],
+        f"class weight {trial.class_weight:g}, crash {trial.crashes}: {reason}; {then}",
+        trial.run_id,
+        trial.run_category_id,
     )
-    settle(store, row["run_category_id"])
+    settle(store, trial.run_category_id)
 
 
 def settle(store: Store, run_category_id: int) -> str:
     """Bring a category's state in line with its trials, inside a transaction; return it."""
-    row = store.row(
-        "SELECT run_id, attempt, state, kept_trial_id FROM run_categories WHERE id = ?",
-        (run_category_id,),
-    )
-    if row is None:
+    category = category_state(store, run_category_id)
+    if category is None:
         return "cancelled"
-    trials = trials_of(store, run_category_id, row["attempt"])
+    trials = trials_of(store, run_category_id, category.attempt)
     if _decide_race(store, trials):
-        trials = trials_of(store, run_category_id, row["attempt"])
+        trials = trials_of(store, run_category_id, category.attempt)
     state = _category_state(trials)
     if state == "done":
-        _complete(store, run_category_id, row["attempt"], trials)
-        refresh_stale(store, row["run_id"])
-    elif state in ("failed", "cancelled") and row["kept_trial_id"] is not None:
+        _complete(store, run_category_id, category.attempt, trials)
+        refresh_stale(store, category.run_id)
+    elif state in ("failed", "cancelled") and category.kept_trial_id is not None:
         for descendant in waiting_below(store, run_category_id):
             cancel_category(store, descendant)
         fall_back(store, run_category_id, state)
         state = "done"
-    elif state != row["state"]:
-        update_category(store, run_category_id, "state = ?", (state,))
+    elif state != category.state:
+        update_category(store, run_category_id, state=state)
     if state == "failed":
-        _give_up_descendants(store, row["run_id"], run_category_id)
-    settle_run(store, row["run_id"])
+        _give_up_descendants(store, category.run_id, run_category_id)
+    settle_run(store, category.run_id)
     return state
 
 
 def fall_back(store: Store, run_category_id: int, ended: str) -> None:
     """Let the model of an earlier attempt stand, after a retraining that `ended` without one."""
-    row = store.row(
-        "SELECT rc.run_id, rc.attempt, t.attempt AS kept FROM run_categories rc "
-        "JOIN trials t ON t.id = rc.kept_trial_id WHERE rc.id = ?",
-        (run_category_id,),
-    )
-    assert row is not None
-    update_category(store, run_category_id, "state = 'done', attempt = ?", (row["kept"],))
-    if row["attempt"] != row["kept"]:
+    model = model_attempt(store, run_category_id)
+    assert model is not None
+    update_category(store, run_category_id, state="done", attempt=model.kept)
+    if model.attempt != model.kept:
         add_event(
             store,
             ended,
-            f"attempt {row['attempt']} {ended}; the model of attempt {row['kept']} stays",
-            row["run_id"],
+            f"attempt {model.attempt} {ended}; the model of attempt {model.kept} stays",
+            model.run_id,
             run_category_id,
         )
 
@@ -209,30 +210,20 @@ def refresh_stale(store: Store, run_id: int) -> None:
 
     Inside a transaction. What stands below a stale category is stale too.
     """
-    settings = store.value("SELECT settings FROM runs WHERE id = ?", (run_id,))
-    if not TrainingSettings.from_json(settings).transfer:
+    if not TrainingSettings.from_json(run_settings(store, run_id)).transfer:
         return
-    rows = store.rows(
-        "SELECT rc.id, rc.parent_id, rc.kept_trial_id, rc.stale, t.source_trial_id, a.origin "
-        "FROM run_categories rc JOIN categories c ON c.id = rc.category_id "
-        "LEFT JOIN trials t ON t.id = rc.kept_trial_id "
-        "LEFT JOIN attempts a ON a.run_category_id = rc.id AND a.attempt = t.attempt "
-        "WHERE rc.run_id = ? ORDER BY c.position",
-        (run_id,),
-    )
     kept: dict[int, int | None] = {}
     stale: dict[int, bool] = {}
-    for row in rows:
-        kept[row["id"]] = row["kept_trial_id"]
-        from_parent = row["origin"] == "parent" and row["parent_id"] is not None
-        stale[row["id"]] = from_parent and (
-            row["source_trial_id"] != kept[row["parent_id"]] or stale[row["parent_id"]]
+    for category in model_sources(store, run_id):
+        id_, parent_id = category.run_category_id, category.parent_id
+        kept[id_] = category.kept_trial_id
+        stale[id_] = (
+            category.origin == "parent"
+            and parent_id is not None
+            and (category.source_trial_id != kept[parent_id] or stale[parent_id])
         )
-        if stale[row["id"]] != bool(row["stale"]):
-            store.execute(
-                "UPDATE run_categories SET stale = ? WHERE id = ?",
-                (int(stale[row["id"]]), row["id"]),
-            )
+        if stale[id_] != category.stale:
+            set_stale(store, id_, stale=stale[id_])
 
 
 def end_supervisor_if_idle(store: Store) -> bool:
@@ -250,12 +241,7 @@ def end_supervisor_if_idle(store: Store) -> bool:
 def has_work(store: Store) -> bool:
     """Whether any trial is held by a worker, or ready to be claimed, or documents to be scored."""
     return (
-        store.row(
-            "SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
-            "JOIN runs r ON r.id = rc.run_id WHERE t.state = 'running' "
-            "OR (t.state = 'ready' AND r.state = 'running' AND NOT rc.held) LIMIT 1"
-        )
-        is not None
+        has_trial_to_train(store)
         or any(worker.state == "scoring" for worker in present_workers(store))
         or has_pending_scoring(store)
     )
@@ -264,7 +250,7 @@ def has_work(store: Store) -> bool:
 def _decide_race(store: Store, trials: list[Trial]) -> bool:
     """Once all that are not ended rest, let the worse half drop out; True if anything changed."""
     resting = [trial for trial in trials if trial.state == "resting"]
-    if not resting or any(t.state in ("running", "ready", "paused", "waiting") for t in trials):
+    if not resting or any(t.state in OPEN for t in trials):
         return False
     racing = [
         TrialScore(trial.id, trial.class_weight, trial.f1 or 0.0)
@@ -274,18 +260,17 @@ def _decide_race(store: Store, trials: list[Trial]) -> bool:
     out = {score.trial_id for score in to_prune(racing)}
     for trial in resting:
         if trial.id in out:
-            store.execute("UPDATE trials SET state = 'dropped' WHERE id = ?", (trial.id,))
+            prune_trial(store, trial.id)
         else:
-            store.execute(
-                "UPDATE trials SET state = 'ready', rung = ? WHERE id = ?",
-                (next_rung(trial.rung), trial.id),
-            )
+            rung = next_rung(trial.rung)
+            assert rung is not None
+            promote_trial(store, trial.id, rung)
     return True
 
 
 def _category_state(trials: list[Trial]) -> str:
     states = {trial.state for trial in trials}
-    for state in ("running", "paused", "ready", "waiting"):
+    for state in OPEN:
         if state in states:
             return state
     if "done" in states:
@@ -300,53 +285,23 @@ def _complete(store: Store, run_category_id: int, attempt: int, trials: list[Tri
         if trial.state == "done"
     )
     assert best is not None
-    update_category(store, run_category_id, "state = 'done', kept_trial_id = ?", (best.trial_id,))
+    update_category(store, run_category_id, state="done", kept_trial_id=best.trial_id)
     enqueue_scoring(store, best.trial_id)
-    store.execute(
-        "UPDATE attempts SET kept_trial_id = ? WHERE run_category_id = ? AND attempt = ?",
-        (best.trial_id, run_category_id, attempt),
-    )
-    store.execute(
-        "UPDATE trials SET state = 'ready' WHERE state = 'waiting' AND run_category_id IN "
-        "(SELECT id FROM run_categories WHERE parent_id = ? AND state = 'waiting')",
-        (run_category_id,),
-    )
-    store.execute(
-        "UPDATE run_categories SET state = 'ready' WHERE parent_id = ? AND state = 'waiting'",
-        (run_category_id,),
-    )
-
-
-def waiting_below(store: Store, run_category_id: int) -> list[int]:
-    """Row ids of the categories below that wait for this one, directly or not."""
-    rows = store.rows(
-        "WITH RECURSIVE below (id) AS ("
-        "  SELECT id FROM run_categories WHERE parent_id = ? AND state = 'waiting'"
-        "  UNION ALL SELECT rc.id FROM run_categories rc JOIN below ON rc.parent_id = below.id"
-        "  WHERE rc.state = 'waiting'"
-        ") SELECT id FROM below",
-        (run_category_id,),
-    )
-    return [row["id"] for row in rows]
+    record_attempt_model(store, run_category_id, attempt, best.trial_id)
+    release_children(store, run_category_id)
 
 
 def cancel_category(store: Store, run_category_id: int) -> None:
     """Cancel what is unfinished of a category, inside a transaction; its old model stays."""
-    store.execute(
-        "UPDATE trials SET state = 'cancelled', owner = NULL WHERE run_category_id = ? "
-        "AND state IN ('waiting', 'ready', 'running', 'paused', 'resting')",
-        (run_category_id,),
-    )
-    row = store.row(
-        "SELECT state, kept_trial_id FROM run_categories WHERE id = ?", (run_category_id,)
-    )
-    assert row is not None
-    if row["state"] in _FINAL or row["state"] == "empty":
+    cancel_trials(store, run_category_id)
+    category = category_state(store, run_category_id)
+    assert category is not None
+    if category.state in CLOSED_CATEGORY:
         return
-    if row["kept_trial_id"] is not None:
+    if category.kept_trial_id is not None:
         fall_back(store, run_category_id, "cancelled")
     else:
-        update_category(store, run_category_id, "state = 'cancelled'")
+        update_category(store, run_category_id, state="cancelled")
 
 
 def _give_up_descendants(store: Store, run_id: int, run_category_id: int) -> None:
@@ -365,16 +320,11 @@ def _give_up_descendants(store: Store, run_id: int, run_category_id: int) -> Non
 
 def settle_run(store: Store, run_id: int) -> None:
     """Bring a run's state in line with its categories, inside a transaction."""
-    states = {
-        row["state"]
-        for row in store.rows(
-            "SELECT DISTINCT state FROM run_categories WHERE run_id = ?", (run_id,)
-        )
-    }
-    run_state = store.value("SELECT state FROM runs WHERE id = ?", (run_id,))
-    if not states - {*_FINAL, "empty"}:
+    states = category_states(store, run_id)
+    state = run_state(store, run_id)
+    if states <= {*CLOSED_CATEGORY}:
         ended = "failed" if "failed" in states else "cancelled" if "cancelled" in states else "done"
-        if run_state != ended:
+        if state != ended:
             end_run(store, run_id, ended)
-    elif run_state == "pausing" and "running" not in states:
-        store.execute("UPDATE runs SET state = 'paused' WHERE id = ?", (run_id,))
+    elif state == "pausing" and "running" not in states:
+        set_run_state(store, run_id, "paused")

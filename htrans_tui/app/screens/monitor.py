@@ -17,6 +17,7 @@ from core.settings import TrainingSettings
 from core.text.plain_text import printable
 from db.connection import Store
 from db.runs import run_category
+from db.states import BUSY_WORKER
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.screens.category_filter import matching, with_ancestors
@@ -409,7 +410,7 @@ def title(status: Status, width: int) -> str:
     """The screen's first line: all that there is to say if it fits `width` cells, else less."""
     run = status.run
     name, state = printable(run.run.name), f"{run.run.state} {run.done}/{run.total}"
-    at_work = sum(1 for worker in status.workers if worker.state in ("training", "scoring"))
+    at_work = sum(1 for worker in status.workers if worker.state in BUSY_WORKER)
     workers = [f"{at_work} worker{'s' if at_work != 1 else ''}"] if at_work else []
     left, basis, measures, briefly = [], [], [], []
     if run.eta_seconds is not None:

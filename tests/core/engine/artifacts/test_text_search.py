@@ -178,7 +178,7 @@ def files(folder: Path) -> list[str]:
 def test_index_that_is_not_wanted_any_longer_leaves_nothing_and_is_made_later(
     workspace: Workspace, corpus: int, monkeypatch: pytest.MonkeyPatch, chunks: int
 ) -> None:
-    monkeypatch.setattr("core.engine.artifacts.text_search._CHUNK", 3)
+    monkeypatch.setattr("db.search_index._CHUNK", 3)
     answers = iter([False] * chunks + [True])
     assert not ensure_search_index(workspace, corpus, stop=lambda: next(answers))
     assert files(workspace.corpus(corpus)) == []

@@ -28,6 +28,7 @@ from db.runs import run_with_id
 from db.trials import Claim, trial_with_id
 from db.workers import add_worker, configure_engine, present_workers, record_supervisor
 from tests.support.builders import claim_next, record_run, start_worker
+from tests.support.next_release import add_migration
 
 A_DEAD_PROCESS = (4_000_000, 1.0)
 TABLE = "artifacts/embeddings"
@@ -413,18 +414,10 @@ def test_a_row_that_refers_to_no_row_is_found(own_copy: Workspace) -> None:
     assert "trials" in found.problem
 
 
-def make_older(place: Workspace) -> None:
-    store = Store(place.database)
-    with store.write():
-        store.execute("DELETE FROM _sqlite_migrations WHERE name = 'guard_states'")
-        store.execute("DROP TABLE transitions")
-        for table in ("runs", "run_categories", "trials"):
-            store.execute(f"DROP TRIGGER {table}_state")
-    store.close()
-
-
-def test_an_older_schema_is_named_and_mending_brings_it_up_to_date(own_copy: Workspace) -> None:
-    make_older(own_copy)
+def test_an_older_schema_is_named_and_mending_brings_it_up_to_date(
+    own_copy: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_migration(monkeypatch)
     assert problems(own_copy) == {("schema", "htrans.db")}
     assert [finding.kind for finding in examine(own_copy, fix=True).mended] == ["schema"]
     assert problems(own_copy) == set()
