@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from textual.app import ComposeResult
@@ -22,18 +22,16 @@ from db.connection import Store
 from db.corpora import taxonomy_of
 from db.runs import Run, RunCategory, run_category
 from htrans_tui.app.actions import Scope, bindings_for
-from htrans_tui.app.inference_client import InferenceClient, SupersededError
+from htrans_tui.app.inference_client import SupersededError
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.screens.dialogs import Choice, ChoiceDialog
 from htrans_tui.app.screens.threshold import ThresholdScreen
+from htrans_tui.app.services import AppServices
 from htrans_tui.app.snapshot import Snapshot
 from htrans_tui.app.widgets.document_list import DocumentList
 from htrans_tui.app.widgets.document_view import DocumentView, ShownDocument
 from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.precision_recall import PrecisionRecallPlot
-
-if TYPE_CHECKING:
-    pass
 
 KINDS: tuple[tuple[Kind, str], ...] = (
     ("fp", "false positives"),
@@ -61,11 +59,11 @@ class PredictionsScreen(ThresholdScreen):
     SCOPE: ClassVar[Scope] = "predictions"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("predictions")]
 
-    def __init__(self, run: Run, category: RunCategory, models: InferenceClient) -> None:
-        super().__init__()
+    def __init__(self, services: AppServices, run: Run, category: RunCategory) -> None:
+        super().__init__(services)
         self._run = run
         self._category = category
-        self._models = models
+        self._models = services.use_models(run)
         self._kind: int | None = None
         self._reversed = False
         self._asked = ""
@@ -95,14 +93,14 @@ class PredictionsScreen(ThresholdScreen):
         for hidden in ("#search", "#search-said"):
             self.query_one(hidden).display = False
         self._list.focus()
-        self._store = Store(self._app.workspace.database, read_only=True)
+        self._store = Store(self.services.workspace.database, read_only=True)
         self._taxonomy = taxonomy_of(self._store, self._run.corpus_id)
         self._open("test")
 
     async def on_unmount(self) -> None:
         """Leave the models to others."""
         self._store.close()
-        await self._app.release_models(self._models)
+        await self.services.release_models(self._models)
 
     def on_resize(self) -> None:
         """The curve leaves first where there is little room."""
@@ -150,9 +148,11 @@ class PredictionsScreen(ThresholdScreen):
         self._title(split)
 
         def read() -> tuple[CategoryPredictions, PrecisionRecall, float]:
-            store = Store(self._app.workspace.database, read_only=True)
+            store = Store(self.services.workspace.database, read_only=True)
             try:
-                found = CategoryPredictions(store, self._app.workspace, self._run, self._category)
+                found = CategoryPredictions(
+                    store, self.services.workspace, self._run, self._category
+                )
                 found.open_split(split)
                 # What takes long the first time is done here, not when the first key comes.
                 if len(found.ranked):
@@ -334,7 +334,7 @@ class PredictionsScreen(ThresholdScreen):
             )
 
         def look() -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-            workspace, corpus_id = self._app.workspace, self._run.corpus_id
+            workspace, corpus_id = self.services.workspace, self._run.corpus_id
             if not ensure_search_index(workspace, corpus_id, progress, lambda: stopped):
                 return None
             return found.find(asked)
@@ -378,7 +378,7 @@ class PredictionsScreen(ThresholdScreen):
             then()
             return f"{number} documents"
 
-        self._app.ask_path(
+        self.services.ask_path(
             "Append the marked documents to (.jsonl)", Path("suspicious-labels.jsonl"), write
         )
 
@@ -389,7 +389,7 @@ class PredictionsScreen(ThresholdScreen):
             return
         places = self._list.places
         probabilities = self._rule.probabilities(found.ranked.scores[places]).tolist()
-        database = self._app.workspace.database
+        database = self.services.workspace.database
 
         def rows() -> Iterator[tuple[str, str, float, str]]:
             store = Store(database, read_only=True)
@@ -402,7 +402,7 @@ class PredictionsScreen(ThresholdScreen):
 
         name = f"{self._category.key}-{kind}.csv".replace("/", "-")
         header = ["kind", "id", "probability", "text"]
-        self._app.save_table(Path(name), header, rows, in_thread=True)
+        self.services.save_table(Path(name), header, rows, in_thread=True)
 
     def action_curve(self) -> None:
         """Show the precision-recall curve, or more of the text."""
