@@ -15,12 +15,12 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from core.engine.artifacts.workspace_store import Store, open_store
+from core.engine.runs.lookup import Run, RunCategory, open_run
 from core.engine.runs.steering import pause_run, resume_run
 from core.errors import HTransError
 from core.text.plain_text import printable
 from core.workspace import Workspace
-from db.connection import Store
-from db.runs import Run, RunCategory, run_named
 from htrans_tui.app.actions import Scope, actions_in, bindings_for
 from htrans_tui.app.csv_files import write_csv, write_new
 from htrans_tui.app.hangup import end_with_terminal
@@ -72,7 +72,7 @@ class HTransApp(App[None]):
         self.texts: list[str] = []
         """Texts that were classified since the app was opened, the oldest first."""
         self._has_forgotten = False
-        self.poller = Poller(workspace.database, post_to(self), self.preferences.refresh)
+        self.poller = Poller(workspace, post_to(self), self.preferences.refresh)
 
     def on_mount(self) -> None:
         """Open the runs, and the run named at the start."""
@@ -254,11 +254,8 @@ class HTransApp(App[None]):
 
         def work() -> None:
             try:
-                store = Store(self.workspace.database)
-                try:
+                with open_store(self.workspace) as store:
                     said, severity = function(store), "information"
-                finally:
-                    store.close()
             except HTransError as error:
                 said, severity = str(error), "error"
             self.call_from_thread(
@@ -322,11 +319,8 @@ class HTransApp(App[None]):
             )
 
     def _open_named(self, name: str) -> None:
-        store = Store(self.workspace.database)
-        try:
-            run_id = run_named(store, name).id
-        finally:
-            store.close()
+        with open_run(self.workspace, name) as (_, run):
+            run_id = run.id
         self.open_run(run_id)
 
 

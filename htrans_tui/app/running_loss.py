@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from db.connection import Store
+from core.engine.artifacts.workspace_store import Store
 
 MOST_POINTS = 500
 """More points than this are drawn as the least and the greatest of each stretch."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from core.engine.artifacts.workspace_store import Store
+from core.engine.runs.lookup import Run, RunCategory
 from core.workspace import Workspace
-from db.connection import Store
-from db.runs import Run, RunCategory
 from htrans_tui.app.poller import Poller
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.snapshot import Snapshot

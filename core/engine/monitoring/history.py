@@ -1,10 +1,24 @@
-"""The attempts at a category: what each started from, and what its model came to."""
+"""The history of a run: attempts at a category, trials with their epochs, events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from db.connection import Store
+from db.events import Event, events_of
+from db.runs import run_category
+from db.trials import Epoch, Trial, epochs_of, trials_of
+
+__all__ = [
+    "Epoch",
+    "Event",
+    "PastAttempt",
+    "Trial",
+    "TrialHistory",
+    "history_of",
+    "run_events",
+    "trial_histories",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +65,28 @@ def history_of(store: Store, run_category_id: int) -> tuple[PastAttempt, ...]:
         PastAttempt(**{key: row[key] for key in row.keys()} | {"current": bool(row["current"])})  # noqa: SIM118
         for row in rows
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TrialHistory:
+    """A trial with its epochs in order."""
+
+    trial: Trial
+    epochs: tuple[Epoch, ...]
+
+
+def trial_histories(store: Store, run_category_id: int, attempt: int) -> tuple[TrialHistory, ...]:
+    """Return the trials of one attempt at a category, by class weight.
+
+    A category that shares a model has the trials of the model's owner category.
+    """
+    owner = run_category(store, run_category_id).trained_by
+    return tuple(
+        TrialHistory(trial, tuple(epochs_of(store, trial.id)))
+        for trial in trials_of(store, owner, attempt)
+    )
+
+
+def run_events(store: Store, run_id: int) -> tuple[Event, ...]:
+    """Return the events of a run, newest first."""
+    return tuple(events_of(store, run_id))

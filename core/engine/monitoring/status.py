@@ -99,6 +99,7 @@ class CategoryStatus:
             "attempt": self.attempt,
             "class_weight": self.class_weight,
             "epoch": self.epoch,
+            "training_loss": self.training_loss,
             "train_loss": self.training_loss,
             "validation_loss": self.validation_loss,
             "validation_f1": self.validation_f1,

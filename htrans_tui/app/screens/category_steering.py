@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 from textual.widgets import TabbedContent
 
+from core.engine.artifacts.workspace_store import Store, open_store
 from core.engine.monitoring.status import CategoryStatus, RunStatus
+from core.engine.runs.lookup import RunCategory
 from core.engine.runs.retraining import RetrainPlan, RetrainRequest, outlook, restore, retrain
 from core.engine.runs.steering import (
     cancel_in_run,
@@ -15,8 +17,6 @@ from core.engine.runs.steering import (
     resume_category,
 )
 from core.settings import TrainingSettings
-from db.connection import Store
-from db.runs import RunCategory
 from htrans_tui.app.screens.category_filter import below
 from htrans_tui.app.screens.dialogs import Choice, ChoiceDialog, RetrainDialog
 from htrans_tui.app.screens.htrans_screen import HTransScreen
@@ -98,11 +98,8 @@ class CategorySteering(HTransScreen[None]):
         settings = TrainingSettings.from_json(run.settings)
 
         def look(request: RetrainRequest) -> RetrainPlan:
-            store = Store(services.workspace.database, read_only=True)
-            try:
+            with open_store(services.workspace, read_only=True) as store:
                 return outlook(store, run, request)
-            finally:
-                store.close()
 
         def begin(request: RetrainRequest | None) -> None:
             if request is not None:

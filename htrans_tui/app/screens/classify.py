@@ -14,11 +14,10 @@ from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Static, TextArea
 
 from core.corpus.taxonomy import Taxonomy
+from core.engine.artifacts.workspace_store import open_store
+from core.engine.runs.lookup import Run, run_taxonomy
 from core.errors import HTransError
 from core.text.plain_text import printable
-from db.connection import Store
-from db.corpora import taxonomy_of
-from db.runs import Run, run_categories
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.inference_client import Answer, InferenceClient, Shading, SupersededError
 from htrans_tui.app.screens.htrans_screen import HTransScreen
@@ -114,14 +113,9 @@ class ClassifyScreen(HTransScreen[None]):
             table.add_column(printable(run.name) if len(self._runs) > 1 else "", key=str(run.id))
         self._at = len(self.services.texts)
         self._box.focus()
-        store = Store(self.services.workspace.database, read_only=True)
-        try:
+        with open_store(self.services.workspace, read_only=True) as store:
             for run in self._runs:
-                chosen = [category.key for category in run_categories(store, run.id)]
-                taxonomy = taxonomy_of(store, run.corpus_id).with_ancestors(chosen)
-                self._taxonomies[run.id] = taxonomy
-        finally:
-            store.close()
+                self._taxonomies[run.id] = run_taxonomy(store, run, trained_only=True)
         for run in self._runs:
             self._models[run.id] = self.services.use_models(run)
             self.run_worker(self._load(run), group=f"load-{run.id}")

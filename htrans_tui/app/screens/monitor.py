@@ -12,11 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input, TabbedContent, TabPane
 
+from core.engine.artifacts.workspace_store import open_store
 from core.engine.monitoring.status import CategoryStatus, Status
+from core.engine.runs.lookup import category_with_id
 from core.settings import TrainingSettings
 from core.text.plain_text import printable
-from db.connection import Store
-from db.runs import run_category
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.screens.category_filter import matching, with_ancestors
@@ -339,11 +339,8 @@ class MonitorScreen(CategorySteering):
         """Show what the model of the category under the cursor gets right and wrong."""
         if self._run is None or self._table.chosen is None:
             return
-        store = Store(self.services.workspace.database, read_only=True)
-        try:
-            category = run_category(store, self._table.chosen)
-        finally:
-            store.close()
+        with open_store(self.services.workspace, read_only=True) as store:
+            category = category_with_id(store, self._table.chosen)
         if category.kept_trial_id is None:
             self.notify(printable(f"{category.key} has no model yet"), markup=False)
             return

@@ -14,13 +14,12 @@ from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input
 
 from core.engine.artifacts.text_search import ensure_search_index
+from core.engine.artifacts.workspace_store import open_store
 from core.engine.inspection.predictions import CategoryPredictions, NotPreparedError
+from core.engine.runs.lookup import Run, RunCategory, category_with_id, run_taxonomy
 from core.errors import HTransError
 from core.metrics.ranking import Kind, PrecisionRecall
 from core.text.plain_text import printable
-from db.connection import Store
-from db.corpora import taxonomy_of
-from db.runs import Run, RunCategory, run_category
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.inference_client import SupersededError
 from htrans_tui.app.preferences import Preferences
@@ -93,8 +92,8 @@ class PredictionsScreen(ThresholdScreen):
         for hidden in ("#search", "#search-said"):
             self.query_one(hidden).display = False
         self._list.focus()
-        self._store = Store(self.services.workspace.database, read_only=True)
-        self._taxonomy = taxonomy_of(self._store, self._run.corpus_id)
+        self._store = open_store(self.services.workspace, read_only=True)
+        self._taxonomy = run_taxonomy(self._store, self._run)
         self._open("test")
 
     async def on_unmount(self) -> None:
@@ -117,7 +116,7 @@ class PredictionsScreen(ThresholdScreen):
         if self._predictions is None:
             return
         try:
-            current = run_category(self._store, self._category.id)
+            current = category_with_id(self._store, self._category.id)
         except HTransError:
             return  # the run has been deleted; what is on screen stays readable
         if current.kept_trial_id != self._category.kept_trial_id:
@@ -148,18 +147,14 @@ class PredictionsScreen(ThresholdScreen):
         self._title(split)
 
         def read() -> tuple[CategoryPredictions, PrecisionRecall, float]:
-            store = Store(self.services.workspace.database, read_only=True)
-            try:
-                found = CategoryPredictions(
-                    store, self.services.workspace, self._run, self._category
-                )
+            workspace = self.services.workspace
+            with open_store(workspace, read_only=True) as store:
+                found = CategoryPredictions(store, workspace, self._run, self._category)
                 found.open_split(split)
                 # What takes long the first time is done here, not when the first key comes.
                 if len(found.ranked):
                     found.others(store, 0)
                 return found, found.ranked.curve(_POINTS), found.ranked.best
-            finally:
-                store.close()
 
         try:
             try:
@@ -389,16 +384,13 @@ class PredictionsScreen(ThresholdScreen):
             return
         places = self._list.places
         probabilities = self._rule.probabilities(found.ranked.scores[places]).tolist()
-        database = self.services.workspace.database
+        workspace = self.services.workspace
 
         def rows() -> Iterator[tuple[str, str, float, str]]:
-            store = Store(database, read_only=True)
-            try:
+            with open_store(workspace, read_only=True) as store:
                 for place, probability in zip(places.tolist(), probabilities, strict=True):
                     key, text = found.text(store, place)
                     yield kind, key, probability, " ".join(text.split())
-            finally:
-                store.close()
 
         name = f"{self._category.key}-{kind}.csv".replace("/", "-")
         header = ["kind", "id", "probability", "text"]

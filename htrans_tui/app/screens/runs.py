@@ -11,12 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer
 
+from core.engine.artifacts.workspace_store import Store, open_store
 from core.engine.monitoring.status import RunStatus
 from core.engine.runs.deletion import delete_run
 from core.text.plain_text import printable
-from db.connection import Store
-from db.corpora import list_corpora
-from db.vectors import list_vectors
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.screens.htrans_screen import HTransScreen
@@ -164,14 +162,13 @@ class RunsScreen(HTransScreen[None]):
 
     def action_new_run(self) -> None:
         """Fill in a form and start a run."""
+        from core.engine.ingest.catalog import read_catalog
         from htrans_tui.app.screens.new_run import NewRunDialog
 
-        store = Store(self.services.workspace.database, read_only=True)
-        try:
-            corpora = [corpus.name for corpus in list_corpora(store)]
-            vectors = [record.name for record in list_vectors(store)]
-        finally:
-            store.close()
+        with open_store(self.services.workspace, read_only=True) as store:
+            catalog = read_catalog(store)
+        corpora = [corpus.name for corpus in catalog.corpora]
+        vectors = [record.name for record in catalog.vectors]
         if not corpora:
             self.notify("import a corpus first: htrans-tui import", severity="warning")
             return

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from core.engine.artifacts.workspace_store import Store
 from core.engine.inspection.predictions import CategoryPredictions
 from core.metrics.decisions import CategoryRule
-from db.connection import Store
 from htrans_tui.app.screens.dialogs import TextDialog
 from htrans_tui.app.screens.htrans_screen import HTransScreen
 from htrans_tui.app.services import AppServices
