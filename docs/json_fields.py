@@ -58,7 +58,11 @@ SHAPES: dict[str, tuple[str, Fields]] = {
             "attempt": ("integer", "1, and one more with each retraining"),
             "class_weight": ("number or null", "the class weight that was chosen"),
             "epoch": ("integer or null", "the epoch at work, or the one that was kept"),
-            "train_loss": ("number or null", "training loss: the running one, or the kept one"),
+            "training_loss": (
+                "number or null",
+                "training loss: the running one, or the best epoch's",
+            ),
+            "train_loss": ("number or null", "the same as `training_loss`, under its former name"),
             "validation_loss": ("number or null", "validation loss, class weight included"),
             "validation_f1": ("number or null", "F1 on its validation documents"),
             "test_f1": ("number or null", "F1 on the test documents, once it is scored"),

@@ -15,12 +15,12 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from core.engine.artifacts.workspace_store import Store, open_store
+from core.engine.runs.lookup import Run, RunCategory, open_run
 from core.engine.runs.steering import pause_run, resume_run
 from core.errors import HTransError
 from core.text.plain_text import printable
 from core.workspace import Workspace
-from db.connection import Store
-from db.runs import Run, RunCategory, run_named
 from htrans_tui.app.actions import Scope, actions_in, bindings_for
 from htrans_tui.app.csv_files import write_csv, write_new
 from htrans_tui.app.hangup import end_with_terminal
@@ -61,7 +61,7 @@ class HTransApp(App[None]):
         super().__init__()
         self.workspace = workspace
         self.read_only = read_only
-        self.memory = ViewState()
+        self._views = ViewState()
         self.preferences = Preferences() if preferences is None else preferences
         self._check_theme(self.preferences)
         self.theme = self.preferences.theme
@@ -72,11 +72,11 @@ class HTransApp(App[None]):
         self.texts: list[str] = []
         """Texts that were classified since the app was opened, the oldest first."""
         self._has_forgotten = False
-        self.poller = Poller(workspace.database, post_to(self), self.preferences.refresh)
+        self.poller = Poller(workspace, post_to(self), self.preferences.refresh)
 
     def on_mount(self) -> None:
         """Open the runs, and the run named at the start."""
-        self.push_screen(RunsScreen())
+        self.push_screen(RunsScreen(self))
         if self._first_run is not None:
             self._open_named(self._first_run)
         self.poller.start()
@@ -104,19 +104,19 @@ class HTransApp(App[None]):
         from htrans_tui.app.screens.monitor import MonitorScreen
 
         self.poller.watch(run_id)
-        self.push_screen(MonitorScreen(run_id))
+        self.push_screen(MonitorScreen(self, run_id))
 
     def open_classifier(self, runs: Sequence[Run]) -> None:
         """Classify typed text with the models of one run, or of several side by side."""
         from htrans_tui.app.screens.classify import ClassifyScreen
 
-        self.push_screen(ClassifyScreen(runs))
+        self.push_screen(ClassifyScreen(self, runs))
 
     def open_predictions(self, run: Run, category: RunCategory) -> None:
         """Show what a category's model gets right and wrong."""
         from htrans_tui.app.screens.predictions import PredictionsScreen
 
-        self.push_screen(PredictionsScreen(run, category, self.use_models(run)))
+        self.push_screen(PredictionsScreen(self, run, category))
 
     def use_models(self, run: Run) -> InferenceClient:
         """The process with the run's models; who uses it gives it back with `release_models`."""
@@ -139,13 +139,13 @@ class HTransApp(App[None]):
         """Show the logs of the engine's processes."""
         from htrans_tui.app.screens.log import LogScreen
 
-        self.push_screen(LogScreen(self.workspace))
+        self.push_screen(LogScreen(self))
 
     def open_comparison(self, names: Sequence[str]) -> None:
         """Compare runs; the first is the baseline."""
         from htrans_tui.app.screens.compare import CompareScreen
 
-        self.push_screen(CompareScreen(self.workspace, names))
+        self.push_screen(CompareScreen(self, names))
 
     def use(self, preferences: Preferences) -> None:
         """Let other preferences hold from now on."""
@@ -157,6 +157,10 @@ class HTransApp(App[None]):
             if isinstance(screen, SnapshotScreen):
                 screen.use(preferences)
 
+    def recall(self, run: Run) -> View:
+        """Return the view in which a run's monitor was left."""
+        return self._views.view(self.workspace.database, run.id, run.created_at)
+
     def remember(self, run: Run, view: View) -> None:
         """Keep how a run's monitor is left; say so once if it cannot be kept.
 
@@ -165,7 +169,7 @@ class HTransApp(App[None]):
         if self.is_web:
             return
         try:
-            self.memory.remember(self.workspace.database, run.id, run.created_at, view)
+            self._views.remember(self.workspace.database, run.id, run.created_at, view)
         except HTransError as error:
             if not self._has_forgotten:
                 self._has_forgotten = True
@@ -250,11 +254,8 @@ class HTransApp(App[None]):
 
         def work() -> None:
             try:
-                store = Store(self.workspace.database)
-                try:
+                with open_store(self.workspace) as store:
                     said, severity = function(store), "information"
-                finally:
-                    store.close()
             except HTransError as error:
                 said, severity = str(error), "error"
             self.call_from_thread(
@@ -286,7 +287,7 @@ class HTransApp(App[None]):
         from htrans_tui.app.screens.settings import SettingsScreen
 
         if not isinstance(self.screen, SettingsScreen):
-            self.push_screen(SettingsScreen(self.preferences))
+            self.push_screen(SettingsScreen(self))
 
     def action_picture(self) -> None:
         """Write what is on the screen to an SVG file."""
@@ -318,11 +319,8 @@ class HTransApp(App[None]):
             )
 
     def _open_named(self, name: str) -> None:
-        store = Store(self.workspace.database)
-        try:
-            run_id = run_named(store, name).id
-        finally:
-            store.close()
+        with open_run(self.workspace, name) as (_, run):
+            run_id = run.id
         self.open_run(run_id)
 
 

@@ -14,14 +14,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from core.engine.artifacts.workspace_store import open_store
 from core.engine.monitoring.load import LoadMeter
 from core.errors import HTransError
-from db.connection import Store, may_write
+from core.workspace import Workspace
 from htrans_tui.app.preferences import REFRESH
 from htrans_tui.app.snapshot import Snapshot, SnapshotReader
 
@@ -47,11 +47,11 @@ class Poller:
     """Reads snapshots in a thread of its own and hands them to `deliver`."""
 
     def __init__(
-        self, database: Path, deliver: Callable[[Snapshot], None], interval: float = REFRESH
+        self, workspace: Workspace, deliver: Callable[[Snapshot], None], interval: float = REFRESH
     ) -> None:
         """`interval` is the time between two looks at the database, in seconds."""
         self.interval = interval
-        self._database = database
+        self._workspace = workspace
         self._deliver = deliver
         self._run_id: int | None = None
         self._category_id: int | None = None
@@ -87,7 +87,7 @@ class Poller:
             began = time.monotonic()
             try:
                 if source is None:
-                    source = _Source(self._database)
+                    source = _Source(self._workspace)
                 snapshot = source.read(self._run_id, self._category_id)
                 if snapshot is not None:
                     self._deliver(snapshot)
@@ -106,10 +106,9 @@ class Poller:
 class _Source:
     """The database and the machine, as one thread reads them again and again."""
 
-    def __init__(self, database: Path) -> None:
-        writable = not database.exists() or may_write(database)
-        self._store = Store(database, read_only=not writable)
-        self._meter = LoadMeter(database.parent)
+    def __init__(self, workspace: Workspace) -> None:
+        self._store = open_store(workspace)
+        self._meter = LoadMeter(workspace.root)
         self._load = self._meter.read()
         self._reader = SnapshotReader()
         self._seen: tuple[int, int | None, int | None] | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from core.engine.artifacts.workspace_store import Store
 from core.engine.monitoring.losses import running_losses
-from db.connection import Store
 
 MOST_POINTS = 500
 """More points than this are drawn as the least and the greatest of each stretch."""

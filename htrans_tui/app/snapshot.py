@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core.engine.artifacts.workspace_store import Store
 from core.engine.monitoring.alerts import (
     Alert,
     category_alerts,
@@ -12,15 +13,19 @@ from core.engine.monitoring.alerts import (
     newest_faults,
     worker_alerts,
 )
-from core.engine.monitoring.history import PastAttempt, history_of
+from core.engine.monitoring.history import (
+    Epoch,
+    Event,
+    PastAttempt,
+    Trial,
+    history_of,
+    run_events,
+    trial_histories,
+)
 from core.engine.monitoring.live_status import LiveRuns, LiveStatus
 from core.engine.monitoring.load import Load
 from core.engine.monitoring.losses import losses_among, losses_of
 from core.engine.monitoring.status import CategoryStatus, RunStatus, Status
-from db.connection import Store
-from db.events import Event, events_of
-from db.runs import run_category
-from db.trials import Epoch, Trial, epochs_of, trials_of
 from htrans_tui.app.running_loss import RunningLoss
 
 
@@ -112,7 +117,7 @@ class _RunReader:
     ) -> Snapshot:
         status = self._status.read(store)
         self._read_losses(store)
-        events = tuple(events_of(store, self.run_id))
+        events = run_events(store, self.run_id)
         if events != self._events:
             self._events, self._faults = events, newest_faults(events)
             self._watch(status, None)
@@ -175,11 +180,11 @@ class _DetailsReader:
         self._last: Details | None = None
 
     def read(self, store: Store, category: CategoryStatus) -> Details:
-        trained_by = run_category(store, category.id).trained_by
         trials = []
-        for trial in trials_of(store, trained_by, category.attempt):
+        for history in trial_histories(store, category.id, category.attempt):
+            trial = history.trial
             curve = self._curves.setdefault(trial.id, RunningLoss(trial.id))
-            trials.append(TrialCurves(trial, tuple(epochs_of(store, trial.id)), curve.read(store)))
+            trials.append(TrialCurves(trial, history.epochs, curve.read(store)))
         details = Details(category, tuple(trials), history_of(store, category.id))
         if details != self._last:
             self._last = details

@@ -23,6 +23,7 @@ from core.errors import HTransError
 from core.text.plain_text import printable
 from htrans_tui.cli.options import WorkspaceOption, workspace_at
 from htrans_tui.cli.output import say
+from htrans_tui.cli.panels import PanelGroup
 
 COMMANDS = {
     "demo": ("demo",),
@@ -52,6 +53,7 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     """
     app = typer.Typer(
         name="htrans-tui",
+        cls=PanelGroup,
         help="Train, watch and steer hierarchical transfer learning for multi-label text "
         "classification. Without a command the app opens.",
         no_args_is_help=False,

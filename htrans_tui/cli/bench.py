@@ -33,7 +33,10 @@ def bench(
     ] = "float32",
     json: JsonOption = False,
 ) -> None:
-    """Measure training on this machine: a plain script, the engine, and where its time goes."""
+    """Benchmark training on this machine.
+
+    Compares a plain script with the engine, and shows where the time goes.
+    """
     from core.engine.host.devices import slots
     from core.engine.maintenance.bench import bench as measure
 

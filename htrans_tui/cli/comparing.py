@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.engine.artifacts.workspace_store import open_store
 from core.errors import HTransError
 from core.text.plain_text import printable
 from core.workspace import Workspace
-from db.connection import Store
-from db.states import ENDED
 from htrans_tui.cli.options import (
     DeviceOption,
     JsonOption,
     WorkspaceOption,
-    open_store,
     workspace_at,
 )
 from htrans_tui.cli.output import print_json, print_table, progress, say
@@ -53,9 +51,11 @@ def compare(
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare runs on the test documents, and test each against the first."""
-    place = workspace_at(workspace)
-    found = report_of(open_store(place), place, runs, device)
+    """Compare runs on the test documents.
+
+    Tests the significance of each run's difference from the first one.
+    """
+    found = named_report(workspace_at(workspace), runs, device)
     if json:
         print_json(found.to_json())
         return
@@ -80,10 +80,9 @@ def report(
     device: DeviceOption = "auto",
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Write all tables and plots of a comparison into one file."""
+    """Write the tables and plots of a comparison to a file."""
     check_output(output)
-    place = workspace_at(workspace)
-    write_report(report_of(open_store(place), place, runs, device), output)
+    write_report(named_report(workspace_at(workspace), runs, device), output)
     print(output)
 
 
@@ -112,28 +111,15 @@ def write_report(found: Report, output: Path) -> None:
     write_bytes(output, text.encode())
 
 
-def report_of(store: Store, place: Workspace, runs: Sequence[str], device: str) -> Report:
-    """Compare the runs of these names, saying what has to be said of them."""
-    names = list(dict.fromkeys(runs))
-    if len(names) < 2:
-        raise HTransError("name at least two different runs to compare")
-    from core.engine.comparison.run_variants import variant_named
+def named_report(workspace: Workspace, runs: Sequence[str], device: str) -> Report:
+    """Compare runs by name; show progress, and print notes about the runs to stderr."""
+    from core.engine.comparison.named_runs import report_on
 
-    contenders = [variant_named(store, name) for name in names]
-    from core.engine.comparison.comparison import ComparisonBuilder
-    from core.engine.comparison.report import make_report
-    from core.engine.host.torch_device import pick_device
-
-    with progress("scoring", "runs") as step:
-        arena = ComparisonBuilder(store, place, contenders, pick_device(device), step)
-    with progress("testing", "runs") as step:
-        found = make_report(store, arena, step)
-    for run in {contender.run.name: contender.run for contender in contenders}.values():
-        if run.state not in ENDED:
-            say(f"run {run.name} is {run.state}: categories without a model predict nothing")
-    if arena.left_out:
-        say(f"{len(arena.left_out)} categories are not in all runs and are left out")
-    return found
+    with open_store(workspace) as store:
+        named = report_on(store, workspace, runs, device, lambda phase: progress(phase, "runs"))
+    for note in named.notes:
+        say(note)
+    return named.report
 
 
 def _print(table: Table, markdown: bool) -> None:

@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.engine.artifacts.workspace_store import open_store
 from core.errors import HTransError, InterruptedWorkError
-from htrans_tui.cli.options import JsonOption, WorkspaceOption, open_store, workspace_at
+from htrans_tui.cli.options import JsonOption, WorkspaceOption, workspace_at
 from htrans_tui.cli.output import print_json, print_table, progress, say
+from htrans_tui.cli.panels import PanelCommand
 
 if TYPE_CHECKING:
     from core.engine.ingest.import_plan import ImportRequest
 
 corpora_app = typer.Typer(help="List, export and delete corpora.")
+_TAXONOMY, _SPLIT, _FIELDS, _READING = "Taxonomy", "Test split", "Fields", "Reading"
 _CORPUS = ("name", "language", "documents", "train", "test", "categories", "levels")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("import")(import_)
+    app.command("import", cls=PanelCommand)(import_)
     corpora_app.callback(invoke_without_command=True)(corpora)
     app.add_typer(corpora_app, name="corpora")
 
@@ -34,6 +37,7 @@ def import_(
     name: Annotated[
         str | None, typer.Option(help="Name of the new corpus.", show_default=False)
     ] = None,
+    taxonomy: Annotated[Path | None, typer.Option(help="File of the taxonomy.")] = None,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -42,83 +46,165 @@ def import_(
             "icd10cm; guessed without it.",
         ),
     ] = None,
-    taxonomy: Annotated[Path | None, typer.Option(help="File of the taxonomy.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what is there and what is wrong.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
     taxonomy_format: Annotated[
         str | None,
         typer.Option(
+            rich_help_panel=_TAXONOMY,
             help="edges, neuralclassifier, rcv1-hier, indented or skos, guessed without it; paths: "
-            "the labels make their own taxonomy."
+            "the labels make their own taxonomy.",
         ),
     ] = None,
     multiple_parents: Annotated[
-        str, typer.Option(help="A category with several parents: error, or first counts.")
+        str,
+        typer.Option(
+            rich_help_panel=_TAXONOMY,
+            help="A category with several parents: error, or first counts.",
+        ),
     ] = "error",
     unknown_labels: Annotated[
-        str, typer.Option(help="Labels outside the taxonomy: error, drop or top-level.")
+        str,
+        typer.Option(
+            rich_help_panel=_TAXONOMY, help="Labels outside the taxonomy: error, drop or top-level."
+        ),
     ] = "error",
     min_positives: Annotated[
-        int, typer.Option(help="Leave out categories with fewer training documents.")
+        int,
+        typer.Option(
+            rich_help_panel=_TAXONOMY, help="Leave out categories with fewer training documents."
+        ),
     ] = 0,
-    test: Annotated[list[str] | None, typer.Option(help="Files or folders of test documents.")] = (
-        None
-    ),
+    test: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=_SPLIT,
+            help="Files or folders of test documents.",
+        ),
+    ] = (None),
     test_from: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Documents of this day and later are for test."),
+        typer.Option(
+            rich_help_panel=_SPLIT,
+            formats=["%Y-%m-%d"],
+            help="Documents of this day and later are for test.",
+        ),
     ] = None,
     test_fraction: Annotated[
         float | None,
         typer.Option(
+            rich_help_panel=_SPLIT,
             help="Share of the documents that is drawn for test. [default: 0.2 of those that "
             "state no split]",
             show_default=False,
         ),
     ] = None,
-    split_seed: Annotated[int, typer.Option(help="Seed of that draw.")] = 0,
+    split_seed: Annotated[
+        int,
+        typer.Option(
+            rich_help_panel=_SPLIT,
+            help="Seed of that draw.",
+        ),
+    ] = 0,
     text_field: Annotated[
         list[str] | None,
-        typer.Option(help="Field of the text; several are joined. [default: text]"),
+        typer.Option(
+            rich_help_panel=_FIELDS, help="Field of the text; several are joined. [default: text]"
+        ),
     ] = None,
     label_field: Annotated[
         list[str] | None,
-        typer.Option(help="Field of the labels; several are united. [default: labels]"),
+        typer.Option(
+            rich_help_panel=_FIELDS,
+            help="Field of the labels; several are united. [default: labels]",
+        ),
     ] = None,
-    id_field: Annotated[str, typer.Option(help="Field of the id.")] = "id",
-    split_field: Annotated[str, typer.Option(help="Field of the split.")] = "split",
-    date_field: Annotated[str, typer.Option(help="Field of the date.")] = "date",
+    id_field: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=_FIELDS,
+            help="Field of the id.",
+        ),
+    ] = "id",
+    split_field: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=_FIELDS,
+            help="Field of the split.",
+        ),
+    ] = "split",
+    date_field: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=_FIELDS,
+            help="Field of the date.",
+        ),
+    ] = "date",
     label_separator: Annotated[
         str | None,
-        typer.Option(help="Between labels in one string. [default: ; in csv and tsv]"),
+        typer.Option(
+            rich_help_panel=_FIELDS,
+            help="Between labels in one string. [default: ; in csv and tsv]",
+        ),
     ] = None,
     label_file: Annotated[
         Path | None,
-        typer.Option(help="Names of numbered labels, one a line; for lyrl2004 the qrels file."),
+        typer.Option(
+            rich_help_panel=_FIELDS,
+            help="Names of numbered labels, one a line; for lyrl2004 the qrels file.",
+        ),
     ] = None,
     header: Annotated[
-        bool, typer.Option(help="Whether a table has a header; else its fields are 1, 2, 3 …")
+        bool,
+        typer.Option(
+            rich_help_panel=_FIELDS,
+            help="Whether a table has a header; else its fields are 1, 2, 3 …",
+        ),
     ] = True,
     quotes: Annotated[
-        bool, typer.Option(help='Whether " quotes cells of a table, or is part of the text.')
+        bool,
+        typer.Option(
+            rich_help_panel=_FIELDS,
+            help='Whether " quotes cells of a table, or is part of the text.',
+        ),
     ] = True,
-    language: Annotated[str, typer.Option(help="Language of the tokenizer, ISO 639.")] = "en",
+    language: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=_READING,
+            help="Language of the tokenizer, ISO 639.",
+        ),
+    ] = "en",
     max_words: Annotated[
-        int, typer.Option(help="Words of a document that are tokenised now; a run may read more.")
+        int,
+        typer.Option(
+            rich_help_panel=_READING,
+            help="Words of a document that are tokenised now; a run may read more.",
+        ),
     ] = 100,
     processes: Annotated[
         int | None,
-        typer.Option(help="Processes that read. [default: one a core]", show_default=False),
+        typer.Option(
+            rich_help_panel=_READING,
+            help="Processes that read. [default: one a core]",
+            show_default=False,
+        ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what is there and what is wrong.")
-    ] = False,
     vectors: Annotated[
         list[str] | None,
-        typer.Option(help="With --dry-run: vectors whose coverage is told. [default: all]"),
+        typer.Option(
+            rich_help_panel=_READING,
+            help="With --dry-run: vectors whose coverage is told. [default: all]",
+        ),
     ] = None,
-    workspace: WorkspaceOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """Import documents and their taxonomy as a corpus, whole or not at all."""
+    """Import a corpus and its taxonomy.
+
+    The import is atomic. The same command resumes an interrupted import.
+    """
     from core.engine.ingest.import_plan import ImportRequest
     from core.formats.corpus.format import ReadingOptions
 
@@ -164,9 +250,11 @@ def _import(request: ImportRequest, workspace: Path | None, json: bool) -> None:
     from core.engine.ingest.corpora import import_corpus
 
     place = workspace_at(workspace)
-    store = open_store(place, create=True)
     try:
-        with progress(f"importing {request.name}", "documents") as step:
+        with (
+            open_store(place, create=True) as store,
+            progress(f"importing {request.name}", "documents") as step,
+        ):
             corpus, report = import_corpus(store, place, request, step)
     except KeyboardInterrupt:
         raise InterruptedWorkError(
@@ -194,14 +282,15 @@ def _import(request: ImportRequest, workspace: Path | None, json: bool) -> None:
 def corpora(
     context: typer.Context, workspace: WorkspaceOption = None, json: JsonOption = False
 ) -> None:
-    """List the corpora, or export or delete one."""
-    from db.corpora import list_corpora, unfinished_corpora
+    """List, export or delete corpora."""
+    from core.engine.ingest.catalog import read_catalog
 
     place = workspace_at(workspace)
     if context.invoked_subcommand is not None:
         return
-    store = open_store(place)
-    every = list_corpora(store)
+    with open_store(place) as store:
+        catalog = read_catalog(store)
+    every = catalog.corpora
     if json:
         print_json([{field: getattr(corpus, field) for field in _CORPUS} for corpus in every])
         return
@@ -209,10 +298,10 @@ def corpora(
         [c.name, c.language, *(f"{getattr(c, field):,}" for field in _CORPUS[2:])] for c in every
     ]
     print_table(_CORPUS, rows, "llrrrrr")
-    for unfinished in unfinished_corpora(store):
+    for name in catalog.unfinished:
         say(
-            f"{unfinished.name}: its import has not ended; the same command goes on if it was "
-            f"stopped, htrans-tui corpora delete {shlex.quote(unfinished.name)} removes it"
+            f"{name}: its import has not ended; the same command goes on if it was "
+            f"stopped, htrans-tui corpora delete {shlex.quote(name)} removes it"
         )
 
 
@@ -224,11 +313,13 @@ def export(
     taxonomy_format: Annotated[str, typer.Option(help="edges or skos.")] = "edges",
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Write documents and taxonomy to a folder, from which they can be imported unchanged."""
+    """Write a corpus to a folder that can be imported again."""
     from core.engine.ingest.corpus_export import export_corpus
 
-    store = open_store(workspace_at(workspace))
-    with progress(f"exporting {name}", "documents") as step:
+    with (
+        open_store(workspace_at(workspace)) as store,
+        progress(f"exporting {name}", "documents") as step,
+    ):
         made = export_corpus(
             store,
             name,
@@ -248,12 +339,12 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Delete a corpus that no run was trained on, or what a stopped import left of it."""
+    """Delete a corpus without runs, or an unfinished import."""
     from core.engine.ingest.corpora import delete_corpus_named
 
     place = workspace_at(workspace)
-    store = open_store(place)
-    if not yes and not typer.confirm(f"delete the corpus {name}?"):
-        raise HTransError("nothing was deleted")
-    delete_corpus_named(store, place, name)
+    with open_store(place) as store:
+        if not yes and not typer.confirm(f"delete the corpus {name}?"):
+            raise HTransError("nothing was deleted")
+        delete_corpus_named(store, place, name)
     say(f"{name} was deleted")

@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
+from core.engine.artifacts.workspace_store import Store, open_store
 from core.engine.monitoring.status import status_of
+from core.engine.runs.lookup import Run
 from core.errors import HTransError
 from core.settings import TrainingSettings
 from core.workspace import Workspace
-from db.connection import Store
-from db.corpora import list_corpora
-from db.runs import Run
-from htrans_tui.cli.options import WorkspaceOption, open_store, workspace_at
+from htrans_tui.cli.options import WorkspaceOption, workspace_at
 from htrans_tui.cli.output import progress, say
 from htrans_tui.cli.tables import print_f1, print_tree
 
@@ -44,34 +43,38 @@ def demo(
     ] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Import part of ICD-10-CM, train HTrans on it and show it: a few minutes on two cores."""
+    """Train on part of ICD-10-CM and open the app.
+
+    Takes a few minutes on two CPU cores.
+    """
     place = workspace_at(workspace)
-    store = open_store(place, create=True)
-    _import(store, place)
-    run = _start(store, place)
+    with open_store(place, create=True) as store:
+        _import(store, place)
+        run = _start(store, place)
     if not headless and sys.stdout.isatty() and sys.stdin.isatty():
         from htrans_tui.app.app import run_app
 
-        store.close()
         run_app(place, run.name)
         return
     from core.engine.runs.waiting import wait_for
 
-    with progress("training", "trials") as step:
-        state = wait_for(store, place, run.id, step)
-    if state != "done":
-        raise HTransError(f"run {run.name!r} ended as {state}; see {place.logs}")
-    _evaluate(store, place, run)
-    ended = status_of(store, run.id)
+    with open_store(place) as store:
+        with progress("training", "trials") as step:
+            state = wait_for(store, place, run.id, step)
+        if state != "done":
+            raise HTransError(f"run {run.name!r} ended as {state}; see {place.logs}")
+        _evaluate(store, place, run)
+        ended = status_of(store, run.id)
     print_tree(ended)
     print_f1(ended.run)
 
 
 def _import(store: Store, place: Workspace) -> None:
+    from core.engine.ingest.catalog import read_catalog
     from core.engine.ingest.corpora import import_corpus
     from core.engine.ingest.import_plan import ImportRequest
 
-    if any(corpus.name == CORPUS for corpus in list_corpora(store)):
+    if any(corpus.name == CORPUS for corpus in read_catalog(store).corpora):
         return
     request = ImportRequest(CORPUS, (SOURCE,), format="icd10cm", max_words=SETTINGS.max_words)
     with progress(f"importing {CORPUS}", "documents") as step:

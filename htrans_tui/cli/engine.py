@@ -7,6 +7,7 @@ import time
 
 import typer
 
+from core.engine.artifacts.workspace_store import open_store
 from core.engine.host.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.errors import HTransError
 from htrans_tui.cli.options import (
@@ -17,12 +18,13 @@ from htrans_tui.cli.options import (
     WorkersOption,
     WorkersPerDeviceOption,
     WorkspaceOption,
-    open_store,
     workspace_at,
 )
 from htrans_tui.cli.output import print_json, say
 
-engine_app = typer.Typer(help="The background engine of the workspace.", no_args_is_help=True)
+engine_app = typer.Typer(
+    help="Start, stop and inspect the background engine.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -39,37 +41,38 @@ def start(
     address: AddressOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Start the engine, if runs have work for it."""
+    """Start the engine if a run has work left."""
     from core.engine.host.launch import ensure_supervisor, running_supervisor
     from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
     from core.engine.trials.scheduling import has_work
 
     place = workspace_at(workspace)
-    store = open_store(place)
-    if (there := running_supervisor(store)) is not None:
-        print(f"the engine runs already (pid {there.pid})")
-        return
-    if not has_work(store):
-        print("no run has work left: nothing to start")
-        return
-    request = EngineRequest(engine, address, device, workers, workers_per_device)
-    choose_engine(store, request)
-    configure(store, request)
-    ensure_supervisor(store, place)
-    deadline = time.monotonic() + 20
-    while (started := running_supervisor(store)) is None:
-        if time.monotonic() > deadline:
-            raise HTransError(f"the engine did not start; see {place.logs}/supervisor.log")
-        time.sleep(0.1)
-    print(f"the engine runs (pid {started.pid})")
+    with open_store(place) as store:
+        if (there := running_supervisor(store)) is not None:
+            print(f"the engine runs already (pid {there.pid})")
+            return
+        if not has_work(store):
+            print("no run has work left: nothing to start")
+            return
+        request = EngineRequest(engine, address, device, workers, workers_per_device)
+        choose_engine(store, request)
+        configure(store, request)
+        ensure_supervisor(store, place)
+        deadline = time.monotonic() + 20
+        while (started := running_supervisor(store)) is None:
+            if time.monotonic() > deadline:
+                raise HTransError(f"the engine did not start; see {place.logs}/supervisor.log")
+            time.sleep(0.1)
+        print(f"the engine runs (pid {started.pid})")
 
 
 @engine_app.command()
 def stop(workspace: WorkspaceOption = None) -> None:
-    """Stop the engine: workers write checkpoints first, runs can go on later."""
+    """Stop the engine after its workers have written checkpoints."""
     from core.engine.host.launch import stop_supervisor
 
-    stopped = stop_supervisor(open_store(workspace_at(workspace)))
+    with open_store(workspace_at(workspace)) as store:
+        stopped = stop_supervisor(store)
     print("the engine has stopped" if stopped else "no engine runs")
 
 
@@ -79,9 +82,9 @@ def status(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     from core.engine.host.launch import running_supervisor
     from core.engine.monitoring.status import workers_of
 
-    store = open_store(workspace_at(workspace))
-    engine = running_supervisor(store)
-    workers = workers_of(store) if engine else ()
+    with open_store(workspace_at(workspace)) as store:
+        engine = running_supervisor(store)
+        workers = workers_of(store) if engine else ()
     if json:
         print_json(
             {

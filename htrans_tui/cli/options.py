@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from core.workspace import Workspace
-from db.connection import Store, may_write
 
+ENGINE = "Engine"
 DEFAULT_WORKSPACE = Path("htrans-workspace")
 
 WorkspaceOption = Annotated[
@@ -27,7 +27,8 @@ RunArgument = Annotated[
     str | None, typer.Argument(help="Name of the run; the newest without it.", show_default=False)
 ]
 DeviceOption = Annotated[
-    str, typer.Option(help="auto, cpu, cuda, or a list such as cuda:0,cuda:1.")
+    str,
+    typer.Option(help="auto, cpu, cuda, or a list such as cuda:0,cuda:1.", rich_help_panel=ENGINE),
 ]
 WorkersOption = Annotated[
     int | None,
@@ -35,15 +36,24 @@ WorkersOption = Annotated[
         min=1,
         help="Workers in all. [default: one a core, or --workers-per-device]",
         show_default=False,
+        rich_help_panel=ENGINE,
     ),
 ]
-WorkersPerDeviceOption = Annotated[int, typer.Option(min=1, help="Workers that share a GPU.")]
+WorkersPerDeviceOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Workers that share a GPU.",
+        rich_help_panel=ENGINE,
+    ),
+]
 EngineOption = Annotated[
     str | None,
     typer.Option(
         help="local: processes on this machine; ray: a Ray cluster. [default: the one at work, "
         "else local]",
         show_default=False,
+        rich_help_panel=ENGINE,
     ),
 ]
 AddressOption = Annotated[
@@ -51,6 +61,7 @@ AddressOption = Annotated[
     typer.Option(
         help="HOST:PORT of the Ray cluster's head. [default: RAY_ADDRESS, else this machine]",
         show_default=False,
+        rich_help_panel=ENGINE,
     ),
 ]
 
@@ -68,14 +79,3 @@ def workspace_at(path: Path | None) -> Workspace:
 def ids_in(text: str | None) -> tuple[str, ...]:
     """Comma-separated ids; none of nothing."""
     return tuple(x.strip() for x in (text or "").split(",") if x.strip())
-
-
-def open_store(workspace: Workspace, *, create: bool = False) -> Store:
-    """The database of a workspace; `create` makes both where there are none.
-
-    One that may not be written is opened for reading only.
-    """
-    if create:
-        workspace.create()
-    path = workspace.database
-    return Store(path, create=create, read_only=path.exists() and not may_write(path))

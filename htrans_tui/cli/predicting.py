@@ -8,15 +8,17 @@ from typing import Annotated
 
 import typer
 
+from core.engine.runs.lookup import open_run
 from core.errors import HTransError
-from htrans_tui.cli.options import JsonOption, WorkspaceOption, open_store, workspace_at
+from htrans_tui.cli.options import JsonOption, WorkspaceOption, workspace_at
 from htrans_tui.cli.output import print_json, progress, say
+from htrans_tui.cli.panels import PanelCommand
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(predict)
-    app.command()(export)
+    app.command(cls=PanelCommand)(predict)
+    app.command(cls=PanelCommand)(export)
 
 
 def predict(
@@ -42,17 +44,38 @@ def predict(
         ),
     ] = False,
     input_format: Annotated[
-        str | None, typer.Option(help="jsonl, csv, tsv, text or corpus; guessed without it.")
+        str | None,
+        typer.Option(
+            rich_help_panel="Input", help="jsonl, csv, tsv, text or corpus; guessed without it."
+        ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Only documents that state this split, such as test.")
+        str | None,
+        typer.Option(
+            rich_help_panel="Input", help="Only documents that state this split, such as test."
+        ),
     ] = None,
     text_field: Annotated[
         list[str] | None,
-        typer.Option(help="Column or field of the text; several are joined. [default: text]"),
+        typer.Option(
+            rich_help_panel="Input",
+            help="Column or field of the text; several are joined. [default: text]",
+        ),
     ] = None,
-    id_field: Annotated[str, typer.Option(help="Column or field of the id.")] = "id",
-    split_field: Annotated[str, typer.Option(help="Column or field of the split.")] = "split",
+    id_field: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel="Input",
+            help="Column or field of the id.",
+        ),
+    ] = "id",
+    split_field: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel="Input",
+            help="Column or field of the split.",
+        ),
+    ] = "split",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[
         int | None,
@@ -65,7 +88,10 @@ def predict(
     ] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Label documents with a run's models; called again after a stop, it goes on where it was."""
+    """Label documents with the models of a run.
+
+    The same command resumes an interrupted prediction.
+    """
     from core.engine.prediction.bulk import (
         PredictionRequest,
         predict_to_file,
@@ -77,11 +103,8 @@ def predict(
 
     source = ModelSource.of(workspace_at(workspace), run)
     if source.workspace is not None:
-        from db.runs import run_named
-
-        store = open_store(workspace_at(workspace))
-        run_named(store, run)
-        store.close()
+        with open_run(workspace_at(workspace), run):
+            pass  # an unknown run is reported before torch is loaded
     suffixes = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
     form = "jsonl" if output is None else suffixes.get(output.suffix.lower())
     if form is None:
@@ -134,19 +157,19 @@ def export(
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a run's models to a folder that loads without workspace or database."""
+    """Export the models of a run to a standalone folder.
+
+    The folder loads without the workspace or its database.
+    """
     place = workspace_at(workspace)
-    store = open_store(place)
-    from db.runs import run_named
+    with open_run(place, run) as (store, record):
+        from core.engine.host.torch_device import pick_device
+        from core.engine.prediction.export import export_run
 
-    record = run_named(store, run)
-    from core.engine.host.torch_device import pick_device
-    from core.engine.prediction.export import export_run
-
-    with progress(f"exporting {record.name}", "categories") as step:
-        report = export_run(
-            store, place, record, folder, pick_device("cpu"), onnx=onnx, progress=step
-        )
+        with progress(f"exporting {record.name}", "categories") as step:
+            report = export_run(
+                store, place, record, folder, pick_device("cpu"), onnx=onnx, progress=step
+            )
     if json:
         print_json(
             {

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.engine.artifacts.workspace_store import Store, open_store
+from core.engine.runs.lookup import has_ended
 from core.errors import HTransError
 from core.settings import settings_changes
 from core.workspace import Workspace
-from db.connection import Store
-from db.states import ENDED
-from htrans_tui.cli.comparing import check_output, report_of, write_report
+from htrans_tui.cli.comparing import check_output, named_report, write_report
 from htrans_tui.cli.options import (
     AddressOption,
     DeviceOption,
@@ -23,10 +23,10 @@ from htrans_tui.cli.options import (
     WorkersOption,
     WorkspaceOption,
     ids_in,
-    open_store,
     workspace_at,
 )
 from htrans_tui.cli.output import print_json, print_table, progress, say
+from htrans_tui.cli.panels import PanelCommand
 from htrans_tui.cli.runs import parse_weights, setting
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _INTERVAL = 2.0
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command()(reproduce)
+    app.command(cls=PanelCommand)(reproduce)
 
 
 def reproduce(
@@ -84,9 +84,9 @@ def reproduce(
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Train every system of the paper, compare them, and write the report.
+    """Train all systems of the paper and compare them.
 
-    Stopped and called again, it goes on where it was.
+    Writes a report. The same command resumes an interrupted reproduction.
     """
     from core.engine.runs.engine_choice import EngineRequest
     from core.engine.runs.reproduction import ORDER, RULES, Plan, check_plan, planned_runs
@@ -94,7 +94,6 @@ def reproduce(
     file = output or Path(f"{name or corpus}.html")
     check_output(file)
     place = workspace_at(workspace)
-    store = open_store(place)
     plan = Plan(
         corpus=corpus,
         name=name or corpus,
@@ -113,11 +112,12 @@ def reproduce(
         engine=EngineRequest(engine, address, device, workers),
     )
     planned = planned_runs(plan)
-    check_plan(store, planned)
-    _train(store, place, planned)
+    with open_store(place) as store:
+        check_plan(store, planned)
+        _train(store, place, planned)
     first = planned[0].name
     names = [one.name for one in planned] + [f"{first}+{rule}" for rule in RULES]
-    found = report_of(store, place, names, device)
+    found = named_report(place, names, device)
     write_report(found, file)
     if json:
         print_json(found.to_json())
@@ -155,10 +155,11 @@ def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
             for note in notes:
                 say(note)
             for run in runs:
-                if run.name not in views or views[run.name].run.run.state not in ENDED:
+                if run.name not in views or not has_ended(views[run.name].run.run):
                     views[run.name] = status_of(store, run.id)
             states = [view.run.run.state for view in views.values()]
-            if len(views) == len(planned) and all(state in ENDED for state in states):
+            ended = all(has_ended(view.run.run) for view in views.values())
+            if len(views) == len(planned) and ended:
                 break
             step(sum(v.run.done for v in views.values()), _categories(views, planned))
             for name, view in views.items():

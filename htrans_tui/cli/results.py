@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
+from core.engine.artifacts.workspace_store import open_store
+from core.engine.runs.lookup import has_ended, open_run
 from core.errors import HTransError
 from core.text.plain_text import printable
-from db.states import ENDED
 from htrans_tui.cli.options import (
     DeviceOption,
     JsonOption,
     WorkspaceOption,
-    open_store,
     workspace_at,
 )
 from htrans_tui.cli.output import print_json, print_table, progress, say
@@ -41,28 +41,26 @@ def evaluate(
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure a run's models on the test documents, or each category's on its validation ones."""
+    """Evaluate a run on its test or validation documents."""
     if split not in ("test", "validation"):
         raise HTransError(f"--split {split}: use test or validation")
     place = workspace_at(workspace)
-    store = open_store(place)
-    from core.engine.comparison.run_variants import variant_named
-    from db.runs import run_named
-    from db.thresholds import set_thresholds
+    with open_store(place) as store:
+        from core.engine.comparison.run_variants import variant_named
 
-    measured = variant_named(store, run or run_named(store, None).name)
-    record = measured.run
-    from core.engine.artifacts.run_data import RunData
-    from core.engine.host.torch_device import pick_device
-    from core.engine.scoring.evaluation import evaluate as measure
+        variant = variant_named(store, run or None)
+        record = variant.run
+        from core.engine.artifacts.run_data import RunData
+        from core.engine.host.torch_device import pick_device
+        from core.engine.scoring.decision_rules import thresholds_set_on
+        from core.engine.scoring.evaluation import evaluate as compute
 
-    with progress(f"scoring {record.name}", "categories") as step:
-        data = RunData(store, place, record)
-        result = measure(store, data, split, pick_device(device), measured.rule, step)
-    if record.state not in ENDED:
+        with progress(f"scoring {record.name}", "categories") as step:
+            data = RunData(store, place, record)
+            result = compute(store, data, split, pick_device(device), variant.rule, step)
+        fitted = thresholds_set_on(store, record, split) if variant.rule == data.rule else 0
+    if not has_ended(record):
         say(f"run {record.name} is {record.state}: categories without a model predict nothing")
-    by_hand = set_thresholds(store, record.id) if measured.rule == data.rule else {}
-    fitted = sum(own.split == split for own in by_hand.values())
     if fitted:
         which = "1 threshold was" if fitted == 1 else f"{fitted} thresholds were"
         say(f"{which} set by hand on these {split} documents: measures there flatter the model")
@@ -101,20 +99,17 @@ def classify(
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Classify a text with a run's models."""
+    """Classify one text with the models of a run."""
     place = workspace_at(workspace)
-    store = open_store(place)
-    from db.runs import run_named
+    with open_run(place, run) as (store, record):
+        if text is None:
+            if sys.stdin.isatty():
+                say("type the text, then Ctrl-D")
+            text = sys.stdin.buffer.read().decode("utf-8", "replace")
+        from core.engine.host.torch_device import pick_device
+        from core.engine.prediction.classification import load_classifier
 
-    record = run_named(store, run)
-    if text is None:
-        if sys.stdin.isatty():
-            say("type the text, then Ctrl-D")
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
-    from core.engine.host.torch_device import pick_device
-    from core.engine.prediction.classification import load_classifier
-
-    classifier, without = load_classifier(store, place, record, pick_device("cpu"))
+        classifier, without = load_classifier(store, place, record, pick_device("cpu"))
     if without:
         which = "1 category" if without == 1 else f"{without} categories"
         say(f"{run}: no model for {which}, never accepted")

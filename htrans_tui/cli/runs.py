@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from typing import Annotated, Any
 
 import typer
 
+from core.engine.artifacts.workspace_store import open_store
 from core.engine.host.devices import DEFAULT_WORKERS_PER_DEVICE
+from core.engine.runs.lookup import open_run
 from core.errors import HTransError
 from core.settings import default, meaning, option_of, settings_changes, shown
 from core.systems import SYSTEMS, system_named
@@ -24,27 +25,29 @@ from htrans_tui.cli.options import (
     WorkersPerDeviceOption,
     WorkspaceOption,
     ids_in,
-    open_store,
     workspace_at,
 )
 from htrans_tui.cli.output import print_json, print_table, progress, say
+from htrans_tui.cli.panels import PanelCommand
 from htrans_tui.cli.tables import print_f1, print_tree, run_line
 from htrans_tui.formatting import duration
 
+TRAINING = "Training"
+SYSTEM = "Systems and decision rules"
 _CLEAR = "\x1b[2J\x1b[H"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     for command in (train, runs, status):
-        app.command()(command)
+        app.command(cls=PanelCommand)(command)
 
 
-def setting(name: str) -> Any:
-    """The option of a setting, with its meaning and default."""
+def setting(name: str, panel: str = TRAINING) -> Any:
+    """Return the option of a setting, with its meaning and default, in a help panel."""
     usual = shown(default(name))
     told = f" [default: {usual}]" if usual else ""
-    return typer.Option(help=f"{_sentence(name)}{told}", show_default=False)
+    return typer.Option(help=f"{_sentence(name)}{told}", show_default=False, rich_help_panel=panel)
 
 
 def _sentence(name: str) -> str:
@@ -59,6 +62,7 @@ def _switch(name: str) -> Any:
         f"{option}/--no-{option.removeprefix('--')}",
         help=f"{_sentence(name)} [default: {usual}]",
         show_default=False,
+        rich_help_panel=SYSTEM,
     )
 
 
@@ -77,6 +81,12 @@ def train(
     preset: Annotated[
         str, typer.Option(help="paper, fast or smoke; single options go before it.")
     ] = "paper",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run ends.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it comes to and how long; start nothing.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
     class_weights: Annotated[str | None, setting("class_weights")] = None,
     epochs: Annotated[int | None, setting("epochs")] = None,
     patience: Annotated[int | None, setting("patience")] = None,
@@ -95,27 +105,26 @@ def train(
     transfer: Annotated[bool | None, _switch("transfer")] = None,
     freeze: Annotated[bool | None, _switch("freeze")] = None,
     two_rates: Annotated[bool | None, _switch("two_rates")] = None,
-    weights_from: Annotated[str | None, setting("weights_from")] = None,
-    recursive_regularisation: Annotated[float | None, setting("recursive_regularisation")] = None,
-    regularised_pairs: Annotated[str | None, setting("regularised_pairs")] = None,
-    folds: Annotated[int | None, setting("folds")] = None,
-    svm_c: Annotated[float | None, setting("svm_c")] = None,
+    weights_from: Annotated[str | None, setting("weights_from", SYSTEM)] = None,
+    recursive_regularisation: Annotated[
+        float | None, setting("recursive_regularisation", SYSTEM)
+    ] = None,
+    regularised_pairs: Annotated[str | None, setting("regularised_pairs", SYSTEM)] = None,
+    folds: Annotated[int | None, setting("folds", SYSTEM)] = None,
+    svm_c: Annotated[float | None, setting("svm_c", SYSTEM)] = None,
     tune_thresholds: Annotated[bool | None, _switch("tune_thresholds")] = None,
     calibrate: Annotated[bool | None, _switch("calibrate")] = None,
-    consistent: Annotated[str | None, setting("consistent")] = None,
+    consistent: Annotated[str | None, setting("consistent", SYSTEM)] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
     engine: EngineOption = None,
     address: AddressOption = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run ends.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it comes to and how long; start nothing.")
-    ] = False,
-    workspace: WorkspaceOption = None,
-    json: JsonOption = False,
 ) -> None:
-    """Train a hierarchy in the background; it goes on when this command ends."""
+    """Train a hierarchy of models in the background.
+
+    The run continues after this command has ended.
+    """
     changes = settings_changes(
         class_weights=None if class_weights is None else parse_weights(class_weights),
         epochs=epochs,
@@ -150,7 +159,6 @@ def train(
     from core.engine.runs.starting import RunRequest, plan_run, start_run
 
     place = workspace_at(workspace)
-    store = open_store(place)
     request = RunRequest(
         corpus=corpus,
         settings=settings,
@@ -160,36 +168,39 @@ def train(
         categories=ids_in(categories),
         engine=EngineRequest(engine, address, device, workers, workers_per_device),
     )
-    with progress("reading documents", "documents") as step:
-        if dry_run:
-            notes = plan_run(store, place, request, step).notes
-            print_json({"notes": notes}) if json else print("\n".join(notes))
+    with open_store(place) as store:
+        with progress("reading documents", "documents") as step:
+            if dry_run:
+                notes = plan_run(store, place, request, step).notes
+                print_json({"notes": notes}) if json else print("\n".join(notes))
+                return
+            run, notes = start_run(store, place, request, step)
+        for note in notes:
+            say(note)
+        started = status_of(store, run.id).run
+        if json:
+            print_json(started.to_json())
+        else:
+            print(f"run {run.name} started: {started.total} categories")
+        if not wait:
+            if not json:
+                say(f"watch it with: htrans-tui, or htrans-tui status {run.name} --watch")
             return
-        run, notes = start_run(store, place, request, step)
-    for note in notes:
-        say(note)
-    started = status_of(store, run.id).run
-    if json:
-        print_json(started.to_json())
-    else:
-        print(f"run {run.name} started: {started.total} categories")
-    if not wait:
-        if not json:
-            say(f"watch it with: htrans-tui, or htrans-tui status {run.name} --watch")
-        return
-    from core.engine.runs.waiting import wait_for
+        from core.engine.runs.waiting import wait_for
 
-    # Ctrl-C ends the waiting, not the run.
-    with progress("training", "trials") as step:
-        state = wait_for(store, place, run.id, step)
-    ended = status_of(store, run.id)
-    if json:
-        print_json(ended.run.to_json())
-    else:
-        print_tree(ended)
-        print_f1(ended.run)
-    if state != "done":
-        raise HTransError(f"run {run.name!r} ended as {state}; see: htrans-tui status {run.name}")
+        # Ctrl-C ends the waiting, not the run.
+        with progress("training", "trials") as step:
+            state = wait_for(store, place, run.id, step)
+        ended = status_of(store, run.id)
+        if json:
+            print_json(ended.run.to_json())
+        else:
+            print_tree(ended)
+            print_f1(ended.run)
+        if state != "done":
+            raise HTransError(
+                f"run {run.name!r} ended as {state}; see: htrans-tui status {run.name}"
+            )
 
 
 def parse_weights(text: str) -> tuple[float, ...]:
@@ -201,10 +212,11 @@ def parse_weights(text: str) -> tuple[float, ...]:
 
 
 def runs(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
-    """List the runs, the newest first."""
+    """List the runs, newest first."""
     from core.engine.monitoring.status import all_runs
 
-    every = all_runs(open_store(workspace_at(workspace)))
+    with open_store(workspace_at(workspace)) as store:
+        every = all_runs(store)
     if json:
         print_json([run.to_json() for run in every])
         return
@@ -231,37 +243,28 @@ def status(
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show a run: its categories, what they came to, and the workers."""
-    from core.engine.monitoring.alerts import alerts_of
-    from core.engine.monitoring.losses import losses_of
-    from core.engine.monitoring.status import status_of
+    """Show the categories, scores and workers of a run."""
+    from core.engine.monitoring.overview import status_and_alerts
     from core.engine.runs.waiting import is_over
-    from db.events import events_of
-    from db.runs import run_named
 
     place = workspace_at(workspace)
-    store = open_store(place)
-    run_id = run_named(store, run).id
-    version = None
-    while True:
-        if (current := store.data_version()) != version:
-            version = current
-            with store.snapshot():
-                view = status_of(store, run_id)
-                losses, events = losses_of(store, run_id), events_of(store, run_id)
-            usage = shutil.disk_usage(place.root)
-            alerts = alerts_of(view, losses, events, (usage.free, usage.total))
-            if json:
-                print_json({**view.to_json(), "alerts": [alert.to_json() for alert in alerts]})
-            else:
-                if watch and sys.stdout.isatty():
-                    print(_CLEAR, end="")
-                _print_status(view, over=is_over(store, view))
-                for alert in alerts:
-                    print(f"! {printable(alert.message)}")
-        if not watch or is_over(store, view):
-            return
-        time.sleep(1.0)
+    with open_run(place, run) as (store, record):
+        version = None
+        while True:
+            if (current := store.data_version()) != version:
+                version = current
+                view, alerts = status_and_alerts(store, place, record.id)
+                if json:
+                    print_json({**view.to_json(), "alerts": [alert.to_json() for alert in alerts]})
+                else:
+                    if watch and sys.stdout.isatty():
+                        print(_CLEAR, end="")
+                    _print_status(view, over=is_over(store, view))
+                    for alert in alerts:
+                        print(f"! {printable(alert.message)}")
+            if not watch or is_over(store, view):
+                return
+            time.sleep(1.0)
 
 
 def _print_status(view: Any, *, over: bool) -> None:

@@ -34,7 +34,10 @@ def serve(
     ] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Open the app to browsers, an app process for each visitor, until ctrl+c."""
+    """Serve the app to web browsers.
+
+    Starts one app process for each visitor. Ctrl+C stops the server.
+    """
     import asyncio
 
     from htrans_tui.web.access import access_at, is_loopback

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from core.engine.runs.lookup import RunCategory, open_run
 from core.settings import settings_changes
-from db.runs import RunCategory
-from htrans_tui.cli.options import WorkspaceOption, open_store, workspace_at
+from htrans_tui.cli.options import WorkspaceOption, workspace_at
+from htrans_tui.cli.panels import PanelCommand
 from htrans_tui.cli.runs import parse_weights
 
 RunName = Annotated[str, typer.Argument(help="Name of the run.")]
@@ -22,7 +23,7 @@ Subtree = Annotated[bool, typer.Option("--subtree", help="The category and all b
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     for command in (pause, resume, cancel, retrain, restore, delete):
-        app.command()(command)
+        app.command(cls=PanelCommand)(command)
 
 
 def pause(
@@ -31,16 +32,17 @@ def pause(
     subtree: Subtree = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Pause a run, or a category of it: batches in flight end and checkpoints are written."""
-    from core.engine.runs.steering import pause_category, pause_run
-    from db.runs import run_named
+    """Pause a run or one of its categories.
 
-    store = open_store(workspace_at(workspace))
-    record = run_named(store, run)
-    if category is None:
-        print(f"{run}: {pause_run(store, record).state}")
-    else:
-        _say(run, "paused", pause_category(store, record, category, subtree=subtree))
+    Batches in flight finish, and checkpoints are written.
+    """
+    from core.engine.runs.steering import pause_category, pause_run
+
+    with open_run(workspace_at(workspace), run) as (store, record):
+        if category is None:
+            print(f"{run}: {pause_run(store, record).state}")
+        else:
+            _say(run, "paused", pause_category(store, record, category, subtree=subtree))
 
 
 def resume(
@@ -49,17 +51,15 @@ def resume(
     subtree: Subtree = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Resume a paused run, or a paused category of it, from its checkpoints."""
+    """Resume a paused run or category from its checkpoints."""
     from core.engine.runs.steering import resume_category, resume_run
-    from db.runs import run_named
 
     place = workspace_at(workspace)
-    store = open_store(place)
-    record = run_named(store, run)
-    if category is None:
-        print(f"{run}: {resume_run(store, place, record).state}")
-    else:
-        _say(run, "resumed", resume_category(store, place, record, category, subtree=subtree))
+    with open_run(place, run) as (store, record):
+        if category is None:
+            print(f"{run}: {resume_run(store, place, record).state}")
+        else:
+            _say(run, "resumed", resume_category(store, place, record, category, subtree=subtree))
 
 
 def cancel(
@@ -68,16 +68,17 @@ def cancel(
     subtree: Subtree = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """End a run, or a category of it; what is done keeps its models."""
-    from core.engine.runs.steering import cancel_in_run, cancel_run
-    from db.runs import run_named
+    """Cancel a run or one of its categories.
 
-    store = open_store(workspace_at(workspace))
-    record = run_named(store, run)
-    if category is None:
-        print(f"{run}: {cancel_run(store, record).state}")
-    else:
-        _say(run, "cancelled", cancel_in_run(store, record, category, subtree=subtree))
+    Categories that are done keep their models.
+    """
+    from core.engine.runs.steering import cancel_in_run, cancel_run
+
+    with open_run(workspace_at(workspace), run) as (store, record):
+        if category is None:
+            print(f"{run}: {cancel_run(store, record).state}")
+        else:
+            _say(run, "cancelled", cancel_in_run(store, record, category, subtree=subtree))
 
 
 def retrain(
@@ -105,13 +106,14 @@ def retrain(
     seed: Annotated[int | None, typer.Option(help="Seed, if another.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Train a category again; its model stays current until the new one is done."""
+    """Train a category again.
+
+    Its active model stays in use until the new one is done.
+    """
     from core.engine.runs.retraining import RetrainRequest
     from core.engine.runs.retraining import retrain as start
-    from db.runs import run_named
 
     place = workspace_at(workspace)
-    store = open_store(place)
     changes = settings_changes(
         class_weights=None if class_weights is None else parse_weights(class_weights),
         epochs=epochs,
@@ -122,7 +124,8 @@ def retrain(
         seed=seed,
     )
     request = RetrainRequest(category, subtree=subtree, origin=from_, changes=changes)
-    _say(run, "to be retrained", start(store, place, run_named(store, run), request))
+    with open_run(place, run) as (store, record):
+        _say(run, "to be retrained", start(store, place, record, request))
 
 
 def restore(
@@ -133,12 +136,11 @@ def restore(
     ] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Make the model of an earlier attempt at a category current again."""
+    """Restore the model of an earlier attempt."""
     from core.engine.runs.retraining import restore as bring_back
-    from db.runs import run_named
 
-    store = open_store(workspace_at(workspace))
-    restored = bring_back(store, run_named(store, run), category, attempt)
+    with open_run(workspace_at(workspace), run) as (store, record):
+        restored = bring_back(store, record, category, attempt)
     print(f"{run}: {category} has the model of attempt {restored.attempt}")
 
 
@@ -147,17 +149,18 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Delete a run with its models, scores and history; nothing of it can be brought back."""
+    """Delete a run with its models, scores and history.
+
+    This cannot be undone.
+    """
     from core.engine.runs.deletion import delete_run
-    from db.runs import run_named
 
     place = workspace_at(workspace)
-    store = open_store(place)
-    record = run_named(store, run)
-    if not yes:
-        typer.confirm(f"Delete {run} with its models?", abort=True)
-    delete_run(store, place, record)
-    print(f"{run}: deleted")
+    with open_run(place, run) as (store, record):
+        if not yes:
+            typer.confirm(f"Delete {run} with its models?", abort=True)
+        delete_run(store, place, record)
+        print(f"{run}: deleted")
 
 
 def _say(run: str, verb: str, categories: Sequence[RunCategory]) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import HTransError
 from core.text.plain_text import printable
 from core.workspace import Workspace
-from htrans_tui.cli.options import open_store
 from htrans_tui.cli.output import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -27,9 +25,10 @@ def survey(
     request: ImportRequest, place: Workspace, vectors: Sequence[str] | None, *, as_json: bool
 ) -> None:
     """Look at a corpus, print what was seen; raise `HTransError` if it cannot be imported."""
+    from core.engine.ingest.catalog import vector_folders
     from core.engine.ingest.survey import survey_corpus
 
-    folders = _vector_folders(place, vectors)
+    folders = vector_folders(place, vectors)
     with progress("looking", "documents") as step:
         found = survey_corpus(request, folders, step)
     if as_json:
@@ -41,19 +40,6 @@ def survey(
         raise HTransError(
             f"{found.problem_count:,} {problems} would make the import fail; nothing was imported"
         )
-
-
-def _vector_folders(place: Workspace, names: Sequence[str] | None) -> dict[str, Path]:
-    """The folders of word vectors by name; those of a workspace that is there."""
-    from db.vectors import list_vectors, vectors_named
-
-    if not place.database.exists():
-        if names:
-            raise HTransError(f"there is no workspace {place.root}, so there are no vectors in it")
-        return {}
-    store = open_store(place)
-    chosen = list_vectors(store) if names is None else [vectors_named(store, n) for n in names]
-    return {each.name: place.vectors(each.id) for each in chosen}
 
 
 def _print(found: Survey) -> None:

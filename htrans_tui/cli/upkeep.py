@@ -27,12 +27,15 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     fix: Annotated[
-        bool, typer.Option("--fix", help="Mend what can be mended without losing a result.")
+        bool, typer.Option("--fix", help="Repair what can be repaired without losing a result.")
     ] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Examine the installation, and the workspace with every file; exit code 1 for problems."""
+    """Check the installation and the workspace for problems.
+
+    Checks every file of the workspace. The exit code is 1 if problems remain.
+    """
     from core.engine.maintenance.doctor import Examination, examine
     from core.engine.maintenance.machine import this_machine
 
@@ -88,7 +91,10 @@ def backup(
     file: Annotated[Path, typer.Argument(help="The new .tar file, or .tar.gz to compress it.")],
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Copy the workspace into one file while training goes on; it unpacks with tar."""
+    """Copy the workspace into one tar archive.
+
+    Training may continue meanwhile. Unpack the archive with tar.
+    """
     from core.engine.maintenance.backup import back_up
 
     place = workspace_at(workspace)
@@ -103,7 +109,10 @@ def backup(
 
 
 def settings() -> None:
-    """Print the app's settings as TOML with the keys of every action; say where they are kept."""
+    """Print the app's settings and keys as TOML.
+
+    The path of the settings file goes to standard error.
+    """
     from htrans_tui.app.preferences import as_toml, read_preferences
 
     found = read_preferences()

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from htrans_tui.cli.options import JsonOption, WorkspaceOption, open_store, workspace_at
+from core.engine.artifacts.workspace_store import open_store
+from htrans_tui.cli.options import JsonOption, WorkspaceOption, workspace_at
 from htrans_tui.cli.output import print_json, print_table, progress, say
 
 _MANY = 0.1
 """Share of words with capitals from which on they are worth a line."""
 
-vectors_app = typer.Typer(help="Word vectors that embeddings start from.", no_args_is_help=True)
+vectors_app = typer.Typer(help="Add and list pretrained word vectors.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -38,12 +39,17 @@ def add(
     ] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Add word vectors to the workspace, whole or not at all."""
+    """Add word vectors to the workspace.
+
+    The command is atomic.
+    """
     from core.engine.ingest.vectors import add_vectors_file
 
     place = workspace_at(workspace)
-    store = open_store(place, create=True)
-    with progress(f"reading {Path(file).name}", "words") as step:
+    with (
+        open_store(place, create=True) as store,
+        progress(f"reading {Path(file).name}", "words") as step,
+    ):
         added = add_vectors_file(
             store, place, file, name, format_name=format_, dimensions=dimensions, progress=step
         )
@@ -62,9 +68,10 @@ def add(
 @vectors_app.command("list")
 def list_(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     """List the word vectors."""
-    from db.vectors import list_vectors
+    from core.engine.ingest.catalog import read_catalog
 
-    every = list_vectors(open_store(workspace_at(workspace)))
+    with open_store(workspace_at(workspace)) as store:
+        every = read_catalog(store).vectors
     if json:
         print_json([dataclasses.asdict(vectors) for vectors in every])
         return

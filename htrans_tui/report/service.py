@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.engine.artifacts.workspace_store import open_store
+from core.engine.comparison.named_runs import report_on
 from core.errors import HTransError
 from core.workspace import Workspace
-from htrans_tui.cli.comparing import report_of
-from htrans_tui.cli.options import open_store
 from htrans_tui.report.tables import advice_sentences, per_category, report_tables
 
 
@@ -23,7 +23,8 @@ def main(root: str, names: Sequence[str]) -> int:
     """Compare the runs of a workspace and print what it comes to."""
     workspace = Workspace(Path(root))
     try:
-        found = report_of(open_store(workspace), workspace, names, "cpu")
+        with open_store(workspace) as store:
+            found = report_on(store, workspace, names, "cpu").report
     except HTransError as error:
         print(json.dumps({"error": str(error)}))
         return 1

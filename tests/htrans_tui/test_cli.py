@@ -20,7 +20,15 @@ RUN_FIELDS = {
 }
 CATEGORY_FIELDS = {
     *("id", "name", "parent", "level", "positives", "state", "stale", "attempt"),
-    *("class_weight", "epoch", "train_loss", "validation_loss", "validation_f1", "test_f1"),
+    *(
+        "class_weight",
+        "epoch",
+        "training_loss",
+        "train_loss",
+        "validation_loss",
+        "validation_f1",
+        "test_f1",
+    ),
     "seconds",
 }
 RATES = {"precision", "recall", "f1"}

@@ -9,10 +9,12 @@ from importlib import import_module
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from core.workspace import Workspace
 from db.connection import Store
 from htrans_tui.cli import COMMANDS, COMPLETION, command_line
+from htrans_tui.cli.panels import PANELS
 from tests.htrans_tui.test_imports import loaded_by
 from tests.support.command_line import htrans, htrans_alone, htrans_json
 
@@ -89,3 +91,36 @@ def test_status_says_what_is_wrong(own_copy: Workspace) -> None:
     alerts = htrans_json(own_copy, "status")["alerts"]
     assert {alert["kind"] for alert in alerts} == {"one class"}
     assert "! animals: no test document is accepted" in htrans(own_copy, "status").stdout
+
+
+def test_every_summary_fits_on_a_line_of_eighty_columns() -> None:
+    shown = htrans_help()
+    for name in (name for names in COMMANDS.values() for name in names):
+        line = next(line for line in shown.splitlines() if line.split()[:1] == [name])
+        assert len(line) <= 80
+        assert not line.endswith("..."), line
+        assert len(line.split()) > 2, line
+
+
+def test_help_lists_every_command_in_a_panel() -> None:
+    listed = [name for names in PANELS.values() for name in names]
+    assert sorted(listed) == sorted(name for names in COMMANDS.values() for name in names)
+    shown = htrans_help()
+    assert all(f"{panel}:" in shown for panel in PANELS)
+
+
+def test_options_of_train_are_in_panels() -> None:
+    shown = htrans_help("train")
+    panels = ["Options:", "Training:", "Systems and decision rules:", "Engine:"]
+    places = [shown.index(f"\n{panel}\n") for panel in panels]
+    assert places == sorted(places)
+    assert shown.index("--wait") < places[1] < shown.index("--epochs") < places[2]
+
+
+def htrans_help(*command: str) -> str:
+    """What `--help` prints on a terminal of 80 columns."""
+    result = CliRunner().invoke(
+        command_line([*command, "--help"]), [*command, "--help"], env={"COLUMNS": "80"}
+    )
+    assert result.exit_code == 0
+    return result.stdout

@@ -27,11 +27,15 @@ class RunVariant:
         return TrainingSettings.from_json(self.run.settings)
 
 
-def variant_named(store: Store, text: str) -> RunVariant:
+def variant_named(store: Store, text: str | None) -> RunVariant:
     """The run of that name, or `RUN+tuned`, `RUN+calibrated`, `RUN+up`, `RUN+down`, and so on.
+
+    None names the newest run.
 
     Raises `NotFoundError` for a run that does not exist, `HTransError` for another word.
     """
+    if text is None:
+        text = run_named(store, None).name
     parts = text.split("+")
     # A name may have a + in it, so the longest that is a run's is taken.
     for length in range(len(parts), 0, -1):

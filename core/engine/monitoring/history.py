@@ -1,11 +1,25 @@
-"""The attempts at a category: what each started from, and what its model came to."""
+"""The history of a run: attempts at a category, trials with their epochs, events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from db.connection import Store
+from db.events import Event, events_of
+from db.runs import run_category
 from db.status import attempt_records
+from db.trials import Epoch, Trial, epochs_of, trials_of
+
+__all__ = [
+    "Epoch",
+    "Event",
+    "PastAttempt",
+    "Trial",
+    "TrialHistory",
+    "history_of",
+    "run_events",
+    "trial_histories",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +48,28 @@ def history_of(store: Store, run_category_id: int) -> tuple[PastAttempt, ...]:
         PastAttempt(*record[:-1], current=bool(record.current))
         for record in attempt_records(store, run_category_id)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TrialHistory:
+    """A trial with its epochs in order."""
+
+    trial: Trial
+    epochs: tuple[Epoch, ...]
+
+
+def trial_histories(store: Store, run_category_id: int, attempt: int) -> tuple[TrialHistory, ...]:
+    """Return the trials of one attempt at a category, by class weight.
+
+    A category that shares a model has the trials of the model's owner category.
+    """
+    owner = run_category(store, run_category_id).trained_by
+    return tuple(
+        TrialHistory(trial, tuple(epochs_of(store, trial.id)))
+        for trial in trials_of(store, owner, attempt)
+    )
+
+
+def run_events(store: Store, run_id: int) -> tuple[Event, ...]:
+    """Return the events of a run, newest first."""
+    return tuple(events_of(store, run_id))

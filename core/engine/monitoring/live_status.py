@@ -23,7 +23,6 @@ from db.changes import changed_since, newest_change
 from db.connection import Store
 from db.corpora import corpus_with_id
 from db.runs import Run, list_runs, run_with_id
-from db.states import BUSY_WORKER
 from db.status import followers
 
 _ETA_AGE = 10.0
@@ -136,7 +135,7 @@ class _KeptRun:
     def read(
         self, store: Store, run: Run, workers: tuple[WorkerStatus, ...], now: float
     ) -> RunStatus:
-        at_work = sum(1 for worker in workers if worker.state in BUSY_WORKER)
+        at_work = sum(1 for worker in workers if worker.is_busy)
         age = now // _ETA_AGE if run.state == "running" else None
         of = run, newest_change(store, run.id), at_work, age
         if self._status is None or self._of != of:

@@ -109,6 +109,7 @@ class CategoryStatus:
             "attempt": self.attempt,
             "class_weight": self.class_weight,
             "epoch": self.epoch,
+            "training_loss": self.training_loss,
             "train_loss": self.training_loss,
             "validation_loss": self.validation_loss,
             "validation_f1": self.validation_f1,
@@ -134,6 +135,11 @@ class WorkerStatus:
     documents_per_second: float | None
     heartbeat_age: float
     node: str | None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the worker trains or scores."""
+        return self.state in BUSY_WORKER
 
     def to_json(self) -> dict[str, Any]:
         """An element of `workers` of `status --json`."""
@@ -278,7 +284,7 @@ def _eta(
     Each open trial is taken to need as many epochs as those that have ended on average, and an
     epoch its category's cost (`core.planning.costs`) at the pace of this run so far.
     """
-    at_work = sum(1 for worker in workers if worker.state in BUSY_WORKER)
+    at_work = sum(1 for worker in workers if worker.is_busy)
     if run.state != "running" or not at_work:
         return None, None
     totals = trial_totals(store, run.id)

@@ -9,7 +9,7 @@ from core.settings import TrainingSettings
 from db.connection import Store
 from db.metrics import platt_params
 from db.runs import Run, RunCategory
-from db.thresholds import SetThreshold, set_threshold
+from db.thresholds import SetThreshold, set_threshold, set_thresholds
 
 
 def rule_from(
@@ -38,3 +38,8 @@ def current_rule(store: Store, run: Run, category: RunCategory) -> CategoryRule:
         platt_params(store, category.kept_trial_id, category.id),
         set_threshold(store, category.kept_trial_id, category.id),
     )
+
+
+def thresholds_set_on(store: Store, run: Run, split: str) -> int:
+    """Count the categories of a run whose threshold was set by hand on the documents of a split."""
+    return sum(own.split == split for own in set_thresholds(store, run.id).values())

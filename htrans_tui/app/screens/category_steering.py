@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
 
 from textual.widgets import TabbedContent
 
+from core.engine.artifacts.workspace_store import Store, open_store
 from core.engine.monitoring.status import CategoryStatus, RunStatus
+from core.engine.runs.lookup import RunCategory
 from core.engine.runs.retraining import RetrainPlan, RetrainRequest, outlook, restore, retrain
 from core.engine.runs.steering import (
     cancel_in_run,
@@ -16,35 +17,27 @@ from core.engine.runs.steering import (
     resume_category,
 )
 from core.settings import TrainingSettings
-from db.connection import Store
-from db.runs import RunCategory
 from htrans_tui.app.screens.category_filter import below
 from htrans_tui.app.screens.dialogs import Choice, ChoiceDialog, RetrainDialog
-from htrans_tui.app.screens.read_only_aware import ReadOnlyAwareScreen
+from htrans_tui.app.screens.htrans_screen import HTransScreen
+from htrans_tui.app.services import AppServices
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.history_table import HistoryTable
-
-if TYPE_CHECKING:
-    from htrans_tui.app.app import HTransApp
 
 _HELD = ("paused",)
 
 
-class CategorySteering(ReadOnlyAwareScreen):
+class CategorySteering(HTransScreen[None]):
     """A screen with the categories of a run: pause, cancel, retrain, restore."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, services: AppServices) -> None:
+        super().__init__(services)
         self._run: RunStatus | None = None
         self._categories: Sequence[CategoryStatus] = ()
 
     @property
     def _table(self) -> CategoryTable:
         return self.query_one(CategoryTable)
-
-    @property
-    def _app(self) -> HTransApp:
-        return cast("HTransApp", self.app)
 
     def _category(self) -> CategoryStatus | None:
         """The category under the cursor."""
@@ -54,14 +47,14 @@ class CategorySteering(ReadOnlyAwareScreen):
     def action_toggle_pause(self) -> None:
         """Pause or resume this run."""
         if self._run is not None:
-            self._app.toggle_pause(self._run.run)
+            self.services.toggle_pause(self._run.run)
 
     def action_pause_part(self) -> None:
         """Pause or resume the category under the cursor, or it and all below it."""
         category = self._category()
         if category is None or self._run is None:
             return
-        run, workspace = self._run.run, self._app.workspace
+        run, workspace = self._run.run, self.services.workspace
         held = category.state in _HELD
 
         def steer(subtree: bool) -> Callable[[Store], str]:
@@ -101,29 +94,26 @@ class CategorySteering(ReadOnlyAwareScreen):
         category = self._category()
         if category is None or self._run is None:
             return
-        run, app = self._run.run, self._app
+        run, services = self._run.run, self.services
         settings = TrainingSettings.from_json(run.settings)
 
         def look(request: RetrainRequest) -> RetrainPlan:
-            store = Store(app.workspace.database, read_only=True)
-            try:
+            with open_store(services.workspace, read_only=True) as store:
                 return outlook(store, run, request)
-            finally:
-                store.close()
 
         def begin(request: RetrainRequest | None) -> None:
             if request is not None:
-                app.steer(
-                    lambda store: (
-                        "to be retrained: " + _some(retrain(store, app.workspace, run, request))
-                    )
-                )
+                services.steer(lambda store: work(store, request))
+
+        def work(store: Store, request: RetrainRequest) -> str:
+            retrained = retrain(store, services.workspace, run, request)
+            return f"to be retrained: {_some(retrained)}"
 
         weights = ",".join(f"{weight:g}" for weight in settings.class_weights)
         dialog = RetrainDialog(
             category.key, below(self._categories, category), weights, settings.epochs, look
         )
-        app.push_screen(dialog, begin)
+        self.app.push_screen(dialog, begin)
 
     def action_restore(self) -> None:
         """Bring back the model of the attempt under the history's cursor."""
@@ -142,7 +132,7 @@ class CategorySteering(ReadOnlyAwareScreen):
             restored = restore(store, run, category.key, number)
             return f"{category.key} has the model of attempt {restored.attempt}"
 
-        self._app.steer(work)
+        self.services.steer(work)
 
     def _ask_part(
         self,
@@ -160,9 +150,9 @@ class CategorySteering(ReadOnlyAwareScreen):
 
         def answer(value: str | None) -> None:
             if value == "run" and whole is not None:
-                self._app.steer(whole)
+                self.services.steer(whole)
             elif value is not None:
-                self._app.steer(steer(value == "subtree"))
+                self.services.steer(steer(value == "subtree"))
 
         self.app.push_screen(ChoiceDialog(question, choices), answer)
 

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical, VerticalScroll
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Static, TextArea
 
 from core.corpus.taxonomy import Taxonomy
+from core.engine.artifacts.workspace_store import open_store
+from core.engine.runs.lookup import Run, run_taxonomy
 from core.errors import HTransError
 from core.text.plain_text import printable
-from db.connection import Store
-from db.corpora import taxonomy_of
-from db.runs import Run, run_categories
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.inference_client import Answer, InferenceClient, Shading, SupersededError
+from htrans_tui.app.screens.htrans_screen import HTransScreen
+from htrans_tui.app.services import AppServices
 from htrans_tui.app.theme_colors import shades
 from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.shaded_text import shaded
 from htrans_tui.app.widgets.sparkline import bar
 from htrans_tui.formatting import shortened
-
-if TYPE_CHECKING:
-    from htrans_tui.app.app import HTransApp
 
 DEBOUNCE = 0.03
 """Seconds without a key after which typed text is classified; a newer text overtakes it."""
@@ -73,14 +70,14 @@ class TextBox(TextArea):
         self.take(before + event.text + after + self.rest)
 
 
-class ClassifyScreen(Screen[None]):
+class ClassifyScreen(HTransScreen[None]):
     """Results while typing, of one run or of several side by side."""
 
     SCOPE: ClassVar[Scope] = "classify"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("classify")]
 
-    def __init__(self, runs: Sequence[Run]) -> None:
-        super().__init__()
+    def __init__(self, services: AppServices, runs: Sequence[Run]) -> None:
+        super().__init__(services)
         self._runs = tuple({run.id: run for run in runs}.values())
         self._models: dict[int, InferenceClient] = {}
         self._taxonomies: dict[int, Taxonomy] = {}
@@ -114,25 +111,20 @@ class ClassifyScreen(Screen[None]):
         table.add_column("category", key="category")
         for run in self._runs:
             table.add_column(printable(run.name) if len(self._runs) > 1 else "", key=str(run.id))
-        self._at = len(self._app.texts)
+        self._at = len(self.services.texts)
         self._box.focus()
-        store = Store(self._app.workspace.database, read_only=True)
-        try:
+        with open_store(self.services.workspace, read_only=True) as store:
             for run in self._runs:
-                chosen = [category.key for category in run_categories(store, run.id)]
-                taxonomy = taxonomy_of(store, run.corpus_id).with_ancestors(chosen)
-                self._taxonomies[run.id] = taxonomy
-        finally:
-            store.close()
+                self._taxonomies[run.id] = run_taxonomy(store, run, trained_only=True)
         for run in self._runs:
-            self._models[run.id] = self._app.use_models(run)
+            self._models[run.id] = self.services.use_models(run)
             self.run_worker(self._load(run), group=f"load-{run.id}")
 
     async def on_unmount(self) -> None:
         """Keep the text, and leave the models to others."""
         self._keep(self._latest)
         for process in self._models.values():
-            await self._app.release_models(process)
+            await self.services.release_models(process)
 
     def on_text_area_changed(self) -> None:
         """Wait a moment for the next key, then classify."""
@@ -173,7 +165,7 @@ class ClassifyScreen(Screen[None]):
 
     def _go(self, step: int) -> None:
         at = self._at + step
-        texts = self._app.texts
+        texts = self.services.texts
         if 0 <= at < len(texts):
             if self._at == len(texts):
                 self._keep(self._box.whole)
@@ -184,7 +176,7 @@ class ClassifyScreen(Screen[None]):
             self._box.take("")
 
     def _keep(self, text: str) -> None:
-        texts = self._app.texts
+        texts = self.services.texts
         if text.strip() and text not in texts[-1:]:
             texts.append(text)
             del texts[:-_HISTORY]
@@ -339,10 +331,6 @@ class ClassifyScreen(Screen[None]):
     @property
     def _table(self) -> DataTable[Text]:
         return cast("DataTable[Text]", self.query_one("#result", DataTable))
-
-    @property
-    def _app(self) -> HTransApp:
-        return cast("HTransApp", self.app)
 
 
 def _ready(without_model: int) -> str:

@@ -10,16 +10,16 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from core.errors import HTransError
 from core.text.plain_text import printable
-from core.workspace import Workspace
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.csv_files import write_csv
 from htrans_tui.app.downloads import downloaded
 from htrans_tui.app.screens.dialogs import TextDialog
+from htrans_tui.app.screens.htrans_screen import HTransScreen
+from htrans_tui.app.services import AppServices
 from htrans_tui.app.subprocesses import run_python
 from htrans_tui.app.widgets.sparkline import bar
 
@@ -28,15 +28,14 @@ _BARS = "Figure 2"
 """The table whose numbers are drawn as bars too."""
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(HTransScreen[None]):
     """Runs side by side; the comparison is made by a process of its own."""
 
     SCOPE: ClassVar[Scope] = "compare"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("compare")]
 
-    def __init__(self, workspace: Workspace, names: Sequence[str]) -> None:
-        super().__init__()
-        self._workspace = workspace
+    def __init__(self, services: AppServices, names: Sequence[str]) -> None:
+        super().__init__(services)
         self._names = tuple(names)
         self._tables: list[dict[str, Any]] = []
         self._at = 0
@@ -57,7 +56,7 @@ class CompareScreen(Screen[None]):
 
     async def _compare(self) -> None:
         ended = await run_python(
-            "htrans_tui.report.service", str(self._workspace.root), *self._names
+            "htrans_tui.report.service", str(self.services.workspace.root), *self._names
         )
         try:
             said: dict[str, Any] = json.loads(ended.out.splitlines()[-1])
@@ -115,7 +114,7 @@ class CompareScreen(Screen[None]):
 
     async def _write(self, path: str) -> None:
         output = ("--output", str(Path(path).expanduser()))
-        root = ("--workspace", str(self._workspace.root))
+        root = ("--workspace", str(self.services.workspace.root))
         ended = await run_python("htrans_tui", "report", *self._names, *output, *root)
         if self.app.is_web and not ended.code:
             return

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widgets import Footer, RichLog, Static
 
 from core.text.plain_text import printable
-from core.workspace import Workspace
 from htrans_tui.app.actions import Scope, bindings_for
+from htrans_tui.app.screens.htrans_screen import HTransScreen
+from htrans_tui.app.services import AppServices
 
 INTERVAL = 1.0
 """Seconds between two looks at the file."""
@@ -20,15 +20,15 @@ MOST_BYTES = 64 * 1024
 """Of a long log only the end is read."""
 
 
-class LogScreen(Screen[None]):
+class LogScreen(HTransScreen[None]):
     """One log file at a time, followed as it grows."""
 
     SCOPE: ClassVar[Scope] = "log"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("log")]
 
-    def __init__(self, workspace: Workspace) -> None:
-        super().__init__()
-        self._folder = workspace.logs
+    def __init__(self, services: AppServices) -> None:
+        super().__init__(services)
+        self._folder = services.workspace.logs
         self._at = 0
         self._read = 0
 

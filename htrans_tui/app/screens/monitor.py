@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -12,16 +12,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input, TabbedContent, TabPane
 
+from core.engine.artifacts.workspace_store import open_store
 from core.engine.monitoring.status import CategoryStatus, Status
+from core.engine.runs.lookup import category_with_id
 from core.settings import TrainingSettings
 from core.text.plain_text import printable
-from db.connection import Store
-from db.runs import run_category
-from db.states import BUSY_WORKER
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.screens.category_filter import matching, with_ancestors
 from htrans_tui.app.screens.category_steering import CategorySteering
+from htrans_tui.app.services import AppServices
 from htrans_tui.app.snapshot import Snapshot
 from htrans_tui.app.view_state import View
 from htrans_tui.app.widgets.alert_list import AlertList, alert_ids
@@ -33,9 +33,6 @@ from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.trial_table import TrialTable
 from htrans_tui.app.widgets.workers import WorkerLines
 from htrans_tui.formatting import STATE_SIGNS, duration
-
-if TYPE_CHECKING:
-    pass
 
 _TABS = ("curves", "weights", "history", "alerts")
 _REMEMBER = 5.0
@@ -60,8 +57,8 @@ class MonitorScreen(CategorySteering):
     SCOPE: ClassVar[Scope] = "monitor"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("monitor")]
 
-    def __init__(self, run_id: int) -> None:
-        super().__init__()
+    def __init__(self, services: AppServices, run_id: int) -> None:
+        super().__init__(services)
         self._run_id = run_id
         self._text = ""
         self._state: str | None = None
@@ -72,7 +69,7 @@ class MonitorScreen(CategorySteering):
     def compose(self) -> ComposeResult:
         """Title, taxonomy and details, workers, footer."""
         table = CategoryTable(id="categories")
-        table.columns = self._app.preferences.columns
+        table.columns = self.services.preferences.columns
         yield PlainLabel(" htrans-tui", id="title")
         with Container(id="body"):
             with Vertical(id="taxonomy"):
@@ -99,12 +96,12 @@ class MonitorScreen(CategorySteering):
         for hidden in ("#shown", "#filter"):
             self.query_one(hidden).display = False
         self.set_focus(self._table)
-        self.show(self._app.snapshot)
+        self.show(self.services.snapshot)
         self.set_interval(_REMEMBER, self._remember)
 
     def on_screen_resume(self) -> None:
         """Draw what has changed while another screen was seen."""
-        self.show(self._app.snapshot)
+        self.show(self.services.snapshot)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action is there: a filter is not begun while one is typed."""
@@ -130,7 +127,7 @@ class MonitorScreen(CategorySteering):
         if first:
             self._epochs = TrainingSettings.from_json(status.run.run.settings).epochs
             self._recall()
-        read_only = " · read-only" if self._app.read_only else ""
+        read_only = " · read-only" if self.services.read_only else ""
         width = self.size.width - cell_len(read_only)
         self.query_one("#title", PlainLabel).say(title(status, width) + read_only)
         self._show_categories(snapshot)
@@ -165,7 +162,7 @@ class MonitorScreen(CategorySteering):
 
     def on_tabbed_content_tab_activated(self) -> None:
         """Draw the tab that is seen now."""
-        self._show_tab(self._app.snapshot)
+        self._show_tab(self.services.snapshot)
 
     def use(self, preferences: Preferences) -> None:
         """Show other columns."""
@@ -200,13 +197,13 @@ class MonitorScreen(CategorySteering):
 
     def _again(self) -> None:
         """Show the categories that are known with another filter or order."""
-        self._show_categories(self._app.snapshot)
+        self._show_categories(self.services.snapshot)
 
     def _recall(self) -> None:
         """Show the run as it was left."""
         assert self._run is not None
         run = self._run.run
-        view = self._app.memory.view(self._app.workspace.database, run.id, run.created_at)
+        view = self.services.recall(run)
         self._remembered = view
         self._table.folded = set(view.folded)
         self._state = view.state if view.state in STATE_SIGNS else None
@@ -230,7 +227,7 @@ class MonitorScreen(CategorySteering):
         )
         if view != self._remembered:
             self._remembered = view
-            self._app.remember(run, view)
+            self.services.remember(run, view)
 
     def on_category_table_changed(self) -> None:
         """Align the columns' titles with the rows."""
@@ -238,7 +235,7 @@ class MonitorScreen(CategorySteering):
 
     def on_category_table_highlighted(self, message: CategoryTable.Highlighted) -> None:
         """Show the details of the category under the cursor."""
-        self._app.poller.select(message.category_id)
+        self.services.poller.select(message.category_id)
 
     def on_column_titles_clicked(self, message: ColumnTitles.Clicked) -> None:
         """Order by the column, the other way at the second click; left of them is the tree."""
@@ -297,7 +294,7 @@ class MonitorScreen(CategorySteering):
 
     def action_next_alert(self) -> None:
         """Go to the next category with an alert, from the cursor on and round."""
-        alerts = self._app.snapshot.alerts
+        alerts = self.services.snapshot.alerts
         ids = alert_ids(alerts)
         there = [category.id for category in self._categories if category.id in ids]
         if not there:
@@ -342,24 +339,21 @@ class MonitorScreen(CategorySteering):
         """Show what the model of the category under the cursor gets right and wrong."""
         if self._run is None or self._table.chosen is None:
             return
-        store = Store(self._app.workspace.database, read_only=True)
-        try:
-            category = run_category(store, self._table.chosen)
-        finally:
-            store.close()
+        with open_store(self.services.workspace, read_only=True) as store:
+            category = category_with_id(store, self._table.chosen)
         if category.kept_trial_id is None:
             self.notify(printable(f"{category.key} has no model yet"), markup=False)
             return
-        self._app.open_predictions(self._run.run, category)
+        self.services.open_predictions(self._run.run, category)
 
     def action_classify(self) -> None:
         """Classify with this run's models."""
         if self._run is not None:
-            self._app.open_classifier([self._run.run])
+            self.services.open_classifier([self._run.run])
 
     def action_log(self) -> None:
         """Show the engine's log."""
-        self._app.open_log()
+        self.services.open_log()
 
     def action_toggle_node(self) -> None:
         """Fold or unfold the category under the cursor."""
@@ -386,7 +380,7 @@ class MonitorScreen(CategorySteering):
             header = list(records[0]) if records else []
             rows = [list(record.values()) for record in records]
             proposal = f"{name}-categories.csv"
-        self._app.save_table(Path(proposal.replace("/", "-")), header, lambda: rows)
+        self.services.save_table(Path(proposal.replace("/", "-")), header, lambda: rows)
 
     def action_back(self) -> None:
         """End the filter if there is one, or go back to the runs."""
@@ -395,7 +389,7 @@ class MonitorScreen(CategorySteering):
             self.set_focus(self._table)
             return
         self.leave()
-        self._app.poller.watch(None)
+        self.services.poller.watch(None)
         self.app.pop_screen()
 
     def _end_filter(self) -> None:
@@ -410,7 +404,7 @@ def title(status: Status, width: int) -> str:
     """The screen's first line: all that there is to say if it fits `width` cells, else less."""
     run = status.run
     name, state = printable(run.run.name), f"{run.run.state} {run.done}/{run.total}"
-    at_work = sum(1 for worker in status.workers if worker.state in BUSY_WORKER)
+    at_work = sum(1 for worker in status.workers if worker.is_busy)
     workers = [f"{at_work} worker{'s' if at_work != 1 else ''}"] if at_work else []
     left, basis, measures, briefly = [], [], [], []
     if run.eta_seconds is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from textual.app import ComposeResult
@@ -14,26 +14,23 @@ from textual.containers import Container, Vertical
 from textual.widgets import Footer, Input
 
 from core.engine.artifacts.text_search import ensure_search_index
+from core.engine.artifacts.workspace_store import open_store
 from core.engine.inspection.predictions import CategoryPredictions, NotPreparedError
+from core.engine.runs.lookup import Run, RunCategory, category_with_id, run_taxonomy
 from core.errors import HTransError
 from core.metrics.ranking import Kind, PrecisionRecall
 from core.text.plain_text import printable
-from db.connection import Store
-from db.corpora import taxonomy_of
-from db.runs import Run, RunCategory, run_category
 from htrans_tui.app.actions import Scope, bindings_for
-from htrans_tui.app.inference_client import InferenceClient, SupersededError
+from htrans_tui.app.inference_client import SupersededError
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.screens.dialogs import Choice, ChoiceDialog
 from htrans_tui.app.screens.threshold import ThresholdScreen
+from htrans_tui.app.services import AppServices
 from htrans_tui.app.snapshot import Snapshot
 from htrans_tui.app.widgets.document_list import DocumentList
 from htrans_tui.app.widgets.document_view import DocumentView, ShownDocument
 from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.precision_recall import PrecisionRecallPlot
-
-if TYPE_CHECKING:
-    pass
 
 KINDS: tuple[tuple[Kind, str], ...] = (
     ("fp", "false positives"),
@@ -61,11 +58,11 @@ class PredictionsScreen(ThresholdScreen):
     SCOPE: ClassVar[Scope] = "predictions"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("predictions")]
 
-    def __init__(self, run: Run, category: RunCategory, models: InferenceClient) -> None:
-        super().__init__()
+    def __init__(self, services: AppServices, run: Run, category: RunCategory) -> None:
+        super().__init__(services)
         self._run = run
         self._category = category
-        self._models = models
+        self._models = services.use_models(run)
         self._kind: int | None = None
         self._reversed = False
         self._asked = ""
@@ -95,14 +92,14 @@ class PredictionsScreen(ThresholdScreen):
         for hidden in ("#search", "#search-said"):
             self.query_one(hidden).display = False
         self._list.focus()
-        self._store = Store(self._app.workspace.database, read_only=True)
-        self._taxonomy = taxonomy_of(self._store, self._run.corpus_id)
+        self._store = open_store(self.services.workspace, read_only=True)
+        self._taxonomy = run_taxonomy(self._store, self._run)
         self._open("test")
 
     async def on_unmount(self) -> None:
         """Leave the models to others."""
         self._store.close()
-        await self._app.release_models(self._models)
+        await self.services.release_models(self._models)
 
     def on_resize(self) -> None:
         """The curve leaves first where there is little room."""
@@ -119,7 +116,7 @@ class PredictionsScreen(ThresholdScreen):
         if self._predictions is None:
             return
         try:
-            current = run_category(self._store, self._category.id)
+            current = category_with_id(self._store, self._category.id)
         except HTransError:
             return  # the run has been deleted; what is on screen stays readable
         if current.kept_trial_id != self._category.kept_trial_id:
@@ -150,16 +147,14 @@ class PredictionsScreen(ThresholdScreen):
         self._title(split)
 
         def read() -> tuple[CategoryPredictions, PrecisionRecall, float]:
-            store = Store(self._app.workspace.database, read_only=True)
-            try:
-                found = CategoryPredictions(store, self._app.workspace, self._run, self._category)
+            workspace = self.services.workspace
+            with open_store(workspace, read_only=True) as store:
+                found = CategoryPredictions(store, workspace, self._run, self._category)
                 found.open_split(split)
                 # What takes long the first time is done here, not when the first key comes.
                 if len(found.ranked):
                     found.others(store, 0)
                 return found, found.ranked.curve(_POINTS), found.ranked.best
-            finally:
-                store.close()
 
         try:
             try:
@@ -334,7 +329,7 @@ class PredictionsScreen(ThresholdScreen):
             )
 
         def look() -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-            workspace, corpus_id = self._app.workspace, self._run.corpus_id
+            workspace, corpus_id = self.services.workspace, self._run.corpus_id
             if not ensure_search_index(workspace, corpus_id, progress, lambda: stopped):
                 return None
             return found.find(asked)
@@ -378,7 +373,7 @@ class PredictionsScreen(ThresholdScreen):
             then()
             return f"{number} documents"
 
-        self._app.ask_path(
+        self.services.ask_path(
             "Append the marked documents to (.jsonl)", Path("suspicious-labels.jsonl"), write
         )
 
@@ -389,20 +384,17 @@ class PredictionsScreen(ThresholdScreen):
             return
         places = self._list.places
         probabilities = self._rule.probabilities(found.ranked.scores[places]).tolist()
-        database = self._app.workspace.database
+        workspace = self.services.workspace
 
         def rows() -> Iterator[tuple[str, str, float, str]]:
-            store = Store(database, read_only=True)
-            try:
+            with open_store(workspace, read_only=True) as store:
                 for place, probability in zip(places.tolist(), probabilities, strict=True):
                     key, text = found.text(store, place)
                     yield kind, key, probability, " ".join(text.split())
-            finally:
-                store.close()
 
         name = f"{self._category.key}-{kind}.csv".replace("/", "-")
         header = ["kind", "id", "probability", "text"]
-        self._app.save_table(Path(name), header, rows, in_thread=True)
+        self.services.save_table(Path(name), header, rows, in_thread=True)
 
     def action_curve(self) -> None:
         """Show the precision-recall curve, or more of the text."""

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer
 
+from core.engine.artifacts.workspace_store import Store, open_store
 from core.engine.monitoring.status import RunStatus
 from core.engine.runs.deletion import delete_run
 from core.text.plain_text import printable
-from db.connection import Store
-from db.corpora import list_corpora
-from db.vectors import list_vectors
 from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.preferences import Preferences
-from htrans_tui.app.screens.read_only_aware import ReadOnlyAwareScreen
+from htrans_tui.app.screens.htrans_screen import HTransScreen
+from htrans_tui.app.services import AppServices
 from htrans_tui.app.snapshot import Snapshot
 from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.workers import machine_line
 from htrans_tui.formatting import STATE_SIGNS, duration, rate
-
-if TYPE_CHECKING:
-    from htrans_tui.app.app import HTransApp
 
 _COLUMNS = ("run", "state", "done", "ETA", "micro-F1", "macro-F1", "system", "corpus")
 _ORDERS: dict[str, Callable[[RunStatus], Any]] = {
@@ -64,14 +60,14 @@ class RunsTable(DataTable[Text], inherit_bindings=False):
         super().__init__(cursor_type="row", id="runs")
 
 
-class RunsScreen(ReadOnlyAwareScreen):
+class RunsScreen(HTransScreen[None]):
     """The list of runs; enter opens one, space marks it for a comparison."""
 
     SCOPE: ClassVar[Scope] = "runs"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("runs")]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, services: AppServices) -> None:
+        super().__init__(services)
         self._marked: list[int] = []
         self._order: tuple[str, bool] | None = None
 
@@ -89,8 +85,8 @@ class RunsScreen(ReadOnlyAwareScreen):
             table.add_column(column, key=column)
         table.display = False
         self.query_one("#hint", PlainLabel).say("Reading the workspace …")
-        if self._app.snapshot != Snapshot():
-            self.show(self._app.snapshot)
+        if self.services.snapshot != Snapshot():
+            self.show(self.services.snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
         """Update the rows that have changed; the cursor stays where it is."""
@@ -120,8 +116,8 @@ class RunsScreen(ReadOnlyAwareScreen):
 
     def on_screen_resume(self) -> None:
         """Draw what has changed while another screen was seen."""
-        if self._app.snapshot != Snapshot():
-            self.show(self._app.snapshot)
+        if self.services.snapshot != Snapshot():
+            self.show(self.services.snapshot)
 
     def use(self, preferences: Preferences) -> None:
         """Nothing here depends on them."""
@@ -138,7 +134,7 @@ class RunsScreen(ReadOnlyAwareScreen):
             self._order = None
         else:
             self._order = name, False
-        self.show(self._app.snapshot)
+        self.show(self.services.snapshot)
 
     def _ordered(self, snapshot: Snapshot) -> list[RunStatus]:
         """The runs, the newest first unless another order was asked for; no value comes last."""
@@ -157,27 +153,26 @@ class RunsScreen(ReadOnlyAwareScreen):
     def action_open_run(self) -> None:
         """Watch the run under the cursor."""
         if (run := self._run_under_cursor()) is not None:
-            self._app.open_run(run.run.id)
+            self.services.open_run(run.run.id)
 
     def action_toggle_pause(self) -> None:
         """Pause or resume the run under the cursor."""
         if (run := self._run_under_cursor()) is not None:
-            self._app.toggle_pause(run.run)
+            self.services.toggle_pause(run.run)
 
     def action_new_run(self) -> None:
         """Fill in a form and start a run."""
+        from core.engine.ingest.catalog import read_catalog
         from htrans_tui.app.screens.new_run import NewRunDialog
 
-        store = Store(self._app.workspace.database, read_only=True)
-        try:
-            corpora = [corpus.name for corpus in list_corpora(store)]
-            vectors = [record.name for record in list_vectors(store)]
-        finally:
-            store.close()
+        with open_store(self.services.workspace, read_only=True) as store:
+            catalog = read_catalog(store)
+        corpora = [corpus.name for corpus in catalog.corpora]
+        vectors = [record.name for record in catalog.vectors]
         if not corpora:
             self.notify("import a corpus first: htrans-tui import", severity="warning")
             return
-        self.app.push_screen(NewRunDialog(self._app.workspace, corpora, vectors), self._started)
+        self.app.push_screen(NewRunDialog(self.services.workspace, corpora, vectors), self._started)
 
     def _started(self, name: str | None) -> None:
         if name is not None:
@@ -190,16 +185,16 @@ class RunsScreen(ReadOnlyAwareScreen):
                 self._marked.remove(run.run.id)
             else:
                 self._marked.append(run.run.id)
-            self.show(self._app.snapshot)
+            self.show(self.services.snapshot)
 
     def action_compare(self) -> None:
         """Compare the marked runs."""
-        names = {run.run.id: run.run.name for run in self._app.snapshot.runs}
+        names = {run.run.id: run.run.name for run in self.services.snapshot.runs}
         marked = [names[run_id] for run_id in self._marked if run_id in names]
         if len(marked) < 2:
             self.notify("mark at least two runs with the space bar", severity="warning")
             return
-        self._app.open_comparison(marked)
+        self.services.open_comparison(marked)
 
     def action_delete(self) -> None:
         """Ask whether the run under the cursor is to be deleted, and do it."""
@@ -208,37 +203,37 @@ class RunsScreen(ReadOnlyAwareScreen):
         chosen = self._run_under_cursor()
         if chosen is None:
             return
-        run, app = chosen.run, self._app
+        run, services = chosen.run, self.services
 
         def delete(store: Store) -> str:
-            delete_run(store, app.workspace, run)
+            delete_run(store, services.workspace, run)
             return f"{run.name} is deleted"
 
         def answer(value: str | None) -> None:
             if value is not None:
-                app.steer(delete)
+                services.steer(delete)
 
         question = f"Delete {run.name} with its models? Nothing of it can be brought back."
         self.app.push_screen(ChoiceDialog(question, [Choice("yes", f"delete {run.name}")]), answer)
 
     def action_save(self) -> None:
         """Write the table to a CSV file."""
-        records = [run.to_json() for run in self._ordered(self._app.snapshot)]
+        records = [run.to_json() for run in self._ordered(self.services.snapshot)]
         if records:
             rows = [list(record.values()) for record in records]
-            self._app.save_table(Path("runs.csv"), list(records[0]), lambda: rows)
+            self.services.save_table(Path("runs.csv"), list(records[0]), lambda: rows)
 
     def action_log(self) -> None:
         """Show the engine's log."""
-        self._app.open_log()
+        self.services.open_log()
 
     def action_classify(self) -> None:
         """Classify with the marked runs side by side, or with the run under the cursor."""
-        every = {run.run.id: run.run for run in self._app.snapshot.runs}
+        every = {run.run.id: run.run for run in self.services.snapshot.runs}
         marked = [every[run_id] for run_id in self._marked if run_id in every]
         under = self._run_under_cursor()
         if chosen := marked or ([] if under is None else [under.run]):
-            self._app.open_classifier(chosen)
+            self.services.open_classifier(chosen)
 
     def _cells(self, run: RunStatus) -> list[Text]:
         marked = run.run.id in self._marked
@@ -249,11 +244,7 @@ class RunsScreen(ReadOnlyAwareScreen):
         if not table.row_count:
             return None
         key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
-        return next((r for r in self._app.snapshot.runs if str(r.run.id) == key), None)
-
-    @property
-    def _app(self) -> HTransApp:
-        return cast("HTransApp", self.app)
+        return next((r for r in self.services.snapshot.runs if str(r.run.id) == key), None)
 
 
 def _row(run: RunStatus, mark: str) -> list[Text]:

@@ -6,7 +6,7 @@ In a browser they hold for the visit and change no file.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -24,10 +24,8 @@ from htrans_tui.app.preferences import (
     refresh_of,
     save_preferences,
 )
+from htrans_tui.app.services import AppServices
 from htrans_tui.app.widgets.marks import CheckMark
-
-if TYPE_CHECKING:
-    from htrans_tui.app.app import HTransApp
 
 _OF_A_VISIT = "They hold until this page is closed"
 
@@ -37,9 +35,10 @@ class SettingsScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave")]
 
-    def __init__(self, preferences: Preferences) -> None:
+    def __init__(self, services: AppServices) -> None:
         super().__init__()
-        self._before = preferences
+        self._services = services
+        self._before = services.preferences
 
     def compose(self) -> ComposeResult:
         """The fields, where they are kept, and two buttons."""
@@ -105,7 +104,7 @@ class SettingsScreen(ModalScreen[None]):
 
     def action_leave(self) -> None:
         """Let the settings be what they were."""
-        self._app.use(self._before)
+        self._services.use(self._before)
         self.app.pop_screen()
 
     def _try(self) -> Preferences | None:
@@ -121,13 +120,9 @@ class SettingsScreen(ModalScreen[None]):
             self._say(str(error))
             return None
         self._say("")
-        self._app.use(preferences)
+        self._services.use(preferences)
         return preferences
 
     def _say(self, text: str) -> None:
         self.query_one("#outlook", Static).update(printable(text))
         self.query_one("#go", Button).disabled = bool(text)
-
-    @property
-    def _app(self) -> HTransApp:
-        return cast("HTransApp", self.app)

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, cast
 
+from core.engine.artifacts.workspace_store import Store
 from core.engine.inspection.predictions import CategoryPredictions
 from core.metrics.decisions import CategoryRule
-from db.connection import Store
 from htrans_tui.app.screens.dialogs import TextDialog
-from htrans_tui.app.screens.read_only_aware import ReadOnlyAwareScreen
-
-if TYPE_CHECKING:
-    from htrans_tui.app.app import HTransApp
+from htrans_tui.app.screens.htrans_screen import HTransScreen
+from htrans_tui.app.services import AppServices
 
 _STEP = 0.01
 """How far a key moves the threshold, in probability."""
 
 
-class ThresholdScreen(ReadOnlyAwareScreen):
+class ThresholdScreen(HTransScreen[None]):
     """A screen on which a threshold is tried: `_least` is the lowest score that is accepted."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, services: AppServices) -> None:
+        super().__init__(services)
         self._predictions: CategoryPredictions | None = None
         self._store: Store
         self._rule = CategoryRule()
@@ -87,7 +84,7 @@ class ThresholdScreen(ReadOnlyAwareScreen):
             found.save_threshold(store, least)
             return f"{found.category.key} accepts from {self._shown(least):.3f} on, set {where}"
 
-        self._app.steer(save)
+        self.services.steer(save)
 
     def action_forget_threshold(self) -> None:
         """Let the run's own way to decide hold again."""
@@ -100,7 +97,7 @@ class ThresholdScreen(ReadOnlyAwareScreen):
             return f"{found.category.key} decides as the run does"
 
         self._least = self._rule.least
-        self._app.steer(forget)
+        self.services.steer(forget)
 
     def _read_rule(self, *, keep: bool) -> None:
         """Read how the category decides; `keep` leaves a threshold that is being tried."""
@@ -126,7 +123,3 @@ class ThresholdScreen(ReadOnlyAwareScreen):
     def _try(self, least: float) -> None:
         self._least = least
         self._draw()
-
-    @property
-    def _app(self) -> HTransApp:
-        return cast("HTransApp", self.app)

@@ -11,8 +11,8 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from core.engine.monitoring.alerts import Alert
+from core.engine.monitoring.history import Event
 from core.text.plain_text import printable
-from db.events import Event
 from htrans_tui.app.widgets.category_table import ALERT
 
 MOST_SHOWN = 200

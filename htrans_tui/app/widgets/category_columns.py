@@ -119,9 +119,9 @@ def columns_for(width: int, chosen: Sequence[str], needed: str | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """An order of the categories by a column; those without a value come last.
+    """An order of the categories by a column; categories without a value come last.
 
-    `reverse` puts the best first.
+    `low_first` sorts in ascending order.
     """
 
     name: str

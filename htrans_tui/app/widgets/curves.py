@@ -19,7 +19,7 @@ from textual_hires_canvas import Canvas
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 from textual_plot.plot_widget import Legend
 
-from db.trials import Epoch
+from core.engine.monitoring.history import Epoch
 from htrans_tui.app.running_loss import thinned
 from htrans_tui.app.snapshot import Details, TrialCurves
 from htrans_tui.app.theme_colors import theme_colour
