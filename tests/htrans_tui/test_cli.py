@@ -247,7 +247,7 @@ def test_without_a_workspace_every_command_says_how_to_make_one(tmp_path: Path) 
     [
         (["train", "smal"], r"no corpus 'smal'; there are small"),
         (["train", "small", "--system", "bert"], r"no system 'bert'; known are gru-att-basic"),
-        (["train", "small", "--preset", "best"], r"no preset 'best'"),
+        (["train", "small", "--preset", "best"], r"unknown preset 'best'"),
         (["train", "small", "--vectors", "glove"], r"no vectors 'glove'; add some with"),
         (["train", "small", "--categories", "cat"], r"no category 'cat'"),
         (["train", "small", "--class-weights", "1,x"], r"--class-weights 1,x: give numbers"),
@@ -332,7 +332,7 @@ def test_help_of_every_command_names_its_options(trained: Trained) -> None:
     shown = htrans(trained.workspace, "train", "--help").stdout
     for name in TrainingSettings.__dataclass_fields__:
         assert f"--{name.replace('_', '-')}" in shown
-    assert all(word in shown for word in ("validation F1", "GRU's", "Adam", "a CUDA device"))
+    assert all(word in shown for word in ("validation F1", "GRU's", "Adam", "CUDA device"))
 
 
 def test_workspace_is_named_before_or_after_the_command(trained: Trained, tmp_path: Path) -> None:
