@@ -16,10 +16,10 @@ from core.workspace import Workspace
 from db import connection
 from db.connection import Store, StoreError
 from db.events import add_event
-from tests.conftest import Trained
 from tests.faults.disks import mounted
 from tests.faults.lines import the_error
 from tests.support.command_line import htrans, htrans_json
+from tests.support.trained import Trained
 
 HOLD = """
 import sqlite3, sys, time

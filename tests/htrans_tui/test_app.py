@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from textual.events import Key
-from textual.pilot import Pilot
-from textual.widgets import DataTable, Static, TextArea
+from textual.widgets import DataTable, TextArea
 
 from core.settings import TrainingSettings
 from core.workspace import Workspace
@@ -29,32 +26,14 @@ from htrans_tui.app.widgets.alert_list import AlertList
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.trial_table import TrialTable
 from htrans_tui.app.widgets.workers import WorkerLines
-from tests.conftest import Trained
+from tests.support.pilot import found, open_monitor, text_of, tree_rows, until
 from tests.support.still_life import WEIGHTS, still_life
+from tests.support.trained import Trained
 
 
 @pytest.fixture
 def still(tmp_path: Path) -> Workspace:
     return still_life(tmp_path)
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait until the app shows what is expected."""
-    for _ in range(int(seconds / 0.05)):
-        await pilot.pause()
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail("the app never showed what was expected")
-
-
-def text_of(app: HTransApp, selector: str) -> str:
-    return str(app.screen.query_one(selector, Static).render())
-
-
-def tree_rows(app: HTransApp) -> list[str]:
-    table = app.screen.query_one(CategoryTable)
-    return [table.line(number) for number in range(len(table.rows))]
 
 
 async def test_enter_does_not_overtake_the_arrow_keys_before_it(still: Workspace) -> None:
@@ -80,19 +59,6 @@ async def test_enter_does_not_overtake_the_arrow_keys_before_it(still: Workspace
             app.post_message(Key(key, None))
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         await until(pilot, lambda: " still · " in text_of(app, "#title"))
-
-
-async def open_monitor(app: HTransApp, pilot: Pilot[None]) -> None:
-    await until(pilot, lambda: bool(app.snapshot.runs))
-    await pilot.press("enter")
-    await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
-
-
-def found(app: HTransApp) -> list[str]:
-    """The rows of the classifier's result: category and whether it accepts."""
-    table = app.screen.query_one("#result", DataTable)
-    rows = [table.get_row_at(number) for number in range(table.row_count)]
-    return [f"{row[0]} {str(row[1])[0]}".rstrip() for row in rows]
 
 
 async def test_the_app_opens_on_the_runs_of_the_workspace(still: Workspace) -> None:

@@ -10,7 +10,7 @@ from db.connection import Store
 from db.runs import NewRunCategory, create_run, list_runs
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.classify import ClassifyScreen, TextBox
-from tests.htrans_tui.test_app import found, text_of, until
+from tests.support.pilot import found, text_of, until
 
 TEXT = "apple juice and a pear peel on a plate, taste"
 

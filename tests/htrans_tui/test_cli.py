@@ -10,9 +10,9 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.conftest import Trained
 from tests.support.command_line import TRAIN_QUICKLY, htrans, htrans_json
 from tests.support.small_corpus import TAXONOMY, write_corpus
+from tests.support.trained import Trained
 
 RUN_FIELDS = {
     *("name", "system", "corpus", "state", "seed", "started_at", "finished_at"),

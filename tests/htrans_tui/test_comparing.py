@@ -12,8 +12,8 @@ from db.connection import Store
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.compare import CompareScreen
 from htrans_tui.app.screens.runs import RunsScreen
-from tests.htrans_tui.test_app import text_of, until
 from tests.support.builders import import_small_corpus, scored_run
+from tests.support.pilot import text_of, until
 
 SIZE = (120, 40)
 

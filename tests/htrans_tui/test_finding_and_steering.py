@@ -22,8 +22,8 @@ from htrans_tui.app.widgets.category_columns import SORTS
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.curves import smooth
 from htrans_tui.app.widgets.history_table import HistoryTable
-from tests.htrans_tui.test_app import open_monitor, text_of, tree_rows, until
 from tests.support.builders import category_of, category_states, finish_with, start_worker
+from tests.support.pilot import open_monitor, text_of, tree_rows, until
 from tests.support.still_life import still_life
 
 SIZE = (120, 40)

@@ -22,9 +22,9 @@ from core.formats.taxonomy import PATHS
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, taxonomy_of, unfinished_corpora
-from tests.core.engine.ingest.test_import_resuming import everything
 from tests.faults.mode import FULL
 from tests.support.command_line import htrans, htrans_json
+from tests.support.corpus_contents import everything
 from tests.support.small_corpus import TAXONOMY, documents
 
 

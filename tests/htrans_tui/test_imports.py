@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import pkgutil
-import subprocess
-import sys
 
 import pytest
 
 import core
-
-HEAVY = ("torch", "spacy", "sklearn", "pyarrow", "rdflib")
-
-
-def loaded_by(*modules: str) -> set[str]:
-    """Top-level names of all modules that importing `modules` loads, and full names of ours."""
-    code = (
-        "import importlib, json, sys\n"
-        f"for name in {list(modules)!r}: importlib.import_module(name)\n"
-        "print(json.dumps(sorted(sys.modules)))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    return set(json.loads(result.stdout))
+from tests.support.loaded_modules import HEAVY, loaded_by
 
 
 @pytest.mark.parametrize(

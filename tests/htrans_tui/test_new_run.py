@@ -14,8 +14,8 @@ from db.runs import list_runs, run_named
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.new_run import NewRunDialog
 from htrans_tui.app.screens.runs import RunsScreen
-from tests.htrans_tui.test_app import until
 from tests.support.command_line import htrans, htrans_json
+from tests.support.pilot import until
 from tests.support.still_life import still_life
 
 SIZE = (100, 40)

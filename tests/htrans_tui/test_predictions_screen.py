@@ -24,9 +24,8 @@ from htrans_tui.app.screens.predictions import PredictionsScreen
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.document_list import MARK, DocumentList
 from htrans_tui.app.widgets.shaded_text import MOST_CHARACTERS, shaded
-from tests.htrans_tui.test_app import text_of, until
-from tests.htrans_tui.test_reading_and_keeping import write_to, written
 from tests.support.builders import category_of
+from tests.support.pilot import text_of, until, write_to, written
 
 SIZE = (140, 45)
 

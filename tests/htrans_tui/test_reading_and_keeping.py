@@ -6,23 +6,22 @@ import csv
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Button, DataTable, Input, TabbedContent
+from textual.widgets import Button, DataTable, TabbedContent
 
 from core.workspace import Workspace
 from db.connection import Store
 from db.events import add_event
 from db.runs import list_runs, run_named
 from htrans_tui.app.app import HTransApp
-from htrans_tui.app.screens.dialogs import ChoiceDialog, TextDialog
+from htrans_tui.app.screens.dialogs import ChoiceDialog
 from htrans_tui.app.screens.monitor import MonitorScreen
 from htrans_tui.app.screens.runs import RunsScreen
 from htrans_tui.app.widgets.alert_list import AlertList
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.curves import Plot
 from htrans_tui.app.widgets.trial_table import TrialTable
-from tests.htrans_tui.test_app import open_monitor, text_of, tree_rows, until
 from tests.support.builders import category_of
+from tests.support.pilot import open_monitor, text_of, tree_rows, until, write_to, written
 from tests.support.still_life import still_life
 
 SIZE = (140, 45)
@@ -31,19 +30,6 @@ SIZE = (140, 45)
 @pytest.fixture
 def still(tmp_path: Path) -> Workspace:
     return still_life(tmp_path)
-
-
-def written(app: HTransApp) -> str:
-    """What the app has said last."""
-    return [note.message for note in app._notifications][-1]
-
-
-async def write_to(app: HTransApp, pilot: Pilot[None], path: Path) -> None:
-    """Answer the question for a file."""
-    await until(pilot, lambda: isinstance(app.screen, TextDialog))
-    app.screen.query_one(Input).value = str(path)
-    await pilot.press("enter")
-    await until(pilot, lambda: not isinstance(app.screen, TextDialog))
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

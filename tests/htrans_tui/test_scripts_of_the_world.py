@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.widgets.category_table import CategoryTable
-from tests.htrans_tui.test_app import open_monitor, tree_rows, until
+from tests.support.pilot import open_monitor, tree_rows, until
 from tests.support.still_life import still_life
 
 NAMES = {

@@ -25,9 +25,9 @@ from core.workspace import Workspace
 from htrans_tui.web import visit
 from htrans_tui.web.access import access_at, is_loopback
 from htrans_tui.web.server import AppServer, command_for
-from tests.conftest import Trained
 from tests.support.command_line import htrans
 from tests.support.serving import Serving, serving
+from tests.support.trained import Trained
 
 
 class Tab:

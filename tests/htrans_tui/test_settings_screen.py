@@ -16,7 +16,7 @@ from htrans_tui.app.screens.help import keys_table
 from htrans_tui.app.screens.monitor import MonitorScreen
 from htrans_tui.app.screens.settings import SettingsScreen
 from htrans_tui.app.widgets.marks import CheckMark
-from tests.htrans_tui.test_app import open_monitor, text_of, until
+from tests.support.pilot import open_monitor, text_of, until
 from tests.support.still_life import still_life
 
 SIZE = (140, 45)

@@ -29,7 +29,7 @@ from htrans_tui.app.app import HTransApp
 from htrans_tui.app.inference_client import Answer, Shading
 from htrans_tui.app.preferences import Preferences
 from htrans_tui.app.subprocesses import Ended
-from tests.htrans_tui.test_app import open_monitor, text_of, until
+from tests.support.pilot import open_monitor, text_of, until
 from tests.support.still_life import still_life
 
 SIZES = ("80x24", "140x45")

@@ -10,9 +10,9 @@ from core.engine.monitoring.status import status_of
 from db.connection import Store
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.monitor import title
-from tests.conftest import Trained
-from tests.htrans_tui.test_app import text_of, until
 from tests.support.builders import record_corpus, record_run
+from tests.support.pilot import text_of, until
+from tests.support.trained import Trained
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 
-from tests.conftest import Trained
+from tests.support.trained import Trained
 
 
 def test_an_app_ends_with_its_terminal(trained: Trained) -> None:

@@ -31,12 +31,12 @@ from core.errors import ConflictError, HTransError, InputError
 from core.prediction.classifier import Predictions
 from core.prediction.inputs import InputDocument
 from core.workspace import Workspace
-from tests.conftest import Trained
 from tests.faults.lines import the_error
 from tests.support import small_corpus
 from tests.support.command_line import htrans
 from tests.support.labelled import TOTAL as TOTAL_LABELLED
 from tests.support.labelled import Labelled, labelled, records
+from tests.support.trained import Trained
 
 CATEGORIES = ("animals", 'a;"quoted",\nid')
 TOTAL = 23

@@ -22,8 +22,8 @@ from db.connection import Store
 from db.corpora import texts as texts_of
 from db.runs import Run, run_named
 from db.thresholds import record_threshold
-from tests.core.engine.conftest import OTHER_SYSTEMS
 from tests.support.builders import category_of, record_corpus, record_run
+from tests.support.trained import OTHER_SYSTEMS
 
 CPU = torch.device("cpu")
 

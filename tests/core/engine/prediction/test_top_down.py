@@ -20,8 +20,8 @@ from db.connection import Store
 from db.corpora import document_text
 from db.runs import Run, run_categories, run_named
 from db.thresholds import forget_threshold, record_threshold
-from tests.core.engine.conftest import OTHER_SYSTEMS
 from tests.support.builders import category_of, category_trials
+from tests.support.trained import OTHER_SYSTEMS
 
 CPU = torch.device("cpu")
 
