@@ -15,7 +15,7 @@ from tests.support.endless_run import endless_run, still_goes_on
 from tests.support.serving import serving
 from tests.support.trained import Trained
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 def test_visitors_look_and_classify_and_steer_nothing(

@@ -20,6 +20,8 @@ from tests.support.command_line import htrans
 from tests.support.labelled import TOTAL, Labelled, labelled
 from tests.support.trained import Trained
 
+pytestmark = pytest.mark.slow
+
 ALONE = ("--workers=1", "--device=cpu")
 FIRST = 600
 """Documents that a call gets before it is disturbed."""

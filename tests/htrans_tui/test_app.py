@@ -36,6 +36,7 @@ def still(tmp_path: Path) -> Workspace:
     return still_life(tmp_path)
 
 
+@pytest.mark.slow
 async def test_enter_does_not_overtake_the_arrow_keys_before_it(still: Workspace) -> None:
     store = Store(still.database)
     create_run(
@@ -109,6 +110,7 @@ async def test_the_selected_category_shows_its_curves_and_class_weights(still: W
         await until(pilot, lambda: "waits for its parent" in text_of(app, "#training-title"))
 
 
+@pytest.mark.slow
 async def test_a_change_in_the_database_reaches_the_tree_and_keeps_the_cursor(
     still: Workspace,
 ) -> None:
@@ -123,6 +125,7 @@ async def test_a_change_in_the_database_reaches_the_tree_and_keeps_the_cursor(
         assert app.screen.query_one(CategoryTable).cursor_row == 3
 
 
+@pytest.mark.slow
 async def test_only_changed_rows_are_drawn_again(
     still: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +171,7 @@ async def test_a_refused_action_is_told_and_nothing_breaks(trained: Trained) -> 
         await until(pilot, lambda: any("cannot be" in n.message for n in app._notifications))
 
 
+@pytest.mark.slow
 async def test_typed_text_is_classified_while_typing(trained: Trained) -> None:
     app = HTransApp(trained.workspace, "small")
     async with app.run_test(size=(100, 30)) as pilot:
@@ -189,6 +193,7 @@ async def test_typed_text_is_classified_while_typing(trained: Trained) -> None:
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
 
 
+@pytest.mark.slow
 async def test_classifying_without_any_model_says_so(still: Workspace) -> None:
     store = Store(still.database)
     with store.write():
@@ -240,6 +245,7 @@ async def test_the_command_palette_offers_the_screens_actions(still: Workspace) 
         assert {"Open", "Pause", "Classify", "Compare"} <= commands
 
 
+@pytest.mark.slow
 async def test_markup_in_names_and_events_is_shown_as_text(tmp_path: Path) -> None:
     taxonomy = (
         "parent\tid\tname\n\tanimals\t[red]A\x1b[1m[/red]\nanimals\tcats\t[/]\n"
@@ -258,6 +264,7 @@ async def test_markup_in_names_and_events_is_shown_as_text(tmp_path: Path) -> No
         assert any("[bold]killed[/bold]" in line for line in shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (200, 60)])
 async def test_every_screen_survives_every_size(trained: Trained, size: tuple[int, int]) -> None:
     app = HTransApp(trained.workspace, "small")
@@ -271,6 +278,7 @@ async def test_every_screen_survives_every_size(trained: Trained, size: tuple[in
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (140, 45)])
 async def test_every_tab_is_drawn_without_colour(
     still: Workspace, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
@@ -301,6 +309,7 @@ async def test_narrow_terminals_stack_and_wide_ones_place_beside(still: Workspac
         assert titles.split() == ["n⁺", "loss", "w", "F1", "test"]
 
 
+@pytest.mark.slow
 async def test_a_silent_worker_is_shown_as_silent(still: Workspace) -> None:
     store = Store(still.database)
     with store.write():

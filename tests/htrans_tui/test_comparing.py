@@ -35,6 +35,7 @@ def rows_of(app: HTransApp) -> list[list[str]]:
     return [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
 
 
+@pytest.mark.slow
 async def test_marked_runs_are_compared_the_first_marked_is_the_baseline(
     two_runs: Workspace, tmp_path: Path
 ) -> None:
@@ -79,6 +80,7 @@ async def test_marked_runs_are_compared_the_first_marked_is_the_baseline(
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
 
 
+@pytest.mark.slow
 async def test_comparison_that_cannot_be_made_says_why(two_runs: Workspace) -> None:
     app = HTransApp(two_runs)
     async with app.run_test(size=SIZE) as pilot:

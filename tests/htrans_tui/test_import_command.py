@@ -154,6 +154,7 @@ def test_a_dry_run_tells_the_coverage_of_the_vectors(
     assert "there are no vectors 'none'" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "problem"),
     [
@@ -252,6 +253,7 @@ def _records_read(workspace: Workspace) -> int:
     return 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT] if FULL else [signal.SIGKILL])
 def test_a_stopped_import_goes_on_by_the_same_command(
     workspace: Workspace,

@@ -37,6 +37,7 @@ def test_db_loads_neither_torch_nor_textual() -> None:
     assert loaded.isdisjoint({*HEAVY, "textual"})
 
 
+@pytest.mark.slow
 def test_core_outside_the_engine_does_not_know_db() -> None:
     outside = [
         module.name
@@ -48,6 +49,7 @@ def test_core_outside_the_engine_does_not_know_db() -> None:
     assert not {name for name in loaded if name == "db" or name.startswith(("db.", "core.engine"))}
 
 
+@pytest.mark.slow
 def test_core_and_db_know_no_front_end() -> None:
     modules = [
         module.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from textual.widgets import Button, Input, Select, Static
 
 from core.engine.maintenance.doctor import engine_at_work
@@ -25,6 +26,7 @@ def outlook(app: HTransApp) -> str:
     return str(app.screen.query_one("#outlook", Static).render())
 
 
+@pytest.mark.slow
 async def test_form_says_what_a_run_comes_to_and_starts_it(own_copy: Workspace) -> None:
     app = HTransApp(own_copy)
     async with app.run_test(size=SIZE) as pilot:

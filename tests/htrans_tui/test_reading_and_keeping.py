@@ -61,6 +61,7 @@ async def test_curves_have_a_line_for_each_class_weight_and_are_read_by_epoch(
         assert "at epoch 1" in text_of(app, "#f1-title")
 
 
+@pytest.mark.slow
 async def test_the_mouse_reads_the_curves_where_it_points(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -73,6 +74,7 @@ async def test_the_mouse_reads_the_curves_where_it_points(still: Workspace) -> N
         await until(pilot, lambda: "at epoch 1" not in text_of(app, "#f1-title"))
 
 
+@pytest.mark.slow
 async def test_m_shows_all_measures_or_one_after_the_other(still: Workspace) -> None:
     app = HTransApp(still)
 
@@ -91,6 +93,7 @@ async def test_m_shows_all_measures_or_one_after_the_other(still: Workspace) -> 
         await until(pilot, lambda: shown() == ["training-plot"])
 
 
+@pytest.mark.slow
 async def test_a_goes_through_the_alerts_and_enter_leads_to_their_categories(
     still: Workspace,
 ) -> None:
@@ -127,6 +130,7 @@ async def test_a_goes_through_the_alerts_and_enter_leads_to_their_categories(
         assert len(tree_rows(app)) == 7, "a filter that hid it has ended"
 
 
+@pytest.mark.slow
 async def test_without_an_alert_a_says_so(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -163,6 +167,7 @@ async def test_every_table_is_written_as_csv(still: Workspace, tmp_path: Path) -
         await until(pilot, lambda: "cannot be written" in written(app))
 
 
+@pytest.mark.slow
 async def test_the_screen_is_written_as_svg(still: Workspace, tmp_path: Path) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -198,6 +203,7 @@ async def test_a_run_is_deleted_after_a_question(still: Workspace) -> None:
         await until(pilot, lambda: "No runs yet" in text_of(app, "#hint"))
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_deleted_while_it_is_watched_is_told(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -211,6 +217,7 @@ async def test_a_run_that_is_deleted_while_it_is_watched_is_told(still: Workspac
         await until(pilot, lambda: "No runs yet" in text_of(app, "#hint"))
 
 
+@pytest.mark.slow
 async def test_a_run_opens_as_it_was_left(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:

@@ -36,6 +36,7 @@ def test_what_does_not_fit_is_left_out(store: Store, width: int, line: str) -> N
     assert title(replace(status, run=told), width) == f" htrans-tui  {line}"
 
 
+@pytest.mark.slow
 async def test_it_follows_the_size_of_the_terminal(trained: Trained) -> None:
     app = HTransApp(trained.workspace, "small")
     async with app.run_test(size=(120, 30)) as pilot:

@@ -83,7 +83,12 @@ class Terminal:
         return result.stdout
 
 
-@pytest.fixture(params=[(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.fixture(
+    params=[
+        pytest.param((80, 24), id="80x24"),
+        pytest.param((120, 40), id="120x40", marks=pytest.mark.slow),
+    ]
+)
 def terminal(
     request: pytest.FixtureRequest, tmp_path: Path, own_copy: Workspace
 ) -> Iterator[Terminal]:
@@ -92,6 +97,7 @@ def terminal(
     made.end()
 
 
+@pytest.mark.slow
 def test_a_day_in_a_terminal(terminal: Terminal, own_copy: Workspace) -> None:
     name = "day"
     store = Store(own_copy.database)
@@ -134,6 +140,7 @@ def test_re_attached_app_shows_the_finished_run_and_classifies(
     terminal.shows("LEFT 0")
 
 
+@pytest.mark.slow
 def test_a_subtree_is_retrained_from_scratch_and_compared_by_keys_alone(
     tmp_path: Path, own_copy: Workspace
 ) -> None:
@@ -166,6 +173,7 @@ def test_a_subtree_is_retrained_from_scratch_and_compared_by_keys_alone(
     wait_until_ended(own_copy)
 
 
+@pytest.mark.slow
 def test_a_lost_terminal_ends_the_app_and_not_the_run(tmp_path: Path, own_copy: Workspace) -> None:
     endless_run(own_copy, "lost-terminal")
     terminal = Terminal(tmp_path, own_copy, 80, 24)
@@ -176,6 +184,7 @@ def test_a_lost_terminal_ends_the_app_and_not_the_run(tmp_path: Path, own_copy: 
     still_goes_on(own_copy, "lost-terminal")
 
 
+@pytest.mark.slow
 def test_a_killed_app_leaves_the_run_going(tmp_path: Path, own_copy: Workspace) -> None:
     endless_run(own_copy, "killed-app")
     terminal = Terminal(tmp_path, own_copy, 80, 24)

@@ -94,6 +94,7 @@ def test_what_is_no_list_of_texts_is_refused(folder: Path, texts: object) -> Non
         loaded.explain(["a"])  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_two_hundred_and_more_texts_are_scored_as_few_are(folder: Path) -> None:
     loaded = load_model(folder)
     np.testing.assert_allclose(
@@ -117,6 +118,7 @@ NASTY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", NASTY.values(), ids=NASTY)
 def test_ids_and_names_of_any_kind_survive(tmp_path: Path, key: str) -> None:
     child = f"{key} child"

@@ -21,6 +21,8 @@ from tests.support.builders import contents
 from tests.support.damaged_files import CASES, IN_FOLDER, damages
 from tests.support.examples import examples
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("corpora", "categories", "documents", "document_categories")
 
 

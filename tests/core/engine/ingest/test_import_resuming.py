@@ -83,6 +83,7 @@ def test_interrupted_import_goes_on_and_makes_the_same_corpus(
     assert replace(report, resumed=0, notes=[]) == replace(whole, notes=[])
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_being_stopped_again_and_again(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_what_was_written_beyond_the_last_chunk_is_cut_off(
     assert everything(store, workspace, "pets") == everything(store, workspace, "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["tokens.bin", "ends.bin", "words.jsonl", "hashes-train"])
 @pytest.mark.parametrize("gone", [True, False])
 def test_files_that_a_power_cut_shortened_make_it_begin_anew(
@@ -133,6 +135,7 @@ def test_files_that_a_power_cut_shortened_make_it_begin_anew(
     assert not workspace.corpus(unfinished.id).exists()
 
 
+@pytest.mark.slow
 def test_changed_files_and_other_options_begin_anew(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -152,6 +155,7 @@ def test_changed_files_and_other_options_begin_anew(
     assert unfinished_corpora(store) == []
 
 
+@pytest.mark.slow
 def test_other_processes_make_no_difference(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def test_no_label_accepted_on_validation_is_lost(
     assert loses_nothing_on_validation(store, own_copy, run) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", OTHER_SYSTEMS)
 def test_nor_by_another_system(systems: Workspace, system: str) -> None:
     opened = Store(systems.database)

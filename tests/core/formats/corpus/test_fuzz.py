@@ -34,6 +34,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_format_is_damaged() -> None:
     assert {case[0] for case in CASES.values()} == set(FORMATS) - {"icd10cm"}

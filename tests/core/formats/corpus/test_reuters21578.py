@@ -195,6 +195,7 @@ def test_archive_that_is_none_is_named(tmp_path: Path) -> None:
             ids(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "step"), [("w", 64), ("w:gz", 1)])
 def test_archive_cut_anywhere_is_refused_or_whole(tmp_path: Path, mode: str, step: int) -> None:
     whole = archive(mode, *(HEADER + record(2 * i + 1) + record(2 * i + 2) for i in range(3)))
@@ -220,6 +221,7 @@ def test_member_that_claims_a_huge_size_is_refused(tmp_path: Path) -> None:
         ids(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

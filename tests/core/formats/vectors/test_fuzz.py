@@ -21,6 +21,8 @@ from tests.core.formats.vectors.reading import PACKED
 from tests.support import npm_package, spacy_models
 from tests.support.examples import examples
 
+pytestmark = pytest.mark.slow
+
 GLOVE = "tide 1 2.5 -3\ngull 4e-1 5 6\nété 7 8 9\n".encode()
 WORD2VEC = b"3 3\n" + GLOVE
 EXAMPLES = settings(max_examples=examples(25), deadline=None)

@@ -165,6 +165,7 @@ def test_dimensions_that_it_does_not_have_are_refused(tmp_path: Path) -> None:
         pairs(json_file(tmp_path, table()), dimensions=50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "filling",
     [

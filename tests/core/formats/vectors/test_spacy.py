@@ -177,6 +177,7 @@ TIDE = spacy.blank("en").vocab.strings["tide"]
 NAN = np.full((4, 3), np.nan, dtype=np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
