@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from db.connection import Store
 from tests.support.command_line import TRAIN_QUICKLY, htrans
 from tests.support.made_once import made_once, wait_until_ended
 from tests.support.small_corpus import write_corpus
+from tests.support.trained import Trained
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it runs in the background so; tests interrupt the processes they start.
@@ -60,14 +60,6 @@ def real_data() -> Path:
     if not (folder / "reuters21578").is_dir():
         pytest.skip("needs the shared data: set HTRANS_TEST_DATA to its folder")
     return folder
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A workspace with the small corpus and a finished run of it named `small`."""
-
-    workspace: Workspace
-    folder: Path
 
 
 @pytest.fixture(scope="session")

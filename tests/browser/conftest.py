@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Visit, Visitor
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-Visit = Callable[[str], Visitor]
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.browser.conftest import Visit
-from tests.conftest import Trained
+from tests.browser.visitor import Visit
+from tests.support.endless_run import endless_run, still_goes_on
 from tests.support.serving import serving
-from tests.terminal.test_tmux import endless_run, still_goes_on
+from tests.support.trained import Trained
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 def test_visitors_look_and_classify_and_steer_nothing(

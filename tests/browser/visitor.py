@@ -6,9 +6,14 @@ bytes go to a terminal in memory, which is as large as the page says.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
 import json
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -81,3 +86,6 @@ class Visitor:
     def _received(self, frame: str | bytes) -> None:
         if isinstance(frame, bytes):
             self._stream.feed(frame.replace(_UNKNOWN, b""))
+
+
+Visit = Callable[[str], Visitor]

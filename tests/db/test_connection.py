@@ -190,6 +190,7 @@ def test_read_only_store_reads_but_does_not_write(path: Path) -> None:
     writer.close()
 
 
+@pytest.mark.slow
 def test_database_that_threads_create_at_once_is_migrated_once(tmp_path: Path) -> None:
     errors: list[BaseException] = []
 

@@ -32,7 +32,7 @@ from db.runs import run_with_id
 from db.trials import claim_trial
 from db.workers import set_worker_state
 from htrans_tui.cli import main, options
-from tests.core.formats.corpus.test_reuters21578 import archive, record
+from tests.support.archives import archive, record
 from tests.support.builders import start_worker
 
 PARENTS: Mapping[str, str] = {"grain": "", "wheat": "grain", "energy": "", "crude": "energy"}

@@ -21,6 +21,8 @@ from tests.docs.exceptions import NOT_RUN_IN, SNIPPETS_NOT_RUN, put_in, reason
 from tests.docs.stand_ins import PlainLabel, call, small_world
 
 _ERROR = "error: "
+QUICK = ("README.md", "docs/comparison.md", "docs/predictions.md")
+"""Documents whose commands the quick tests run: they use most of the features."""
 
 
 @pytest.mark.parametrize("document", NAMES)
@@ -38,7 +40,14 @@ def test_what_cannot_be_parsed_is_seen() -> None:
     assert parse(["status", "news-htrans", "--watch"]) == (0, "")
 
 
-@pytest.mark.parametrize("document", [n for n in NAMES if n not in NOT_RUN_IN])
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        for name in NAMES
+        if name not in NOT_RUN_IN
+    ],
+)
 def test_every_command_does_what_it_says(
     document: str, stand_ins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -27,6 +28,7 @@ EXTRAS = {extra: _names(wanted) for extra, wanted in PROJECT["optional-dependenc
 USED = sorted(REQUIRED | EXTRAS["cluster"] | EXTRAS["demo"] | EXTRAS["onnx"])
 
 
+@cache
 def _imported() -> set[str]:
     """Names of modules that the packages import, at the top or inside a function."""
     code = (
@@ -41,11 +43,17 @@ def _imported() -> set[str]:
     }
 
 
+@cache
+def _distributions() -> dict[str, list[str]]:
+    """Distributions that are installed, by module; they are read from disk."""
+    return {module: list(names) for module, names in packages_distributions().items()}
+
+
 @pytest.mark.parametrize("name", [name for name in USED if name not in NOT_IMPORTED])
 def test_what_is_required_is_imported(name: str) -> None:
     modules = {
         module
-        for module, sources in packages_distributions().items()
+        for module, sources in _distributions().items()
         if name in (re.sub(r"[_.]", "-", source.lower()) for source in sources)
     }
     if not modules:

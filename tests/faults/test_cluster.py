@@ -23,7 +23,7 @@ from tests.faults.engine_runs import Models, models, run_state, start, until
 from tests.faults.mode import FULL
 from tests.support.command_line import htrans, htrans_json
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 @dataclass

@@ -69,6 +69,7 @@ def rows_of_corpora(workspace: Workspace) -> dict[str, int]:
     return rows
 
 
+@pytest.mark.slow
 def test_import_onto_a_disk_too_full_for_its_rows_says_so_and_leaves_no_corpus_and_no_file(
     disk: Disk, long_corpus: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_import_onto_a_disk_too_full_for_its_rows_says_so_and_leaves_no_corpus_a
     assert_no_corpus_and_no_file(workspace)
 
 
+@pytest.mark.slow
 def test_import_onto_a_disk_too_full_for_its_arrays_says_so_and_leaves_nothing(
     tmp_path: Path, long_corpus: Path
 ) -> None:
@@ -96,6 +98,7 @@ def test_import_into_a_workspace_that_cannot_be_made_says_so(disk: Disk, long_co
     assert "disk is full" in message or "No space left on device" in message
 
 
+@pytest.mark.slow
 def test_import_works_once_there_is_space_again(tmp_path: Path, long_corpus: Path) -> None:
     with mounted(tmp_path / "disk", 64) as disk:
         workspace = Workspace(disk.root / "workspace")

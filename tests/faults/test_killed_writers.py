@@ -84,7 +84,13 @@ def kill_writers(kind: Kind, folder: Path) -> Harvest:
     return harvest
 
 
-@pytest.mark.parametrize("kind", WRITTEN_BY_THE_ENGINE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(k, id=k.name, marks=() if k.name == "checkpoint" else pytest.mark.slow)
+        for k in WRITTEN_BY_THE_ENGINE
+    ],
+)
 def test_killed_writer_leaves_whole_files_and_loses_none_that_it_reported(
     kind: Kind, tmp_path: Path
 ) -> None:
@@ -95,6 +101,7 @@ def test_killed_writer_leaves_whole_files_and_loses_none_that_it_reported(
         assert harvest.inside > 0, "no kill landed inside a write, so nothing was tried"
 
 
+@pytest.mark.slow
 def test_writer_that_writes_straight_to_the_final_name_leaves_corrupt_files(
     tmp_path: Path,
 ) -> None:

@@ -82,6 +82,7 @@ def kill_at_random(store: Store, kills: int) -> dict[str, int]:
     return killed
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_killed_anywhere_the_run_ends_by_itself_with_the_same_bits(
     workspaces: Callable[[str], Workspace], undisturbed: Models
@@ -93,6 +94,7 @@ def test_killed_anywhere_the_run_ends_by_itself_with_the_same_bits(
     assert models(store) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_race_that_is_killed_anywhere_drops_the_same_and_keeps_the_same_bits(
     workspaces: Callable[[str], Workspace],
@@ -117,6 +119,7 @@ def test_a_race_that_is_killed_anywhere_drops_the_same_and_keeps_the_same_bits(
     assert list(place.root.rglob("*.resume*")) == []
 
 
+@pytest.mark.slow
 def test_a_worker_whose_supervisor_dies_before_it_has_begun_ends(
     workspaces: Callable[[str], Workspace],
 ) -> None:
@@ -159,6 +162,7 @@ def test_a_trial_that_always_crashes_is_given_up_after_three_times_with_the_reas
     assert "crash 3: killed by SIGKILL; given up" in "\n".join(events)
 
 
+@pytest.mark.slow
 def test_paused_at_random_batches_and_resumed_the_run_has_the_same_bits(
     workspaces: Callable[[str], Workspace], undisturbed: Models
 ) -> None:
@@ -185,6 +189,7 @@ def test_paused_at_random_batches_and_resumed_the_run_has_the_same_bits(
     assert models(store) == undisturbed.part("animals", "cats")
 
 
+@pytest.mark.slow
 def test_what_a_killed_engine_has_left_unscored_the_next_one_scores(own_copy: Workspace) -> None:
     before = htrans_json(own_copy, "status", "small")["categories"]
     store = Store(own_copy.database)
@@ -196,6 +201,7 @@ def test_what_a_killed_engine_has_left_unscored_the_next_one_scores(own_copy: Wo
     assert htrans_json(own_copy, "status", "small")["categories"] == before
 
 
+@pytest.mark.slow
 def test_what_cannot_be_scored_is_given_up_and_told(own_copy: Workspace) -> None:
     store = Store(own_copy.database)
     forget_measures(store)
@@ -216,6 +222,7 @@ def test_what_cannot_be_scored_is_given_up_and_told(own_copy: Workspace) -> None
     assert "cats: the test documents are not scored" in alert["message"]
 
 
+@pytest.mark.slow
 def test_stopped_engine_writes_checkpoints_and_goes_on_with_the_same_bits(
     workspaces: Callable[[str], Workspace], undisturbed: Models
 ) -> None:
@@ -233,6 +240,7 @@ def test_stopped_engine_writes_checkpoints_and_goes_on_with_the_same_bits(
     assert models(store) == undisturbed.part("animals")
 
 
+@pytest.mark.slow
 def test_of_two_supervisors_started_at_once_one_stays(
     workspaces: Callable[[str], Workspace],
 ) -> None:
@@ -256,6 +264,7 @@ def test_of_two_supervisors_started_at_once_one_stays(
     assert engine.pid == supervisors[0].pid
 
 
+@pytest.mark.slow
 def test_late_writes_of_a_worker_frozen_past_its_lease_touch_nothing(
     workspaces: Callable[[str], Workspace],
     undisturbed: Models,
@@ -286,6 +295,7 @@ def test_late_writes_of_a_worker_frozen_past_its_lease_touch_nothing(
     assert "silent for" in str(store.value("SELECT message FROM events ORDER BY id LIMIT 1"))
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_set_aside_and_the_run_ends_with_the_same_bits(
     workspaces: Callable[[str], Workspace], undisturbed: Models
 ) -> None:

@@ -16,10 +16,10 @@ from core.workspace import Workspace
 from db import connection
 from db.connection import Store, StoreError
 from db.events import add_event
-from tests.conftest import Trained
 from tests.faults.disks import mounted
 from tests.faults.lines import the_error
 from tests.support.command_line import htrans, htrans_json
+from tests.support.trained import Trained
 
 HOLD = """
 import sqlite3, sys, time
@@ -54,6 +54,7 @@ def events(store: Store) -> int:
     return int(store.value("SELECT count(*) FROM events"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1.0, 2.0])
 def test_lock_held_for_a_second_or_two_only_delays_a_writer(store: Store, seconds: float) -> None:
     with held(store.path, seconds):
@@ -129,6 +130,7 @@ def test_read_only_workspace_refuses_an_import_in_one_clear_line(
     assert "written" in message or "read-only" in message
 
 
+@pytest.mark.slow
 def test_workspace_that_was_moved_answers_as_before(own_copy: Workspace) -> None:
     status = htrans_json(own_copy, "status", "small")
     classified = htrans_json(own_copy, "classify", "small", TEXT)

@@ -15,6 +15,8 @@ from tests.faults.users import Report, read, write
 from tests.support.builders import record_corpus, record_run
 from tests.support.forked import forking
 
+pytestmark = pytest.mark.slow
+
 READERS = 8
 WRITERS = 4
 PARENTS: dict[str, str | None] = {

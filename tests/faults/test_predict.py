@@ -14,11 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import Trained
 from tests.faults.engine_runs import until
 from tests.faults.mode import FULL
 from tests.support.command_line import htrans
 from tests.support.labelled import TOTAL, Labelled, labelled
+from tests.support.trained import Trained
+
+pytestmark = pytest.mark.slow
 
 ALONE = ("--workers=1", "--device=cpu")
 FIRST = 600

@@ -26,6 +26,8 @@ from tests.faults.engine_runs import engine_processes, until
 from tests.faults.mode import FULL
 from tests.support.command_line import htrans, htrans_json
 
+pytestmark = pytest.mark.slow
+
 SEEDS = tuple(range(8)) if FULL else (0,)
 COMMANDS = 60 if FULL else 25
 ONE = ("--device=cpu", "--workers=1")

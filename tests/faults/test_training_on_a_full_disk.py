@@ -6,10 +6,14 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from core.workspace import Workspace
 from tests.faults.disks import mounted
 from tests.faults.engine_runs import Models, models, run_state, start, until
 from tests.support.command_line import htrans
+
+pytestmark = pytest.mark.slow
 
 
 def fill(root: Path) -> Path:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from textual.events import Key
-from textual.pilot import Pilot
-from textual.widgets import DataTable, Static, TextArea
+from textual.widgets import DataTable, TextArea
 
 from core.settings import TrainingSettings
 from core.workspace import Workspace
@@ -29,8 +26,9 @@ from htrans_tui.app.widgets.alert_list import AlertList
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.trial_table import TrialTable
 from htrans_tui.app.widgets.workers import WorkerLines
-from tests.conftest import Trained
+from tests.support.pilot import found, open_monitor, text_of, tree_rows, until
 from tests.support.still_life import WEIGHTS, still_life
+from tests.support.trained import Trained
 
 
 @pytest.fixture
@@ -38,25 +36,7 @@ def still(tmp_path: Path) -> Workspace:
     return still_life(tmp_path)
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait until the app shows what is expected."""
-    for _ in range(int(seconds / 0.05)):
-        await pilot.pause()
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail("the app never showed what was expected")
-
-
-def text_of(app: HTransApp, selector: str) -> str:
-    return str(app.screen.query_one(selector, Static).render())
-
-
-def tree_rows(app: HTransApp) -> list[str]:
-    table = app.screen.query_one(CategoryTable)
-    return [table.line(number) for number in range(len(table.rows))]
-
-
+@pytest.mark.slow
 async def test_enter_does_not_overtake_the_arrow_keys_before_it(still: Workspace) -> None:
     store = Store(still.database)
     create_run(
@@ -80,19 +60,6 @@ async def test_enter_does_not_overtake_the_arrow_keys_before_it(still: Workspace
             app.post_message(Key(key, None))
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
         await until(pilot, lambda: " still · " in text_of(app, "#title"))
-
-
-async def open_monitor(app: HTransApp, pilot: Pilot[None]) -> None:
-    await until(pilot, lambda: bool(app.snapshot.runs))
-    await pilot.press("enter")
-    await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
-
-
-def found(app: HTransApp) -> list[str]:
-    """The rows of the classifier's result: category and whether it accepts."""
-    table = app.screen.query_one("#result", DataTable)
-    rows = [table.get_row_at(number) for number in range(table.row_count)]
-    return [f"{row[0]} {str(row[1])[0]}".rstrip() for row in rows]
 
 
 async def test_the_app_opens_on_the_runs_of_the_workspace(still: Workspace) -> None:
@@ -143,6 +110,7 @@ async def test_the_selected_category_shows_its_curves_and_class_weights(still: W
         await until(pilot, lambda: "waits for its parent" in text_of(app, "#training-title"))
 
 
+@pytest.mark.slow
 async def test_a_change_in_the_database_reaches_the_tree_and_keeps_the_cursor(
     still: Workspace,
 ) -> None:
@@ -157,6 +125,7 @@ async def test_a_change_in_the_database_reaches_the_tree_and_keeps_the_cursor(
         assert app.screen.query_one(CategoryTable).cursor_row == 3
 
 
+@pytest.mark.slow
 async def test_only_changed_rows_are_drawn_again(
     still: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +171,7 @@ async def test_a_refused_action_is_told_and_nothing_breaks(trained: Trained) -> 
         await until(pilot, lambda: any("cannot be" in n.message for n in app._notifications))
 
 
+@pytest.mark.slow
 async def test_typed_text_is_classified_while_typing(trained: Trained) -> None:
     app = HTransApp(trained.workspace, "small")
     async with app.run_test(size=(100, 30)) as pilot:
@@ -223,6 +193,7 @@ async def test_typed_text_is_classified_while_typing(trained: Trained) -> None:
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
 
 
+@pytest.mark.slow
 async def test_classifying_without_any_model_says_so(still: Workspace) -> None:
     store = Store(still.database)
     with store.write():
@@ -274,6 +245,7 @@ async def test_the_command_palette_offers_the_screens_actions(still: Workspace) 
         assert {"Open", "Pause", "Classify", "Compare"} <= commands
 
 
+@pytest.mark.slow
 async def test_markup_in_names_and_events_is_shown_as_text(tmp_path: Path) -> None:
     taxonomy = (
         "parent\tid\tname\n\tanimals\t[red]A\x1b[1m[/red]\nanimals\tcats\t[/]\n"
@@ -292,6 +264,7 @@ async def test_markup_in_names_and_events_is_shown_as_text(tmp_path: Path) -> No
         assert any("[bold]killed[/bold]" in line for line in shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (200, 60)])
 async def test_every_screen_survives_every_size(trained: Trained, size: tuple[int, int]) -> None:
     app = HTransApp(trained.workspace, "small")
@@ -305,6 +278,7 @@ async def test_every_screen_survives_every_size(trained: Trained, size: tuple[in
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (140, 45)])
 async def test_every_tab_is_drawn_without_colour(
     still: Workspace, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
@@ -335,6 +309,7 @@ async def test_narrow_terminals_stack_and_wide_ones_place_beside(still: Workspac
         assert titles.split() == ["n⁺", "loss", "w", "F1", "test"]
 
 
+@pytest.mark.slow
 async def test_a_silent_worker_is_shown_as_silent(still: Workspace) -> None:
     store = Store(still.database)
     with store.write():

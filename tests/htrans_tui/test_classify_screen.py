@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.events import Paste
 from textual.widgets import DataTable
 
@@ -10,7 +11,7 @@ from db.connection import Store
 from db.runs import NewRunCategory, create_run, list_runs
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.classify import ClassifyScreen, TextBox
-from tests.htrans_tui.test_app import found, text_of, until
+from tests.support.pilot import found, text_of, until
 
 TEXT = "apple juice and a pear peel on a plate, taste"
 
@@ -31,6 +32,7 @@ async def test_the_words_that_count_follow_the_category_under_the_cursor(
         await until(pilot, lambda: "count for food" in text_of(app, "#why-title"))
 
 
+@pytest.mark.slow
 async def test_runs_stand_side_by_side(own_copy: Workspace) -> None:
     store = Store(own_copy.database)
     run = list_runs(store)[0]
@@ -58,6 +60,7 @@ async def test_runs_stand_side_by_side(own_copy: Workspace) -> None:
         await until(pilot, lambda: "  fruit Fruit ✓" in found(app))
 
 
+@pytest.mark.slow
 async def test_earlier_texts_come_back(own_copy: Workspace) -> None:
     app = HTransApp(own_copy)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -75,6 +78,7 @@ async def test_earlier_texts_come_back(own_copy: Workspace) -> None:
         assert app.texts[-1] == "two"
 
 
+@pytest.mark.slow
 async def test_a_megabyte_without_a_space_is_read_and_freezes_nothing(own_copy: Workspace) -> None:
     app = HTransApp(own_copy)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -10,9 +10,9 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.conftest import Trained
 from tests.support.command_line import TRAIN_QUICKLY, htrans, htrans_json
 from tests.support.small_corpus import TAXONOMY, write_corpus
+from tests.support.trained import Trained
 
 RUN_FIELDS = {
     *("name", "system", "corpus", "state", "seed", "started_at", "finished_at"),
@@ -148,6 +148,7 @@ def test_classify_reads_standard_input(trained: Trained) -> None:
     assert "fruit" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "  \n\t ", "zzzz qqqq", "\x1b[31m\x00 🦊 " * 500])
 def test_classify_survives_any_text(trained: Trained, text: str) -> None:
     result = htrans(trained.workspace, "classify", "small", input=text)
@@ -209,6 +210,7 @@ def test_train_wait_json_prints_the_run_twice(own_copy: Workspace) -> None:
     assert last["test_micro_f1"] is not None
 
 
+@pytest.mark.slow
 def test_pause_holds_a_run_and_resume_ends_it(own_copy: Workspace) -> None:
     name = "held"
     slow = ("--hidden-units=64", "--batch-size=4", "--epochs=3", "--patience=3", "--device=cpu")
@@ -242,6 +244,7 @@ def test_without_a_workspace_every_command_says_how_to_make_one(tmp_path: Path) 
     assert not nowhere.root.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -275,6 +278,7 @@ def test_wrong_usage_exits_with_2(trained: Trained) -> None:
     assert htrans(trained.workspace, "train", "small", "--epochs", "many").returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -310,6 +314,7 @@ def test_a_cycle_in_the_taxonomy_is_named(tmp_path: Path, workspace: Workspace) 
     assert "cycle: a > b > a" in error
 
 
+@pytest.mark.slow
 def test_markup_and_escapes_in_names_are_shown_as_text(
     tmp_path: Path, workspace: Workspace
 ) -> None:

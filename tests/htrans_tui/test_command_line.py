@@ -15,8 +15,8 @@ from core.workspace import Workspace
 from db.connection import Store
 from htrans_tui.cli import COMMANDS, COMPLETION, command_line
 from htrans_tui.cli.panels import PANELS
-from tests.htrans_tui.test_imports import loaded_by
 from tests.support.command_line import htrans, htrans_alone, htrans_json
+from tests.support.loaded_modules import loaded_by
 
 
 def names_of(app: typer.Typer) -> list[str]:

@@ -12,8 +12,8 @@ from db.connection import Store
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.compare import CompareScreen
 from htrans_tui.app.screens.runs import RunsScreen
-from tests.htrans_tui.test_app import text_of, until
 from tests.support.builders import import_small_corpus, scored_run
+from tests.support.pilot import text_of, until
 
 SIZE = (120, 40)
 
@@ -35,6 +35,7 @@ def rows_of(app: HTransApp) -> list[list[str]]:
     return [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
 
 
+@pytest.mark.slow
 async def test_marked_runs_are_compared_the_first_marked_is_the_baseline(
     two_runs: Workspace, tmp_path: Path
 ) -> None:
@@ -79,6 +80,7 @@ async def test_marked_runs_are_compared_the_first_marked_is_the_baseline(
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
 
 
+@pytest.mark.slow
 async def test_comparison_that_cannot_be_made_says_why(two_runs: Workspace) -> None:
     app = HTransApp(two_runs)
     async with app.run_test(size=SIZE) as pilot:

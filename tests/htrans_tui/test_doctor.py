@@ -155,6 +155,7 @@ def in_training(own_copy: Workspace) -> Workspace:
     return own_copy
 
 
+@pytest.mark.slow
 def test_a_backup_taken_during_training_goes_on_elsewhere(
     in_training: Workspace, tmp_path: Path
 ) -> None:

@@ -22,8 +22,8 @@ from htrans_tui.app.widgets.category_columns import SORTS
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.curves import smooth
 from htrans_tui.app.widgets.history_table import HistoryTable
-from tests.htrans_tui.test_app import open_monitor, text_of, tree_rows, until
 from tests.support.builders import category_of, category_states, finish_with, start_worker
+from tests.support.pilot import open_monitor, text_of, tree_rows, until
 from tests.support.still_life import still_life
 
 SIZE = (120, 40)
@@ -78,6 +78,7 @@ async def test_filter_shows_what_matches_with_its_ancestors_while_typing(still: 
         await until(pilot, lambda: not isinstance(app.screen, MonitorScreen))
 
 
+@pytest.mark.slow
 async def test_a_slash_can_be_part_of_a_filter(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -86,6 +87,7 @@ async def test_a_slash_can_be_part_of_a_filter(still: Workspace) -> None:
         assert app.screen.query_one("#filter", Input).value == "a/b"
 
 
+@pytest.mark.slow
 async def test_f_shows_one_state_after_the_other_then_all(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -107,6 +109,7 @@ async def test_f_shows_one_state_after_the_other_then_all(still: Workspace) -> N
         await until(pilot, lambda: len(tree_rows(app)) == 7)
 
 
+@pytest.mark.slow
 async def test_s_goes_through_the_orders_as_a_list_and_back_to_the_tree(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -130,6 +133,7 @@ async def test_s_goes_through_the_orders_as_a_list_and_back_to_the_tree(still: W
         assert isinstance(app.focused, CategoryTable)
 
 
+@pytest.mark.slow
 async def test_a_click_on_a_title_orders_by_its_column_and_the_other_way(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -148,6 +152,7 @@ async def test_a_click_on_a_title_orders_by_its_column_and_the_other_way(still: 
         assert listed(app)[:3] == ["animals", "cats", "dogs"]
 
 
+@pytest.mark.slow
 async def test_a_click_moves_the_cursor_and_one_on_the_mark_folds(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -169,6 +174,7 @@ async def test_a_click_moves_the_cursor_and_one_on_the_mark_folds(still: Workspa
         assert app.screen.query_one(CategoryTable).cursor_row == 3
 
 
+@pytest.mark.slow
 async def test_list_keeps_its_cursor_on_its_category_when_the_order_changes(
     still: Workspace,
 ) -> None:
@@ -184,6 +190,7 @@ async def test_list_keeps_its_cursor_on_its_category_when_the_order_changes(
         assert app.screen.query_one(CategoryTable).cursor_row == 1
 
 
+@pytest.mark.slow
 async def test_what_is_folded_stays_folded_when_the_rows_change(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -220,6 +227,7 @@ async def test_a_category_is_paused_alone_or_with_what_is_below_it(still: Worksp
         assert category_of(store, run, "bread").held
 
 
+@pytest.mark.slow
 async def test_cancelling_asks_and_escape_leaves_all_as_it_is(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -274,6 +282,7 @@ async def test_retraining_asks_how_and_says_what_it_means(own_copy: Workspace) -
         assert '"epochs": 2' in attempt.changes
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_retrained_is_told_before_it_is_asked_for(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -325,6 +334,7 @@ async def test_p_among_the_runs_pauses_the_one_under_the_cursor(still: Workspace
         await until(pilot, lambda: run_named(store, "still").state == "pausing")
 
 
+@pytest.mark.slow
 async def test_the_monitor_leads_to_the_log_and_back(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -335,6 +345,7 @@ async def test_the_monitor_leads_to_the_log_and_back(still: Workspace) -> None:
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
 
 
+@pytest.mark.slow
 async def test_read_only_app_has_nothing_that_steers(still: Workspace) -> None:
     app = HTransApp(still, read_only=True)
     async with app.run_test(size=SIZE) as pilot:
@@ -380,6 +391,7 @@ def shown_in(lines: object) -> str:
     return "\n".join(strip.text for strip in lines.lines)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 async def test_losses_can_be_drawn_on_a_log_scale_and_smoothed(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:

@@ -22,9 +22,9 @@ from core.formats.taxonomy import PATHS
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, taxonomy_of, unfinished_corpora
-from tests.core.engine.ingest.test_import_resuming import everything
 from tests.faults.mode import FULL
 from tests.support.command_line import htrans, htrans_json
+from tests.support.corpus_contents import everything
 from tests.support.small_corpus import TAXONOMY, documents
 
 
@@ -154,6 +154,7 @@ def test_a_dry_run_tells_the_coverage_of_the_vectors(
     assert "there are no vectors 'none'" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "problem"),
     [
@@ -252,6 +253,7 @@ def _records_read(workspace: Workspace) -> int:
     return 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT] if FULL else [signal.SIGKILL])
 def test_a_stopped_import_goes_on_by_the_same_command(
     workspace: Workspace,

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import pkgutil
-import subprocess
-import sys
 
 import pytest
 
 import core
-
-HEAVY = ("torch", "spacy", "sklearn", "pyarrow", "rdflib")
-
-
-def loaded_by(*modules: str) -> set[str]:
-    """Top-level names of all modules that importing `modules` loads, and full names of ours."""
-    code = (
-        "import importlib, json, sys\n"
-        f"for name in {list(modules)!r}: importlib.import_module(name)\n"
-        "print(json.dumps(sorted(sys.modules)))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    return set(json.loads(result.stdout))
+from tests.support.loaded_modules import HEAVY, loaded_by
 
 
 @pytest.mark.parametrize(
@@ -54,6 +37,7 @@ def test_db_loads_neither_torch_nor_textual() -> None:
     assert loaded.isdisjoint({*HEAVY, "textual"})
 
 
+@pytest.mark.slow
 def test_core_outside_the_engine_does_not_know_db() -> None:
     outside = [
         module.name
@@ -65,6 +49,7 @@ def test_core_outside_the_engine_does_not_know_db() -> None:
     assert not {name for name in loaded if name == "db" or name.startswith(("db.", "core.engine"))}
 
 
+@pytest.mark.slow
 def test_core_and_db_know_no_front_end() -> None:
     modules = [
         module.name

@@ -32,6 +32,7 @@ def test_a_new_run_with_an_old_number_is_not_shown_as_the_old_one(memory: ViewSt
     assert memory.view(DATABASE, 1, 11.0) == View()
 
 
+@pytest.mark.slow
 def test_only_the_runs_left_last_are_remembered(memory: ViewState) -> None:
     for number in range(MOST_RUNS + 1):
         memory.remember(DATABASE, number, 0.0, LEFT)

@@ -22,6 +22,8 @@ from tests.faults.mode import FULL
 from tests.support.command_line import htrans
 from tests.support.still_life import still_life
 
+pytestmark = pytest.mark.slow
+
 STEPS = 2000 if FULL else 120
 LEAVING = {"q", "ctrl+q", "ctrl+c", "ctrl+z"}
 """Keys that end or stop the app, which is what they are for."""

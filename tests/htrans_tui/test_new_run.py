@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from textual.widgets import Button, Input, Select, Static
 
 from core.engine.maintenance.doctor import engine_at_work
@@ -14,8 +15,8 @@ from db.runs import list_runs, run_named
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.new_run import NewRunDialog
 from htrans_tui.app.screens.runs import RunsScreen
-from tests.htrans_tui.test_app import until
 from tests.support.command_line import htrans, htrans_json
+from tests.support.pilot import until
 from tests.support.still_life import still_life
 
 SIZE = (100, 40)
@@ -25,6 +26,7 @@ def outlook(app: HTransApp) -> str:
     return str(app.screen.query_one("#outlook", Static).render())
 
 
+@pytest.mark.slow
 async def test_form_says_what_a_run_comes_to_and_starts_it(own_copy: Workspace) -> None:
     app = HTransApp(own_copy)
     async with app.run_test(size=SIZE) as pilot:

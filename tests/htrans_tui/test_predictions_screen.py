@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rich.text import Text
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -24,9 +25,8 @@ from htrans_tui.app.screens.predictions import PredictionsScreen
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.document_list import MARK, DocumentList
 from htrans_tui.app.widgets.shaded_text import MOST_CHARACTERS, shaded
-from tests.htrans_tui.test_app import text_of, until
-from tests.htrans_tui.test_reading_and_keeping import write_to, written
 from tests.support.builders import category_of
+from tests.support.pilot import text_of, until, write_to, written
 
 SIZE = (140, 45)
 
@@ -75,6 +75,7 @@ def listed(app: HTransApp) -> list[str]:
     return [found.line(number) for number in range(len(found.places))]
 
 
+@pytest.mark.slow
 async def test_errors_are_listed_by_confidence_with_the_measures_of_evaluation(
     own_copy: Workspace,
 ) -> None:
@@ -97,6 +98,7 @@ async def test_errors_are_listed_by_confidence_with_the_measures_of_evaluation(
             await pilot.press("o", "d")
 
 
+@pytest.mark.slow
 async def test_a_look_begins_with_the_first_kind_that_has_documents(own_copy: Workspace) -> None:
     at = At(own_copy, "fruit")
     assert at.is_label.any()
@@ -111,6 +113,7 @@ async def test_a_look_begins_with_the_first_kind_that_has_documents(own_copy: Wo
         assert f"{at.is_label.sum()} false negatives" in text_of(app, "#kind")
 
 
+@pytest.mark.slow
 async def test_the_words_are_shaded_and_other_labels_named(own_copy: Workspace) -> None:
     app = HTransApp(own_copy, "small")
     async with app.run_test(size=SIZE) as pilot:
@@ -158,6 +161,7 @@ async def test_a_threshold_is_tried_saved_and_taken_back(own_copy: Workspace) ->
         assert tuple(store.rows(measure, (at.category.id,))[0]) == usual
 
 
+@pytest.mark.slow
 async def test_one_document_more_or_less_and_the_best_f1(own_copy: Workspace) -> None:
     at = At(own_copy, "fruit")
     app = HTransApp(own_copy, "small")
@@ -180,6 +184,7 @@ async def test_one_document_more_or_less_and_the_best_f1(own_copy: Workspace) ->
         await until(pilot, lambda: "from 0 to 1" in written(app))
 
 
+@pytest.mark.slow
 async def test_documents_are_searched_and_the_list_written(
     own_copy: Workspace, tmp_path: Path
 ) -> None:
@@ -209,6 +214,7 @@ async def test_documents_are_searched_and_the_list_written(
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
 
 
+@pytest.mark.slow
 async def test_suspicious_labels_are_marked_into_a_file(
     own_copy: Workspace, tmp_path: Path
 ) -> None:
@@ -240,6 +246,7 @@ async def test_suspicious_labels_are_marked_into_a_file(
     assert all(record["is_label"] and record["probability"] >= 0.5 for record in records)
 
 
+@pytest.mark.slow
 async def test_validation_documents_are_scored_when_they_are_asked_for(own_copy: Workspace) -> None:
     app = HTransApp(own_copy, "small")
     async with app.run_test(size=SIZE) as pilot:
@@ -256,6 +263,7 @@ async def test_validation_documents_are_scored_when_they_are_asked_for(own_copy:
         await until(pilot, lambda: "test · " in text_of(app, "#title"))
 
 
+@pytest.mark.slow
 async def test_a_model_trained_meanwhile_is_shown(own_copy: Workspace) -> None:
     at = At(own_copy, "fruit")
     store = Store(own_copy.database)
@@ -277,6 +285,7 @@ async def test_a_model_trained_meanwhile_is_shown(own_copy: Workspace) -> None:
         await until(pilot, lambda: "TP" in text_of(app, "#measures"))
 
 
+@pytest.mark.slow
 async def test_only_watching_changes_no_threshold(own_copy: Workspace) -> None:
     app = HTransApp(own_copy, "small", read_only=True)
     async with app.run_test(size=SIZE) as pilot:
@@ -288,6 +297,7 @@ async def test_only_watching_changes_no_threshold(own_copy: Workspace) -> None:
     assert not store.rows("SELECT 1 FROM set_thresholds")
 
 
+@pytest.mark.slow
 async def test_a_category_without_a_model_says_so(own_copy: Workspace) -> None:
     store = Store(own_copy.database)
     with store.write():

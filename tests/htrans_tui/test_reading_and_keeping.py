@@ -6,23 +6,22 @@ import csv
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Button, DataTable, Input, TabbedContent
+from textual.widgets import Button, DataTable, TabbedContent
 
 from core.workspace import Workspace
 from db.connection import Store
 from db.events import add_event
 from db.runs import list_runs, run_named
 from htrans_tui.app.app import HTransApp
-from htrans_tui.app.screens.dialogs import ChoiceDialog, TextDialog
+from htrans_tui.app.screens.dialogs import ChoiceDialog
 from htrans_tui.app.screens.monitor import MonitorScreen
 from htrans_tui.app.screens.runs import RunsScreen
 from htrans_tui.app.widgets.alert_list import AlertList
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.curves import Plot
 from htrans_tui.app.widgets.trial_table import TrialTable
-from tests.htrans_tui.test_app import open_monitor, text_of, tree_rows, until
 from tests.support.builders import category_of
+from tests.support.pilot import open_monitor, text_of, tree_rows, until, write_to, written
 from tests.support.still_life import still_life
 
 SIZE = (140, 45)
@@ -31,19 +30,6 @@ SIZE = (140, 45)
 @pytest.fixture
 def still(tmp_path: Path) -> Workspace:
     return still_life(tmp_path)
-
-
-def written(app: HTransApp) -> str:
-    """What the app has said last."""
-    return [note.message for note in app._notifications][-1]
-
-
-async def write_to(app: HTransApp, pilot: Pilot[None], path: Path) -> None:
-    """Answer the question for a file."""
-    await until(pilot, lambda: isinstance(app.screen, TextDialog))
-    app.screen.query_one(Input).value = str(path)
-    await pilot.press("enter")
-    await until(pilot, lambda: not isinstance(app.screen, TextDialog))
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -75,6 +61,7 @@ async def test_curves_have_a_line_for_each_class_weight_and_are_read_by_epoch(
         assert "at epoch 1" in text_of(app, "#f1-title")
 
 
+@pytest.mark.slow
 async def test_the_mouse_reads_the_curves_where_it_points(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -87,6 +74,7 @@ async def test_the_mouse_reads_the_curves_where_it_points(still: Workspace) -> N
         await until(pilot, lambda: "at epoch 1" not in text_of(app, "#f1-title"))
 
 
+@pytest.mark.slow
 async def test_m_shows_all_measures_or_one_after_the_other(still: Workspace) -> None:
     app = HTransApp(still)
 
@@ -105,6 +93,7 @@ async def test_m_shows_all_measures_or_one_after_the_other(still: Workspace) -> 
         await until(pilot, lambda: shown() == ["training-plot"])
 
 
+@pytest.mark.slow
 async def test_a_goes_through_the_alerts_and_enter_leads_to_their_categories(
     still: Workspace,
 ) -> None:
@@ -141,6 +130,7 @@ async def test_a_goes_through_the_alerts_and_enter_leads_to_their_categories(
         assert len(tree_rows(app)) == 7, "a filter that hid it has ended"
 
 
+@pytest.mark.slow
 async def test_without_an_alert_a_says_so(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -177,6 +167,7 @@ async def test_every_table_is_written_as_csv(still: Workspace, tmp_path: Path) -
         await until(pilot, lambda: "cannot be written" in written(app))
 
 
+@pytest.mark.slow
 async def test_the_screen_is_written_as_svg(still: Workspace, tmp_path: Path) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -212,6 +203,7 @@ async def test_a_run_is_deleted_after_a_question(still: Workspace) -> None:
         await until(pilot, lambda: "No runs yet" in text_of(app, "#hint"))
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_deleted_while_it_is_watched_is_told(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -225,6 +217,7 @@ async def test_a_run_that_is_deleted_while_it_is_watched_is_told(still: Workspac
         await until(pilot, lambda: "No runs yet" in text_of(app, "#hint"))
 
 
+@pytest.mark.slow
 async def test_a_run_opens_as_it_was_left(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:

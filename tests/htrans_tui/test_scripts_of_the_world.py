@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from rich.cells import cell_len
 
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.widgets.category_table import CategoryTable
-from tests.htrans_tui.test_app import open_monitor, tree_rows, until
+from tests.support.pilot import open_monitor, tree_rows, until
 from tests.support.still_life import still_life
 
 NAMES = {
@@ -26,6 +27,7 @@ TAXONOMY = "parent\tid\tname\n" + "".join(
 )
 
 
+@pytest.mark.slow
 async def test_names_of_every_script_are_shown_and_leave_the_columns_in_their_place(
     tmp_path: Path,
 ) -> None:
@@ -45,6 +47,7 @@ async def test_names_of_every_script_are_shown_and_leave_the_columns_in_their_pl
         assert len(ends) == 1, rows
 
 
+@pytest.mark.slow
 async def test_names_are_seen_however_deep_the_taxonomy_is(tmp_path: Path) -> None:
     keys = list(NAMES)
     chain = "parent\tid\tname\n" + "".join(

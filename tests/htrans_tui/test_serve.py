@@ -25,9 +25,9 @@ from core.workspace import Workspace
 from htrans_tui.web import visit
 from htrans_tui.web.access import access_at, is_loopback
 from htrans_tui.web.server import AppServer, command_for
-from tests.conftest import Trained
 from tests.support.command_line import htrans
 from tests.support.serving import Serving, serving
+from tests.support.trained import Trained
 
 
 class Tab:
@@ -107,6 +107,7 @@ async def test_every_visitor_has_an_app_that_ends_with_the_visit(served: Serving
     assert served.process.stdout.read() == ""
 
 
+@pytest.mark.slow
 async def test_an_app_ends_with_a_killed_server(served: Serving) -> None:
     async with tab(served) as one, tab(served) as other:
         await one.draws("small")
@@ -117,6 +118,7 @@ async def test_an_app_ends_with_a_killed_server(served: Serving) -> None:
         assert psutil.wait_procs(apps, timeout=10)[1] == []
 
 
+@pytest.mark.slow
 async def test_a_page_ends_with_a_killed_app(served: Serving) -> None:
     async with tab(served) as one:
         await one.draws("small")
@@ -129,6 +131,7 @@ async def test_a_page_ends_with_a_killed_app(served: Serving) -> None:
     assert served.end() == (0, "")
 
 
+@pytest.mark.slow
 async def test_what_is_no_message_is_passed_over(served: Serving) -> None:
     nonsense = ("", "null", "[", "[]", '{"stdin": 1}', '["stdin", 7]', '["stdin"]', '["quit"]')
     sizes = ('["resize", {"width": "x", "height": 1}]', '["resize", {"width": 1e9, "height": 9}]')
@@ -230,6 +233,7 @@ def test_wrong_places_are_one_line(workspace: Workspace) -> None:
         assert re.fullmatch(r"error: --\w+ .*\n", result.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steering", [False, True])
 def test_who_can_be_reached_is_warned(tmp_path: Path, workspace: Workspace, steering: bool) -> None:
     options = ("--allow-steering",) if steering else ()

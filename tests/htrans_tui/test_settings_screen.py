@@ -16,7 +16,7 @@ from htrans_tui.app.screens.help import keys_table
 from htrans_tui.app.screens.monitor import MonitorScreen
 from htrans_tui.app.screens.settings import SettingsScreen
 from htrans_tui.app.widgets.marks import CheckMark
-from tests.htrans_tui.test_app import open_monitor, text_of, until
+from tests.support.pilot import open_monitor, text_of, until
 from tests.support.still_life import still_life
 
 SIZE = (140, 45)
@@ -55,6 +55,7 @@ async def test_what_is_changed_holds_at_once_and_is_kept_when_saved(
     assert kept.columns == ("positives", "loss", "validation", "weight", "f1", "test")
 
 
+@pytest.mark.slow
 async def test_leaving_lets_all_be_as_it_was(still: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     app = HTransApp(still, preferences=Preferences(path=path))
@@ -70,6 +71,7 @@ async def test_leaving_lets_all_be_as_it_was(still: Workspace, tmp_path: Path) -
     assert not path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["", "x", "0", "99"])
 async def test_a_refresh_rate_that_is_none_cannot_be_saved(still: Workspace, typed: str) -> None:
     app = HTransApp(still)
@@ -83,6 +85,7 @@ async def test_a_refresh_rate_that_is_none_cannot_be_saved(still: Workspace, typ
         assert app.poller.interval == Preferences().refresh
 
 
+@pytest.mark.slow
 async def test_other_keys_do_the_same_and_are_shown(still: Workspace) -> None:
     keys = {"monitor.retrain": "t,ctrl+r", "app.help": "h"}
     app = HTransApp(still, preferences=Preferences(keys=keys))

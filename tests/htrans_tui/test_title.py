@@ -10,9 +10,9 @@ from core.engine.monitoring.status import status_of
 from db.connection import Store
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.monitor import title
-from tests.conftest import Trained
-from tests.htrans_tui.test_app import text_of, until
 from tests.support.builders import record_corpus, record_run
+from tests.support.pilot import text_of, until
+from tests.support.trained import Trained
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,7 @@ def test_what_does_not_fit_is_left_out(store: Store, width: int, line: str) -> N
     assert title(replace(status, run=told), width) == f" htrans-tui  {line}"
 
 
+@pytest.mark.slow
 async def test_it_follows_the_size_of_the_terminal(trained: Trained) -> None:
     app = HTransApp(trained.workspace, "small")
     async with app.run_test(size=(120, 30)) as pilot:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from core.workspace import Workspace
-from tests.core.formats.vectors.test_glove import GLOVE, SHORTER, zipped
-from tests.htrans_tui.test_imports import HEAVY, loaded_by
 from tests.support.command_line import htrans, htrans_json
+from tests.support.glove_files import GLOVE, SHORTER, zipped
+from tests.support.loaded_modules import HEAVY, loaded_by
 
 FIELDS = ["id", "name", "source", "words", "dimensions"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -75,15 +76,17 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 }
 """Settings with which each system learns the small corpus in seconds."""
 
-PARENTS: dict[str, str | None] = {
-    "animals": None,
-    "cats": "animals",
-    "dogs": "animals",
-    "food": None,
-    "fruit": "food",
-    "bread": "food",
-    "unused": "food",
-}
+PARENTS: Mapping[str, str | None] = MappingProxyType(
+    {
+        "animals": None,
+        "cats": "animals",
+        "dogs": "animals",
+        "food": None,
+        "fruit": "food",
+        "bread": "food",
+        "unused": "food",
+    }
+)
 """The categories of `tests.support.small_corpus` with their parents, in training order."""
 DOCUMENTS: tuple[tuple[str, str], ...] = (
     ("train", "cats"),
@@ -96,7 +99,7 @@ DOCUMENTS: tuple[tuple[str, str], ...] = (
 """Split and stated label of each document of `record_corpus`; its number is its index."""
 
 
-def taxonomy(parents: dict[str, str | None]) -> Taxonomy:
+def taxonomy(parents: Mapping[str, str | None]) -> Taxonomy:
     """A taxonomy whose names are its ids in capitals."""
     return Taxonomy(Edge(key, parent, key.upper()) for key, parent in parents.items())
 
@@ -104,7 +107,7 @@ def taxonomy(parents: dict[str, str | None]) -> Taxonomy:
 def record_corpus(
     store: Store,
     name: str = "pets",
-    parents: dict[str, str | None] = PARENTS,
+    parents: Mapping[str, str | None] = PARENTS,
     documents: Sequence[tuple[str, str]] = DOCUMENTS,
 ) -> Corpus:
     """A corpus that is in the database only: no reader, no token arrays."""

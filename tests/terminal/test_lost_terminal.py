@@ -8,9 +8,12 @@ import select
 import subprocess
 import sys
 
-from tests.conftest import Trained
+import pytest
+
+from tests.support.trained import Trained
 
 
+@pytest.mark.slow
 def test_an_app_ends_with_its_terminal(trained: Trained) -> None:
     master, slave = pty.openpty()
     app = subprocess.Popen(

@@ -16,7 +16,7 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.support.command_line import htrans
+from tests.support.endless_run import endless_run, still_goes_on
 from tests.support.made_once import wait_until_ended
 
 pytestmark = [
@@ -83,7 +83,12 @@ class Terminal:
         return result.stdout
 
 
-@pytest.fixture(params=[(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.fixture(
+    params=[
+        pytest.param((80, 24), id="80x24"),
+        pytest.param((120, 40), id="120x40", marks=pytest.mark.slow),
+    ]
+)
 def terminal(
     request: pytest.FixtureRequest, tmp_path: Path, own_copy: Workspace
 ) -> Iterator[Terminal]:
@@ -92,38 +97,7 @@ def terminal(
     made.end()
 
 
-def endless_run(workspace: Workspace, name: str) -> None:
-    """Start a run that goes on until `still_goes_on` ends it, however slow the machine."""
-    slow = (
-        "--categories=animals",
-        "--hidden-units=64",
-        "--batch-size=2",
-        "--epochs=9999",
-        "--patience=9999",
-        "--workers=1",
-    )
-    result = htrans(workspace, "train", "small", "--name", name, *slow, "--class-weights=1")
-    assert result.returncode == 0, result.stderr
-
-
-def still_goes_on(workspace: Workspace, name: str) -> None:
-    """Wait until a run that nobody watches has trained on; then cancel it."""
-    store = Store(workspace.database)
-
-    def epochs() -> int:
-        return int(store.value("SELECT count(*) FROM epochs"))
-
-    seen, deadline = epochs(), time.monotonic() + 120
-    while epochs() <= seen:
-        assert time.monotonic() < deadline, "the run has stopped"
-        time.sleep(0.1)
-    assert store.value("SELECT state FROM runs WHERE name = ?", (name,)) == "running"
-    store.close()
-    result = htrans(workspace, "cancel", name)
-    assert result.returncode == 0, result.stderr
-    wait_until_ended(workspace)
-
-
+@pytest.mark.slow
 def test_a_day_in_a_terminal(terminal: Terminal, own_copy: Workspace) -> None:
     name = "day"
     store = Store(own_copy.database)
@@ -166,6 +140,7 @@ def test_re_attached_app_shows_the_finished_run_and_classifies(
     terminal.shows("LEFT 0")
 
 
+@pytest.mark.slow
 def test_a_subtree_is_retrained_from_scratch_and_compared_by_keys_alone(
     tmp_path: Path, own_copy: Workspace
 ) -> None:
@@ -198,6 +173,7 @@ def test_a_subtree_is_retrained_from_scratch_and_compared_by_keys_alone(
     wait_until_ended(own_copy)
 
 
+@pytest.mark.slow
 def test_a_lost_terminal_ends_the_app_and_not_the_run(tmp_path: Path, own_copy: Workspace) -> None:
     endless_run(own_copy, "lost-terminal")
     terminal = Terminal(tmp_path, own_copy, 80, 24)
@@ -208,6 +184,7 @@ def test_a_lost_terminal_ends_the_app_and_not_the_run(tmp_path: Path, own_copy: 
     still_goes_on(own_copy, "lost-terminal")
 
 
+@pytest.mark.slow
 def test_a_killed_app_leaves_the_run_going(tmp_path: Path, own_copy: Workspace) -> None:
     endless_run(own_copy, "killed-app")
     terminal = Terminal(tmp_path, own_copy, 80, 24)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,14 +11,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from tests.support.builders import import_small_corpus, start_system, train_here
 from tests.support.made_once import made_once
-
-OTHER_SYSTEMS: dict[str, dict[str, Any]] = {
-    "gru-att-basic": {"tune_thresholds": True, "calibrate": True, "consistent": "down"},
-    "gru-att-multi": {"calibrate": True, "consistent": "up"},
-    "dgcnn": {},
-    "linear": {"tune_thresholds": True},
-}
-"""Settings that each run has besides the small ones; a run has the name of its system."""
+from tests.support.trained import OTHER_SYSTEMS
 
 
 @pytest.fixture(scope="session")

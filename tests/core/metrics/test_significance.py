@@ -32,6 +32,7 @@ def test_differences_are_scikit_learns() -> None:
         assert difference == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_p_is_that_of_all_exchanges_where_they_can_be_counted() -> None:
     truth, rng = draw(7, 3, 4)
     first, second = noisy(truth, 0.1, rng), noisy(truth, 0.35, rng)

@@ -10,6 +10,8 @@ from core.models.gru_att import GruAtt
 from core.models.gru_att_stack import GruAttStack
 from core.text.vocabulary import PADDING, UNKNOWN
 
+pytestmark = pytest.mark.slow
+
 WORDS, DIMENSIONS, HIDDEN = 40, 5, 8
 TEXTS = [[7], [UNKNOWN, 39], [3, 3, 3, 3], list(range(2, 40)), [11, 5, UNKNOWN, 23, 5]]
 

@@ -123,6 +123,7 @@ def test_logits_are_those_of_the_padded_network(lengths: Sequence[int]) -> None:
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=2e-5)
 
 
+@pytest.mark.slow
 @every_shape
 @pytest.mark.parametrize("dropout", [None, 0.4, 0.9])
 def test_gradients_are_those_of_autograd(lengths: Sequence[int], dropout: float | None) -> None:
@@ -218,6 +219,7 @@ def same_bits(left: Outcome, right: Outcome) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["several blocks", "ragged", "one long among short"])
 @pytest.mark.parametrize("shape", ["ragged", "one more than a block", "several blocks"])
 @pytest.mark.parametrize("with_dropout", [False, True])
@@ -280,6 +282,7 @@ def test_two_runners_do_not_share_buffers() -> None:
         assert same_bits({"logits": wanted["logits"], **gradients(network)}, wanted)
 
 
+@pytest.mark.slow
 def test_fifty_updates_follow_those_of_the_padded_network() -> None:
     packed_network = tiny_network()
     reference = copy.deepcopy(packed_network)

@@ -27,6 +27,8 @@ from tests.support.builders import (
     taxonomy,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def full(parent: int | None, *seconds: float) -> CategoryWork:
     """A category whose class weights are all trained to their end."""

@@ -109,6 +109,7 @@ def labels(found: Predictions) -> list[tuple[str, ...]]:
 every_scorer = pytest.mark.parametrize("make", [networks, shared, linear])
 
 
+@pytest.mark.slow
 @every_scorer
 @pytest.mark.parametrize("direction", ["no", "up", "down"])
 def test_texts_together_get_what_each_gets_alone(make: object, direction: str) -> None:

@@ -10,74 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import CorruptFileError, HTransError
 from core.metrics.calibration import Calibration
 from core.metrics.decisions import CategoryRule
-from core.models.gru_att import GruAtt
-from core.models.model_files import EMBEDDINGS, ModelInfo
 from core.prediction.exported import (
-    ExportedModel,
-    Hierarchy,
     load_model,
     read_hierarchy,
     write_hierarchy,
 )
-from core.text.vocabulary import PADDING, Vocabulary
+from tests.support.hierarchies import RULES, TEXTS, TREE, hierarchy, model, table
 
-WORDS = ["fur", "paw", "bark", "puppy", "purr", "loaf", "crust", "the", "a", "and", ",", "."]
-TEXTS = ["The puppy and the paw.", "", "loaf, crust and whatever", "bark", "purr " * 50]
-TREE = Taxonomy(
-    [
-        Edge("animals", None, "Animals"),
-        Edge("cats", "animals", "Cats"),
-        Edge("dogs", "animals", "Dogs"),
-        Edge("food", None, "Food"),
-    ]
-)
-RULES = {
-    "animals": CategoryRule(0.5),
-    "cats": CategoryRule(0.4, Calibration(2.0, 0.3)),
-    "dogs": CategoryRule.calibrated(Calibration(0.7, -0.2)),
-}
 CPU = torch.device("cpu")
-
-
-def table(seed: int) -> Tensor:
-    made = torch.randn(len(WORDS) + 2, 6, generator=torch.Generator().manual_seed(seed))
-    made[PADDING] = 0
-    return made
-
-
-def model(seed: int, categories: tuple[str, ...], embeddings: str = "t0") -> ExportedModel:
-    generator = torch.Generator().manual_seed(seed)
-    network = GruAtt(table(0), 8, dropout=0.4, outputs=len(categories))
-    state = {
-        name: torch.randn(value.shape, generator=generator) * 0.6
-        for name, value in network.state_dict().items()
-        if name != EMBEDDINGS
-    }
-    return ExportedModel(ModelInfo("gru-att", categories, 1.0, embeddings, 8, 0.4), state)
-
-
-def hierarchy(tree: Taxonomy = TREE) -> Hierarchy:
-    """Three networks on two embedding tables, and a category without one."""
-    return Hierarchy(
-        system="htrans",
-        language="en",
-        max_words=40,
-        as_graph=False,
-        consistent="no",
-        taxonomy=tree,
-        vocabulary=Vocabulary(WORDS),
-        models=[model(1, ("animals",)), model(2, ("cats",)), model(3, ("dogs",), "t1")],
-        tables={"t0": table(0), "t1": table(1)},
-        rules=RULES,
-        bounds={"cats": 0.05, "dogs": 0.01},
-        facts={"run": "small", "note": "größer\n"},
-    )
 
 
 @pytest.fixture
@@ -149,6 +94,7 @@ def test_what_is_no_list_of_texts_is_refused(folder: Path, texts: object) -> Non
         loaded.explain(["a"])  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_two_hundred_and_more_texts_are_scored_as_few_are(folder: Path) -> None:
     loaded = load_model(folder)
     np.testing.assert_allclose(
@@ -172,6 +118,7 @@ NASTY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", NASTY.values(), ids=NASTY)
 def test_ids_and_names_of_any_kind_survive(tmp_path: Path, key: str) -> None:
     child = f"{key} child"

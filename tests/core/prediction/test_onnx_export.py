@@ -17,7 +17,7 @@ from core.errors import HTransError
 from core.metrics.decisions import CategoryRule
 from core.prediction.exported import Hierarchy
 from core.prediction.onnx_export import TOLERANCE, export_onnx
-from tests.core.prediction.test_exported import RULES, TEXTS, WORDS, hierarchy, model, table
+from tests.support.hierarchies import RULES, TEXTS, WORDS, hierarchy, model, table
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

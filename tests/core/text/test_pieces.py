@@ -13,6 +13,8 @@ from core.text import tokenizer as module
 from core.text.plain_text import without_surrogates
 from core.text.tokenizer import ALL_WORDS, LONGEST_PIECE, locator_for, pieces, tokenizer_for
 
+pytestmark = pytest.mark.slow
+
 ENGLISH = tokenizer_for("en")
 LOCATE = locator_for("en")
 

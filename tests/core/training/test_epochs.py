@@ -110,6 +110,7 @@ def test_training_learns_the_category() -> None:
     assert reporter.epochs[-1][0].training_loss < reporter.epochs[0][0].training_loss / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [1, 3, 5, 7, 10, 14])
 def test_resuming_at_any_batch_gives_the_same_bits(stop_after: int) -> None:
     whole = trainer()
@@ -128,6 +129,7 @@ def test_resuming_at_any_batch_gives_the_same_bits(stop_after: int) -> None:
     assert resumed.best_epoch.validation == whole.best_epoch.validation
 
 
+@pytest.mark.slow
 def test_resumed_epochs_report_what_uninterrupted_ones_do() -> None:
     whole = Recorder()
     trainer().run(whole, nothing)
@@ -143,6 +145,7 @@ def test_resumed_epochs_report_what_uninterrupted_ones_do() -> None:
     assert batches == [b.loss for b in whole.batches]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("until", [1, 2, 3])
 def test_a_training_that_rests_and_goes_on_gives_the_same_bits(until: int) -> None:
     whole = trainer()
@@ -160,6 +163,7 @@ def test_a_training_that_rests_and_goes_on_gives_the_same_bits(until: int) -> No
     same_result(resumed, whole)
 
 
+@pytest.mark.slow
 def test_a_training_may_rest_several_times_in_one_process() -> None:
     whole, subject = trainer(), trainer()
     whole.run(Recorder(), nothing)
@@ -206,6 +210,7 @@ MANY = examples(400, one_in=8)
 """Of these an epoch with `SAMPLED` takes 120 of 320, in batches of 24."""
 
 
+@pytest.mark.slow
 def test_training_on_some_negatives_learns_the_category() -> None:
     reporter = Recorder()
     subject = trainer(replace(SAMPLED, epochs=20, patience=20), documents=MANY)
@@ -216,6 +221,7 @@ def test_training_on_some_negatives_learns_the_category() -> None:
     assert sum(batch.documents for batch in reporter.batches) == 20 * 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [1, 7, 10, 13])
 def test_sampled_training_resumes_to_the_same_bits(stop_after: int) -> None:
     whole = trainer(SAMPLED, documents=MANY)

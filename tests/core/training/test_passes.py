@@ -245,6 +245,7 @@ def test_mixed_precision_stays_near_to_float32_and_is_not_it() -> None:
         torch.testing.assert_close(logits, full, rtol=0.05, atol=0.05)
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_parameters_in_float32() -> None:
     runner = PaddedPass(tiny_network(), CPU, TRAINING, "mixed")
     losses = train(runner, steps=25, learning_rate=0.02)

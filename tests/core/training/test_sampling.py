@@ -157,6 +157,7 @@ def test_expected_loss_of_an_epoch_is_that_of_all_documents(
         assert chance * on_negative / number == pytest.approx(1 / len(whole))
 
 
+@pytest.mark.slow
 def test_mean_loss_over_many_epochs_is_that_of_all_documents() -> None:
     subject, whole = sampling(100, 900, ratio=1, batch_size=100)
     losses = np.random.default_rng(2).uniform(0.5, 3.0, size=len(whole))

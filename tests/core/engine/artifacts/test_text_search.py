@@ -71,6 +71,7 @@ def indexed(workspace: Workspace, corpus: int) -> int:
     return corpus
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
@@ -140,6 +141,7 @@ def test_nothing_to_look_for_finds_nothing(workspace: Workspace, indexed: int, a
     assert search(workspace, indexed, asked).tolist() == []
 
 
+@pytest.mark.slow
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

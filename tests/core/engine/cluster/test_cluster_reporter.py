@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
 from core.engine.cluster.mailbox import Answer, News, Order, TaskMailbox
 from core.engine.cluster.messages import EpochFinished, ProgressMade
 from core.engine.cluster.reporter import ClusterReporter
@@ -72,6 +74,7 @@ def test_an_order_stops_the_training() -> None:
         assert reporter.order == "stop"
 
 
+@pytest.mark.slow
 def test_a_desk_that_cannot_be_reached_stops_nothing_and_loses_nothing() -> None:
     visits: list[tuple[News, ...]] = []
     reachable = threading.Event()

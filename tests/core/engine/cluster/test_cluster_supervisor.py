@@ -223,6 +223,7 @@ def test_a_run_comes_to_the_models_of_one_machine(
     assert measured == 6, "three categories of two runs"
 
 
+@pytest.mark.slow
 def test_a_lost_machine_is_no_crash_and_a_killed_process_is_one(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -245,6 +246,7 @@ def test_a_lost_machine_is_no_crash_and_a_killed_process_is_one(
     assert "crash 1: its process was killed; it goes on from its checkpoint" in said
 
 
+@pytest.mark.slow
 def test_what_never_began_is_not_the_trials_fault(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -257,6 +259,7 @@ def test_what_never_began_is_not_the_trials_fault(
     assert any("No module named 'core'" in message for message in messages(store))
 
 
+@pytest.mark.slow
 def test_a_full_object_store_puts_trials_off_and_is_told_once(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -268,6 +271,7 @@ def test_a_full_object_store_puts_trials_off_and_is_told_once(
     assert not store.value("SELECT sum(crashes) FROM trials")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_room_is_told_and_the_trial_goes_on(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -280,6 +284,7 @@ def test_a_checkpoint_without_room_is_told_and_the_trial_goes_on(
     assert "a checkpoint was not kept: disk" in messages(store)
 
 
+@pytest.mark.slow
 def test_a_full_disk_pauses_the_run_and_it_goes_on_to_the_same_models(
     store: Store,
     workspace: Workspace,
@@ -302,6 +307,7 @@ def test_a_full_disk_pauses_the_run_and_it_goes_on_to_the_same_models(
     assert_as_on_one_machine(store, workspace, run)
 
 
+@pytest.mark.slow
 def test_scores_are_tried_three_times_and_then_left_for_later(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -315,6 +321,7 @@ def test_scores_are_tried_three_times_and_then_left_for_later(
     assert store.value("SELECT count(*) FROM measures WHERE split = 'test'") == 2
 
 
+@pytest.mark.slow
 def test_a_cancelled_trial_is_told_to_leave_and_then_killed(
     store: Store,
     workspace: Workspace,
@@ -338,6 +345,7 @@ def test_a_cancelled_trial_is_told_to_leave_and_then_killed(
     assert not store.value("SELECT sum(crashes) FROM trials")
 
 
+@pytest.mark.slow
 def test_a_paused_trial_leaves_a_checkpoint_and_goes_on_to_the_same_models(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -358,6 +366,7 @@ def test_a_paused_trial_leaves_a_checkpoint_and_goes_on_to_the_same_models(
     assert_as_on_one_machine(store, workspace, run)
 
 
+@pytest.mark.slow
 def test_a_silent_task_loses_its_trial(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -375,6 +384,7 @@ def test_a_silent_task_loses_its_trial(
     assert store.value("SELECT sum(crashes) FROM trials") == 1
 
 
+@pytest.mark.slow
 def test_a_scoring_that_falls_silent_is_killed_and_done_again(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -393,6 +403,7 @@ def test_a_scoring_that_falls_silent_is_killed_and_done_again(
     assert not store.value("SELECT sum(crashes) FROM trials")
 
 
+@pytest.mark.slow
 def test_what_an_earlier_engine_left_unscored_is_scored(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -405,6 +416,7 @@ def test_what_an_earlier_engine_left_unscored_is_scored(
     assert [tuple(row) for row in store.rows(measured)] == before
 
 
+@pytest.mark.slow
 def test_a_scoring_that_is_lost_three_times_is_given_up_with_the_reason(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -416,6 +428,7 @@ def test_a_scoring_that_is_lost_three_times_is_given_up_with_the_reason(
     assert category_states(store, run)["dogs"] == "done"
 
 
+@pytest.mark.slow
 def test_without_a_cluster_it_tells_once_and_tries_until_there_is_one(
     store: Store,
     workspace: Workspace,
@@ -442,6 +455,7 @@ def test_without_a_cluster_it_tells_once_and_tries_until_there_is_one(
     assert told == ["no Ray cluster answers at head:6379; it is tried again until there is one"]
 
 
+@pytest.mark.slow
 def test_places_follow_the_cluster_and_workers_bound_them(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster
 ) -> None:
@@ -466,6 +480,7 @@ def test_workers_of_an_engine_that_was_killed_are_buried_and_their_trials_go_on(
     assert not store.value("SELECT sum(crashes) FROM trials")
 
 
+@pytest.mark.slow
 def test_the_modules_that_ask_for_ray_do_not_load_it() -> None:
     import subprocess
 

@@ -11,6 +11,8 @@ from db.connection import Store
 from tests.support.builders import record_corpus, record_run
 from tests.support.command_line import TRAIN_QUICKLY, htrans, htrans_json
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

@@ -57,6 +57,7 @@ def report_on(store: Store, workspace: Workspace, *names: str) -> Report:
     return make_report(store, ComparisonBuilder(store, workspace, contenders, CPU))
 
 
+@pytest.mark.slow
 def test_runs_that_differ_in_the_seed_only_are_one_group(
     store: Store, workspace: Workspace, finished: Make
 ) -> None:
@@ -77,6 +78,7 @@ def test_runs_that_differ_in_the_seed_only_are_one_group(
     assert [g.label for g in report.groups] == ["htrans (h0)", "gru-att", "htrans (other)"]
 
 
+@pytest.mark.slow
 def test_each_seed_is_tested_against_the_same_seed_of_the_first(
     store: Store, workspace: Workspace, finished: Make
 ) -> None:
@@ -107,6 +109,7 @@ def test_measures_and_tests_are_those_of_the_decisions(
     assert tested.significance.p_macro < 0.01
 
 
+@pytest.mark.slow
 def test_gains_and_losses_are_differences_by_category(
     store: Store, workspace: Workspace, finished: Make
 ) -> None:
@@ -122,6 +125,7 @@ def test_gains_and_losses_are_differences_by_category(
     assert f"gained {best.category} {best.gain:+.3f}" in change_line(report, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "changes", "label"),
     [
@@ -143,6 +147,7 @@ def test_label_names_what_differs_from_the_system(
     assert label_of(variant_named(store, "it")) == label
 
 
+@pytest.mark.slow
 def test_way_to_decide_is_named_after_the_run(store: Store, finished: Make) -> None:
     finished("plain", "gru-att-basic")
     finished("has+plus", "gru-att-basic", consistent="up")
@@ -156,6 +161,7 @@ def test_way_to_decide_is_named_after_the_run(store: Store, finished: Make) -> N
         variant_named(store, "nobody+up")
 
 
+@pytest.mark.slow
 def test_other_way_to_decide_is_applied(store: Store, workspace: Workspace, finished: Make) -> None:
     run = finished("it", "gru-att-basic")
     for category in run_categories(store, run.id):
@@ -194,6 +200,7 @@ def test_advice_is_the_cheapest_of_what_is_not_significantly_worse(
     assert "gru-att-multi" not in said.split("Best micro-F1")[1]
 
 
+@pytest.mark.slow
 def test_of_systems_with_the_same_work_the_better_micro_f1_is_advised() -> None:
     def group(label: str, macro: float, micro: float, seconds: float) -> Any:
         means = {"macro": SimpleNamespace(mean=macro), "micro": SimpleNamespace(mean=micro)}
@@ -205,6 +212,7 @@ def test_of_systems_with_the_same_work_the_better_micro_f1_is_advised() -> None:
     assert advice == Advice("tuned", ("plain", "dear"), "plain")
 
 
+@pytest.mark.slow
 def test_a_shared_models_time_counts_once(
     store: Store, workspace: Workspace, finished: Make
 ) -> None:
@@ -257,6 +265,7 @@ class Seen(HTMLParser):
         self.bars += tag == "rect"
 
 
+@pytest.mark.slow
 def test_bars_are_as_long_as_their_values(
     store: Store, workspace: Workspace, finished: Make
 ) -> None:
@@ -293,6 +302,7 @@ def test_markdown_has_every_table_and_escapes_bars(
     assert rows[0].count("|") - rows[0].count("\\|") == 13
 
 
+@pytest.mark.slow
 def test_json_has_what_the_tables_have(store: Store, workspace: Workspace, finished: Make) -> None:
     finished("a", "htrans", 0.1)
     finished("b", "gru-att", 0.2)
@@ -309,6 +319,7 @@ def test_json_has_what_the_tables_have(store: Store, workspace: Workspace, finis
     assert read["advice"]["best"] == "htrans"
 
 
+@pytest.mark.slow
 def test_what_is_said_of_htrans_is_of_the_whole_of_it(
     store: Store, workspace: Workspace, finished: Make
 ) -> None:
@@ -322,6 +333,7 @@ def test_what_is_said_of_htrans_is_of_the_whole_of_it(
     assert f"{report.groups[2].macro.mean:.4f} against {report.groups[1].macro.mean:.4f}" in said
 
 
+@pytest.mark.slow
 def test_ablation_goes_from_the_least_to_the_most_switched_on(
     store: Store, workspace: Workspace, finished: Make
 ) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from core.corpus.documents import held_out
@@ -39,6 +36,7 @@ from db.corpora import (
     unfinished_corpora,
 )
 from tests.support.builders import PARENTS, contents, import_small_corpus, taxonomy
+from tests.support.dead_process import dead_process
 from tests.support.small_corpus import TAXONOMY, documents
 
 
@@ -85,14 +83,6 @@ def nothing_is_left(store: Store, workspace: Workspace) -> bool:
     return not any(there[table] for table in tables) and not (
         folder.exists() and any(folder.iterdir())
     )
-
-
-def dead_process() -> tuple[int, float]:
-    """Pid and start time of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    started = float(psutil.Process(process.pid).create_time())
-    process.communicate()
-    return process.pid, started
 
 
 def begin(store: Store, workspace: Workspace, name: str, importer: tuple[int, float]) -> Path:

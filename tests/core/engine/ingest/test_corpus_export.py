@@ -15,7 +15,7 @@ from core.errors import ConflictError, HTransError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import taxonomy_of
-from tests.core.engine.ingest.test_import_resuming import everything
+from tests.support.corpus_contents import everything
 from tests.support.small_corpus import TAXONOMY, documents
 
 HARD = [

@@ -17,9 +17,11 @@ from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import list_corpora
-from tests.core.formats.corpus.test_fuzz import _IN_FOLDER, CASES, damages
 from tests.support.builders import contents
+from tests.support.damaged_files import CASES, IN_FOLDER, damages
 from tests.support.examples import examples
+
+pytestmark = pytest.mark.slow
 
 TABLES = ("corpora", "categories", "documents", "document_categories")
 
@@ -42,7 +44,7 @@ def test_damaged_source_is_imported_whole_or_not_at_all(
         for other, whole in beside.items():
             (Path(folder) / other).write_bytes(whole)
         (Path(folder) / name).write_bytes(content)
-        source = folder if case in _IN_FOLDER else str(Path(folder) / name)
+        source = folder if case in IN_FOLDER else str(Path(folder) / name)
         request = ImportRequest("fuzz", (source,), format=format_name, processes=1)
         try:
             corpus, report = import_corpus(store, workspace, request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,8 @@ from core.formats.corpus import reading
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, list_corpora, unfinished_corpora
-from tests.core.engine.ingest.test_corpora import dead_process
+from tests.support.corpus_contents import everything
+from tests.support.dead_process import dead_process
 from tests.support.small_corpus import TAXONOMY, documents
 
 NUMBER = 95
@@ -43,35 +43,6 @@ def request(folder: Path, name: str = "pets", number: int = NUMBER) -> ImportReq
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "CHUNK", 10)
-
-
-def everything(store: Store, workspace: Workspace, name: str) -> dict[str, object]:
-    """All that a corpus is: its rows without their numbers, and the bytes of its files."""
-    corpus = corpus_named(store, name)
-    found: dict[str, object] = {
-        "counts": (corpus.documents, corpus.train, corpus.test, corpus.categories, corpus.levels),
-        "documents": [
-            tuple(row)
-            for row in store.rows(
-                "SELECT number, key, split, text FROM documents WHERE corpus_id = ? "
-                "ORDER BY number",
-                (corpus.id,),
-            )
-        ],
-        "labels": [
-            tuple(row)
-            for row in store.rows(
-                "SELECT c.key, l.number, l.stated FROM document_categories l JOIN categories c "
-                "ON c.id = l.category_id WHERE c.corpus_id = ? ORDER BY c.position, l.number",
-                (corpus.id,),
-            )
-        ],
-    }
-    folder = workspace.corpus(corpus.id)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != "ends.npy":  # which has the numbers of rows
-            found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
 
 
 def interrupt_after(chunks: int) -> corpora.Progress:
@@ -112,6 +83,7 @@ def test_interrupted_import_goes_on_and_makes_the_same_corpus(
     assert replace(report, resumed=0, notes=[]) == replace(whole, notes=[])
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_being_stopped_again_and_again(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -141,6 +113,7 @@ def test_what_was_written_beyond_the_last_chunk_is_cut_off(
     assert everything(store, workspace, "pets") == everything(store, workspace, "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["tokens.bin", "ends.bin", "words.jsonl", "hashes-train"])
 @pytest.mark.parametrize("gone", [True, False])
 def test_files_that_a_power_cut_shortened_make_it_begin_anew(
@@ -162,6 +135,7 @@ def test_files_that_a_power_cut_shortened_make_it_begin_anew(
     assert not workspace.corpus(unfinished.id).exists()
 
 
+@pytest.mark.slow
 def test_changed_files_and_other_options_begin_anew(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -181,6 +155,7 @@ def test_changed_files_and_other_options_begin_anew(
     assert unfinished_corpora(store) == []
 
 
+@pytest.mark.slow
 def test_other_processes_make_no_difference(
     store: Store, workspace: Workspace, tmp_path: Path
 ) -> None:

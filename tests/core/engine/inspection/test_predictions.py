@@ -109,6 +109,7 @@ def test_before_they_are_prepared_there_are_no_predictions(
     assert (found.split, len(found.ranked) > 0) == (split, True)
 
 
+@pytest.mark.slow
 def test_what_was_lost_must_be_prepared_again(store: Store, own_copy: Workspace, run: Run) -> None:
     found = predictions(store, own_copy, run)
     path = scores_path(own_copy.run(run.id), found.category.id, found.trial_id, "test")
@@ -162,6 +163,7 @@ def test_a_threshold_that_is_saved_holds_everywhere_until_it_is_forgotten(
     assert evaluated(store, own_copy, run, "cats", split) == before[split]
 
 
+@pytest.mark.slow
 def test_the_model_service_classifies_with_a_threshold_as_soon_as_it_is_saved(
     store: Store, own_copy: Workspace, run: Run
 ) -> None:
@@ -182,6 +184,7 @@ def test_the_model_service_classifies_with_a_threshold_as_soon_as_it_is_saved(
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_model_that_takes_the_place_of_another_does_not_get_its_threshold(
     store: Store, own_copy: Workspace, run: Run
 ) -> None:

@@ -31,12 +31,12 @@ from core.errors import ConflictError, HTransError, InputError
 from core.prediction.classifier import Predictions
 from core.prediction.inputs import InputDocument
 from core.workspace import Workspace
-from tests.conftest import Trained
 from tests.faults.lines import the_error
 from tests.support import small_corpus
 from tests.support.command_line import htrans
 from tests.support.labelled import TOTAL as TOTAL_LABELLED
 from tests.support.labelled import Labelled, labelled, records
+from tests.support.trained import Trained
 
 CATEGORIES = ("animals", 'a;"quoted",\nid')
 TOTAL = 23
@@ -186,6 +186,7 @@ def test_after_a_bad_line_is_mended_the_output_is_that_of_an_undisturbed_run(
     assert left_in(tmp_path) == sorted([name, whole.name])
 
 
+@pytest.mark.slow
 @both_forms
 def test_wherever_the_file_was_cut_the_output_is_that_of_an_undisturbed_run(
     tmp_path: Path, pool: type[FakePool], name: str
@@ -222,6 +223,7 @@ def test_ids_of_any_kind_are_found_again(
     assert ids_in(tmp_path / name) == [document.id for document in given]
 
 
+@pytest.mark.slow
 @both_forms
 @pytest.mark.parametrize("workers", [1, 3])
 def test_after_a_process_has_died_nothing_is_out_of_order_and_the_same_call_goes_on(
@@ -351,6 +353,7 @@ def test_of_two_on_one_output_the_second_is_refused(tmp_path: Path, pool: type[F
     assert ids_in(output) == [document.id for document in documents()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 130, 256, 300])
 def test_scores_of_a_run_that_was_broken_off_are_those_of_an_undisturbed_one_to_the_last_digit(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
@@ -393,6 +396,7 @@ def small(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Labelle
     return labelled(tmp_path_factory, trained.workspace)
 
 
+@pytest.mark.slow
 def test_two_processes_keep_the_order_of_the_input(small: Labelled) -> None:
     found = records(small.output)
     assert [record["id"] for record in found] == [f"d{i}" for i in range(TOTAL_LABELLED)]
@@ -402,6 +406,7 @@ def test_two_processes_keep_the_order_of_the_input(small: Labelled) -> None:
         assert accepted == set(record["labels"])
 
 
+@pytest.mark.slow
 def test_exported_and_asked_from_the_top_down_a_table_has_the_same_labels(
     own_copy: Workspace, small: Labelled, tmp_path: Path
 ) -> None:
@@ -451,6 +456,7 @@ def on_a_pipe(trained: Trained) -> Iterator[tuple[subprocess.Popen[str], IO[str]
                 pipe.close()
 
 
+@pytest.mark.slow
 def test_from_a_pipe_a_label_comes_before_the_input_ends(trained: Trained) -> None:
     with on_a_pipe(trained) as (process, to, out):
         for text in ("kitten purr meow fur", "apple pear taste"):
@@ -464,6 +470,7 @@ def test_from_a_pipe_a_label_comes_before_the_input_ends(trained: Trained) -> No
         assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_when_nobody_reads_the_labels_any_longer_it_ends_without_a_word(trained: Trained) -> None:
     with on_a_pipe(trained) as (process, to, out):
         to.write("kitten purr\n")

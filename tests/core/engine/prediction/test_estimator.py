@@ -37,6 +37,7 @@ def documents(number: int) -> tuple[list[str], list[list[str]]]:
     return [" ".join(drawn.choices(WORDS[key], k=6)) for key in labels], [[key] for key in labels]
 
 
+@pytest.mark.slow
 def test_fitted_from_label_lists_it_predicts_saves_and_is_pickled(tmp_path: Path) -> None:
     texts, labels = documents(160)
     estimator = HTransClassifier(settings=SETTINGS, device="cpu", workers=1)

@@ -22,8 +22,8 @@ from db.connection import Store
 from db.corpora import texts as texts_of
 from db.runs import Run, run_named
 from db.thresholds import record_threshold
-from tests.core.engine.conftest import OTHER_SYSTEMS
 from tests.support.builders import category_of, record_corpus, record_run
+from tests.support.trained import OTHER_SYSTEMS
 
 CPU = torch.device("cpu")
 
@@ -67,6 +67,7 @@ def test_exported_run_is_the_run(systems: Workspace, tmp_path: Path, system: str
     opened.close()
 
 
+@pytest.mark.slow
 def test_thresholds_set_by_hand_are_exported_and_the_card_says_so(
     store: Store, own_copy: Workspace, tmp_path: Path
 ) -> None:
@@ -189,6 +190,7 @@ def test_linear_models_as_onnx_are_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ["gru-att-basic", "dgcnn"])
 def test_a_run_is_exported_as_onnx(systems: Workspace, tmp_path: Path, system: str) -> None:
     pytest.importorskip("onnx")

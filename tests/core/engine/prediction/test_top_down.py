@@ -20,8 +20,8 @@ from db.connection import Store
 from db.corpora import document_text
 from db.runs import Run, run_categories, run_named
 from db.thresholds import forget_threshold, record_threshold
-from tests.core.engine.conftest import OTHER_SYSTEMS
 from tests.support.builders import category_of, category_trials
+from tests.support.trained import OTHER_SYSTEMS
 
 CPU = torch.device("cpu")
 
@@ -70,6 +70,7 @@ def test_no_label_accepted_on_validation_is_lost(
     assert loses_nothing_on_validation(store, own_copy, run) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", OTHER_SYSTEMS)
 def test_nor_by_another_system(systems: Workspace, system: str) -> None:
     opened = Store(systems.database)

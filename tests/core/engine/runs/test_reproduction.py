@@ -132,6 +132,7 @@ def test_run_of_that_name_with_other_settings_is_refused(
         check_plan(store, other)
 
 
+@pytest.mark.slow
 def test_reproduce_trains_compares_writes_and_goes_on(own_copy: Workspace, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     arguments = (

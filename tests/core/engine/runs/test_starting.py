@@ -152,6 +152,7 @@ def test_positives_are_the_training_documents_with_labels_closed_upward(
     assert category_of(store, run, "unused").positives == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -200,6 +201,7 @@ def test_run_without_vectors_says_so(store: Store, workspace: Workspace, corpus:
     assert notes[0] == "no vectors: embeddings start at random and are trained at the top level"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "said"), [(1, "with 1 worker,"), (3, "with 3 workers,")])
 def test_the_estimate_names_the_workers(
     store: Store, workspace: Workspace, corpus: Corpus, workers: int, said: str
@@ -247,6 +249,7 @@ def test_run_with_nothing_to_train_is_done_at_once(
     assert run.finished_at is not None
 
 
+@pytest.mark.slow
 def test_corpus_is_tokenised_again_for_a_run_that_reads_more_words(
     store: Store, workspace: Workspace, corpus: Corpus
 ) -> None:

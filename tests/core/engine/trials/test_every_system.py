@@ -33,6 +33,8 @@ from tests.support.builders import (
 )
 from tests.support.made_once import made_once
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 TRAINED_ALONE = ["gru-att-basic", "gru-att-multi", "dgcnn", "linear"]
 

@@ -427,6 +427,7 @@ class Wanderer:
             fails(self._store, claim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(7))
 def test_every_category_comes_to_an_end_whatever_happens(
     store: Store, workspace: Workspace, seed: int

@@ -81,6 +81,7 @@ def prefix(name: str) -> bytes:
     }.get(name, b'"')
 
 
+@pytest.mark.slow
 def test_line_of_a_gigabyte_is_refused_in_bounds(tmp_path: Path) -> None:
     (tmp_path / "topics.qrels").write_text("ECAT 5 1\n")
     sources = []
@@ -107,6 +108,7 @@ def bomb(path: Path, begin: bytes, times: int = 1024) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
 def test_packed_gigabyte_of_one_line_is_refused_in_bounds(tmp_path: Path, ending: str) -> None:
     (tmp_path / "topics.qrels").write_text("ECAT 5 1\n")
@@ -137,6 +139,7 @@ def lines(*records: object) -> bytes:
     return b"".join(json.dumps(record).encode() + b"\n" for record in records)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -227,6 +230,7 @@ def test_broken_utf_8_is_named_or_replaced(tmp_path: Path, content: bytes) -> No
             assert "\ufffd" in document.text
 
 
+@pytest.mark.slow
 def test_folder_of_a_thousand_levels_is_walked(tmp_path: Path) -> None:
     here = tmp_path
     for _ in range(1050):

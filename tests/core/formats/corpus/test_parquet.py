@@ -291,6 +291,7 @@ assert refused > len(whole) // 4
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
 def test_flip_of_any_byte_does_not_end_the_process(tmp_path: Path, kind: str) -> None:
     folder = saved(tmp_path / "d", table())

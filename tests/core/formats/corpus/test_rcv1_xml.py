@@ -338,6 +338,7 @@ def test_flipped_bytes_never_end_in_anything_but_an_error(tmp_path: Path) -> Non
     assert min(outcomes.values()) > 20
 
 
+@pytest.mark.slow
 def test_newsitem_with_a_million_topics_is_refused(tmp_path: Path) -> None:
     for most, said in ((700_000, "more than 100,000 elements"), (10_001, "10,001 labels; more")):
         codes = "".join(f'<code code="{i:x}"/>' for i in range(most))

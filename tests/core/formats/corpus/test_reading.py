@@ -85,6 +85,7 @@ def test_without_words_only_labels_are_wanted(tmp_path: Path) -> None:
     assert prepared.lengths == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("bad", [3, 77])
 def test_what_is_wrong_is_raised_as_it_is_wherever_it_was_found(tmp_path: Path, bad: int) -> None:
@@ -151,6 +152,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_one_that_they_work_for(tmp_path: Path) -> None:
     script = tmp_path / "reads.py"
     script.write_text(SCRIPT, encoding="utf-8")

@@ -17,34 +17,9 @@ import core.formats.corpus.reuters21578 as reuters21578
 from core.corpus.documents import Document
 from core.errors import HTransError, InputError
 from core.formats.corpus.reuters21578 import FORMAT
+from tests.support.archives import archive, record
 
 HEADER = '<!DOCTYPE lewis SYSTEM "lewis.dtd">\n'
-
-
-def record(
-    number: int,
-    *,
-    topics: tuple[str, ...] = (),
-    stated: str = "YES",
-    split: str = "TRAIN",
-    text: str | None = None,
-) -> str:
-    """A record as it is distributed; of twelve lines, unless `text` says otherwise."""
-    inside = "".join(f"<D>{topic}</D>" for topic in topics)
-    if text is None:
-        text = (
-            f"<TEXT>&#2;\n<TITLE>HARBOUR NOTE {number}</TITLE>\n<BODY>Ships came in.</BODY></TEXT>"
-        )
-    return (
-        f'<REUTERS TOPICS="{stated}" LEWISSPLIT="{split}" CGISPLIT="TRAINING-SET" '
-        f'OLDID="{number + 5543}" NEWID="{number}">\n'
-        "<DATE>26-FEB-1987 15:01:01.79</DATE>\n"
-        f"<TOPICS>{inside}</TOPICS>\n"
-        "<PLACES><D>norway</D></PLACES>\n"
-        "<PEOPLE></PEOPLE><ORGS></ORGS><EXCHANGES></EXCHANGES><COMPANIES></COMPANIES>\n"
-        "<UNKNOWN> \n&#5;&#5;&#5;C T\n&#22;&#22;&#1;f0704&#31;reute</UNKNOWN>\n"
-        f"{text}\n</REUTERS>\n"
-    )
 
 
 def sgml(folder: Path, *records: str, name: str = "reut2-000.sgm") -> str:
@@ -56,17 +31,6 @@ def sgml(folder: Path, *records: str, name: str = "reut2-000.sgm") -> str:
 def text_of(folder: Path, inside: str) -> str:
     [document] = FORMAT.read(sgml(folder, record(1, text=inside)))
     return document.text
-
-
-def archive(mode: str, *contents: str) -> bytes:
-    """A tar archive of these files, as bytes; `mode` is "w" or "w:gz"."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode=mode) as tar:  # type: ignore[call-overload]
-        for number, content in enumerate(contents):
-            member = tarfile.TarInfo(f"reuters/reut2-{number:03}.sgm")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content.encode("latin-1")))
-    return made.getvalue()
 
 
 def ids(source: str | Path) -> list[str]:
@@ -231,6 +195,7 @@ def test_archive_that_is_none_is_named(tmp_path: Path) -> None:
             ids(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "step"), [("w", 64), ("w:gz", 1)])
 def test_archive_cut_anywhere_is_refused_or_whole(tmp_path: Path, mode: str, step: int) -> None:
     whole = archive(mode, *(HEADER + record(2 * i + 1) + record(2 * i + 2) for i in range(3)))
@@ -256,6 +221,7 @@ def test_member_that_claims_a_huge_size_is_refused(tmp_path: Path) -> None:
         ids(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

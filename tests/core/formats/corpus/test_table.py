@@ -226,6 +226,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         list(CSV.read(str(tmp_path / "none.csv")))
 
 
+@pytest.mark.slow
 def test_row_that_never_ends_is_refused_in_time(tmp_path: Path) -> None:
     # Every line ends inside quotes, no cell is long: only the row as a whole grows.
     for cell, times in ((b'","\n', 100_100), (b'","' + b"x" * 2**20 + b"\n", 65)):
@@ -254,6 +255,7 @@ def test_header_of_many_names_is_looked_at_in_time(tmp_path: Path) -> None:
 _CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=examples(60),
     deadline=None,

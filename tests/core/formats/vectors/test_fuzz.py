@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from core.errors import HTransError
 from core.formats.vectors import FORMATS, read_vectors
 from core.formats.vectors.format import MOST_DIMENSIONS
-from tests.core.formats.vectors import test_npm, test_spacy
 from tests.core.formats.vectors.reading import PACKED
+from tests.support import npm_package, spacy_models
 from tests.support.examples import examples
+
+pytestmark = pytest.mark.slow
 
 GLOVE = "tide 1 2.5 -3\ngull 4e-1 5 6\nété 7 8 9\n".encode()
 WORD2VEC = b"3 3\n" + GLOVE
@@ -131,7 +133,7 @@ def test_damaged_zip(folder: Path, method: int, changes: Damage) -> None:
 @settings(EXAMPLES, max_examples=examples(80))
 def test_damaged_json(folder: Path, changes: Damage) -> None:
     path = folder / "damaged.json"
-    path.write_bytes(damaged(json.dumps(test_npm.table()).encode(), changes))
+    path.write_bytes(damaged(json.dumps(npm_package.table()).encode(), changes))
     check(path, None)
 
 
@@ -139,7 +141,7 @@ def test_damaged_json(folder: Path, changes: Damage) -> None:
 @given(changes=damage, inside=st.booleans())
 @EXAMPLES
 def test_damaged_package(folder: Path, format_: int, changes: Damage, inside: bool) -> None:
-    path = test_npm.archive(folder, {"package/é": b"y", **test_npm.package()}, format_)
+    path = npm_package.archive(folder, {"package/é": b"y", **npm_package.package()}, format_)
     data = path.read_bytes()
     if inside:
         path.write_bytes(gzip.compress(damaged(gzip.decompress(data), changes)))
@@ -150,7 +152,7 @@ def test_damaged_package(folder: Path, format_: int, changes: Damage, inside: bo
 
 @pytest.fixture(scope="module")
 def model(folder: Path) -> Path:
-    return test_spacy.model(folder / "model")
+    return spacy_models.model(folder / "model")
 
 
 @pytest.mark.parametrize("name", ["vectors", "key2row", "strings.json", "vectors.cfg"])

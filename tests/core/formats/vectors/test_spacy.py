@@ -17,18 +17,9 @@ from core.errors import InputError
 from core.formats.vectors import guess_format
 from core.formats.vectors import spacy_model as reader
 from tests.core.formats.vectors.reading import little_memory, pairs, written
+from tests.support.spacy_models import WORDS, model
 
-# "mark" and "NOUN" are among spaCy's own symbols, which no model lists.
-WORDS = {"tide": [1, 2, 3], "mark": [4, 5, 6], "New York": [7, 8, 9], "NOUN": [1, 1, 1]}
 PAIRS = {word: [float(number) for number in numbers] for word, numbers in WORDS.items()}
-
-
-def model(folder: Path, words: dict[str, list[int]] | None = None) -> Path:
-    nlp: Any = spacy.blank("en")
-    for word, numbers in (WORDS if words is None else words).items():
-        nlp.vocab.set_vector(word, np.array(numbers, dtype=np.float32))
-    nlp.to_disk(folder)
-    return folder
 
 
 @pytest.fixture
@@ -186,6 +177,7 @@ TIDE = spacy.blank("en").vocab.strings["tide"]
 NAN = np.full((4, 3), np.nan, dtype=np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
