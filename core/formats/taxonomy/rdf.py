@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ Add = Callable[[str, str, str, str | None], None]
 
 _LARGEST = 512 * 2**20
 """Bytes, uncompressed."""
-_CHUNK = 2**20
 _BASE = "file:///"
 """What relative URIs are relative to: nothing that says where the file lies."""
 
@@ -83,11 +82,10 @@ def _named(node: Node) -> str:
 
 
 def _read_rdf_xml(path: Path, listener: Graph) -> None:
-    with opened(path) as file:
-        try:
-            parse_rdf_xml(file, listener, _BASE, _LARGEST)
-        except XMLError as error:
-            raise InputError(error.problem, source=path, line=error.line) from error
+    try:
+        parse_rdf_xml(BytesIO(_content(path)), listener, _BASE)
+    except XMLError as error:
+        raise InputError(error.problem, source=path, line=error.line) from error
 
 
 def _read_turtle(path: Path, listener: Graph) -> None:
@@ -156,10 +154,10 @@ def _texts(context: object) -> Iterator[str]:
             yield part
 
 
-def _whole_text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     content = bytearray()
     with opened(path) as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(2**20):
             content += chunk
             if len(content) > _LARGEST:
                 raise InputError(
@@ -167,6 +165,11 @@ def _whole_text(path: Path) -> str:
                     "line by line",
                     source=path,
                 )
+    return bytes(content)
+
+
+def _whole_text(path: Path) -> str:
+    content = _content(path)
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
         raise InputError("holds a NUL byte; save the file as UTF-8 text", source=path, line=line)
