@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BytesIO, StringIO
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from rdflib.plugins.parsers.ntriples import NTGraphSink, W3CNTriplesParser
 from rdflib.term import Node
 
 from core.errors import HTransError, InputError
-from core.formats.taxonomy.rdf_xml import XMLError, parse_rdf_xml
+from core.formats.taxonomy.rdf_xml import parse_rdf_xml
 from core.formats.taxonomy.text_lines import text_lines
 from core.text.line_files import opened
 from core.text.plain_text import printable
@@ -82,10 +82,7 @@ def _named(node: Node) -> str:
 
 
 def _read_rdf_xml(path: Path, listener: Graph) -> None:
-    try:
-        parse_rdf_xml(BytesIO(_content(path)), listener, _BASE)
-    except XMLError as error:
-        raise InputError(error.problem, source=path, line=error.line) from error
+    parse_rdf_xml(path, _content(path), listener, _BASE)
 
 
 def _read_turtle(path: Path, listener: Graph) -> None:
@@ -129,29 +126,19 @@ def _read_json_ld(path: Path, listener: Graph) -> None:
 
 def _refuse_other_files(document: object, path: Path) -> None:
     """Refuse contexts that would have to be fetched from the net or from another file."""
-    rest: list[object] = [document]
+    rest = [(document, False)]
     while rest:
-        part = rest.pop()
+        part, is_context = rest.pop()
         if isinstance(part, list):
-            rest.extend(part)
+            rest.extend((item, is_context) for item in part)
         elif isinstance(part, dict):
-            rest.extend(part.values())
-            for elsewhere in (*_texts(part.get("@context")), *_texts(part.get("@import"))):
-                raise InputError(
-                    f"takes a context from {elsewhere[:80]!r}, which is not fetched; put that "
-                    "context itself in its place",
-                    source=path,
-                )
-
-
-def _texts(context: object) -> Iterator[str]:
-    rest = [context]
-    while rest:
-        part = rest.pop()
-        if isinstance(part, list):
-            rest.extend(part)
-        elif isinstance(part, str):
-            yield part
+            rest.extend((value, key in ("@context", "@import")) for key, value in part.items())
+        elif isinstance(part, str) and is_context:
+            raise InputError(
+                f"takes a context from {part[:80]!r}, which is not fetched; put that context "
+                "itself in its place",
+                source=path,
+            )
 
 
 def _content(path: Path) -> bytes:

@@ -5,7 +5,9 @@ Importing this imports rdflib; see `core.formats.taxonomy.rdf`.
 
 from __future__ import annotations
 
-from typing import IO, Any, NoReturn
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NoReturn
 from xml.parsers.expat import XML_PARAM_ENTITY_PARSING_NEVER
 from xml.sax import SAXParseException
 from xml.sax.handler import feature_namespaces
@@ -16,40 +18,37 @@ from defusedxml.expatreader import DefusedExpatParser
 from rdflib import Graph
 from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 
+from core.errors import InputError
 from core.text.plain_text import printable
 
 
-class XMLError(Exception):
-    """What is wrong with a file, and in which line."""
+def parse_rdf_xml(path: Path, content: bytes, graph: Graph, base: str) -> None:
+    """Add the statements in `content` to `graph`. Relative URIs are relative to `base`.
 
-    def __init__(self, problem: str, line: int | None) -> None:
-        super().__init__(problem)
-        self.problem = printable(problem)
-        self.line = line
-
-
-def parse_rdf_xml(file: IO[bytes], graph: Graph, base: str) -> None:
-    """Add the statements of `file` to `graph`. Relative URIs are relative to `base`.
-
-    Raises `XMLError`, or whatever rdflib raises for broken RDF.
+    Raises `InputError` that names `path` and line, or whatever rdflib raises for broken RDF.
     """
     parser = _Parser()
     parser.setFeature(feature_namespaces, True)
     parser.setContentHandler(_Handler(graph))
     source = InputSource(base)
-    source.setByteStream(file)
+    source.setByteStream(BytesIO(content))
     try:
         parser.parse(source)
     except SAXParseException as error:
-        raise XMLError(
-            f"is no well-formed XML ({error.getMessage()}); correct it", error.getLineNumber()
-        ) from error
+        problem = f"is no well-formed XML ({error.getMessage()}); correct it"
+        raise InputError(printable(problem), source=path, line=error.getLineNumber()) from error
     except ExternalReferenceForbidden as error:
-        raise XMLError(
-            f"an entity refers to the file {error.sysid!r}, which is not read; put its content "
-            "here",
-            parser.getLineNumber(),
+        problem = f"an entity refers to the file {error.sysid!r}, which is not read; put its "
+        raise InputError(
+            problem + "content here", source=path, line=parser.getLineNumber()
         ) from error
+    except _InvalidRDFError as error:
+        problem = f"is no valid RDF/XML ({error}); correct it"
+        raise InputError(printable(problem), source=path, line=parser.getLineNumber()) from error
+
+
+class _InvalidRDFError(Exception):
+    """What rdflib says is wrong at the current position of the parser."""
 
 
 class _Parser(DefusedExpatParser):  # type: ignore[misc]
@@ -65,7 +64,7 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]
 
 
 class _Handler(RDFXMLHandler):
-    """rdflib's handler; errors name the line, and an undeclared entity is an error."""
+    """rdflib's handler; an undeclared entity is an error."""
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
@@ -92,4 +91,4 @@ class _Handler(RDFXMLHandler):
         self.error(f"the entity {name!r} is not declared in this file")
 
     def error(self, message: str) -> NoReturn:
-        raise XMLError(f"is no valid RDF/XML ({message}); correct it", self.locator.getLineNumber())
+        raise _InvalidRDFError(message)
