@@ -139,7 +139,9 @@ def test_only_topics_are_labels_and_count_once(tmp_path: Path) -> None:
     assert next(FORMAT.read(written(tmp_path, newsitem(topics=())))).labels == ()
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
 def test_archive_is_read_in_the_order_of_numbers(tmp_path: Path, method: int) -> None:
     members = [(f"{number}newsML.xml", newsitem(number)) for number in (30000, 5, 2286)]
     members += [("19960820/7NEWSML.XML", newsitem(7)), ("d\\9newsML.xml", newsitem(9))]
@@ -282,7 +284,7 @@ def test_size_that_lies_is_found_out(tmp_path: Path, size: int) -> None:
         (16, "<I", 7, "5newsML.xml: cannot be unpacked (Bad CRC-32"),
         (8, "<H", 1, "5newsML.xml: cannot be unpacked (File '5newsML.xml' is encrypted"),
         (8, "<H", 0x20, "5newsML.xml: cannot be unpacked (compressed patched data"),
-        (10, "<H", 99, "5newsML.xml: packed by method 99"),
+        (10, "<H", 99, "5newsML.xml: cannot be unpacked (That compression method"),
         (20, "<I", 20, "5newsML.xml: cannot be unpacked"),
         (42, "<I", 2**31, "5newsML.xml: cannot be unpacked"),
         (42, "<I", 7, "5newsML.xml: cannot be unpacked"),
@@ -296,12 +298,6 @@ def test_damaged_entry_is_named(
     assert said in problem(written(tmp_path, archive, "a.zip"))
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_other_ways_of_packing_are_refused(tmp_path: Path, method: int) -> None:
-    source = written(tmp_path, zipped(("5newsML.xml", newsitem()), method=method), "a.zip")
-    assert f"packed by method {method}; pack it with zip's usual one" in problem(source)
-
-
 def test_names_that_climb_out_are_only_names(tmp_path: Path) -> None:
     names = ("../../x/123newsML.xml", "/etc/124newsML.xml", "a\n\x1b[2J/125newsML.xml")
     content = zipped(*((name, newsitem(5)) for name in names))
@@ -310,8 +306,6 @@ def test_names_that_climb_out_are_only_names(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "a.zip"]
     bad = written(tmp_path, zipped((names[2], b"")), "folder/a.zip")
     assert problem(bad).startswith(", a ␛[2J/125newsML.xml, line 1")
-    other = zipped((names[2], newsitem()), method=zipfile.ZIP_BZIP2)
-    assert "a ␛[2J/125newsML.xml: packed by" in problem(written(tmp_path, other, "folder/a.zip"))
 
 
 def test_flipped_bytes_never_end_in_anything_but_an_error(tmp_path: Path) -> None:
