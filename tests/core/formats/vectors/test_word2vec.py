@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import InputError
@@ -90,28 +92,46 @@ def test_dimensions_that_the_header_does_not_say_are_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize("end", [b"\n", b""])
 @pytest.mark.parametrize("name", ["vectors.bin", "vectors.txt", "vectors.bin.gz"])
 @pytest.mark.parametrize("width", [1, 2, 300])
-def test_binary_file_is_refused_with_a_way_to_convert_it(
-    tmp_path: Path, name: str, width: int, end: bytes
-) -> None:
-    data = binary({f"w{i}": [0.1 * i + 0.01 * j for j in range(width)] for i in range(40)}, end)
+def test_binary_file_is_read(tmp_path: Path, name: str, width: int, end: bytes) -> None:
+    words = {f"wé{i}": [0.1 * i + 0.01 * j for j in range(width)] for i in range(400)}
+    data = binary(words, end)
     path = written(tmp_path, PACKED[".gz"](data) if name.endswith(".gz") else data, name)
     assert guess_format(str(path)).name == "word2vec"
-    with pytest.raises(InputError) as caught:
-        pairs(path)
-    assert "binary format, which is not read" in str(caught.value)
-    assert "save_word2vec_format('vectors.txt', binary=False)" in str(caught.value)
+    assert pairs(path) == [
+        (word, [round(float(np.float32(number)), 4) for number in numbers])
+        for word, numbers in words.items()
+    ]
 
 
 def test_binary_file_may_look_like_text_up_to_its_first_line_end(tmp_path: Path) -> None:
     path = written(tmp_path, b"2 2\ntide AAAAAA\nA\ngull \0\0\x80?\0\0\x80?\n", "vectors.bin")
-    with pytest.raises(InputError, match="binary format"):
+    assert [word for word, _ in pairs(path)] == ["tide", "gull"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda data: data[:-9], "word 3: cut off or damaged: line 1 says 3 words of 2 numbers"),
+        (lambda data: data + data[4:], "more than the 3 words"),
+        (lambda data: data.replace(b"gull", b"g\xffll"), "word 2: 'utf-8' codec"),
+        (lambda data: data.replace(b"gull", b""), "word 2: numbers without a word"),
+        (lambda data: data[:-5] + b"\0\0\x80\x7f", "word 3: a number in it is not finite"),
+    ],
+)
+def test_damaged_binary_file_is_named(
+    tmp_path: Path, change: Callable[[bytes], bytes], problem: str
+) -> None:
+    data = binary({"tide": [0.1, 0.2], "gull": [0.3, 0.4], "ebb": [0.5, 0.6]})
+    path = written(tmp_path, change(data), "vectors.bin")
+    with pytest.raises(InputError, match=problem) as caught:
         pairs(path)
+    assert str(caught.value).startswith(str(path))
 
 
-def test_binary_file_without_any_line_end_is_refused_in_little_memory(tmp_path: Path) -> None:
+def test_file_of_zeros_is_refused_in_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "vectors.bin"
     with path.open("wb") as file:
         file.write(b"3000000 300\n")
         file.truncate(2**30)
-    with little_memory(), pytest.raises(InputError, match="binary format"):
+    with little_memory(), pytest.raises(InputError, match="word 1: cut off or damaged"):
         pairs(path)
