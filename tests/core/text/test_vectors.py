@@ -42,7 +42,7 @@ def stored(folder: Path, *words: str) -> WordVectors:
 
 def test_empty_file_is_refused_and_nothing_is_stored(tmp_path: Path) -> None:
     target = tmp_path / "vectors"
-    with pytest.raises(HTransError, match="empty"):
+    with pytest.raises(HTransError, match="no word vectors"):
         store_vectors(read_glove(tmp_path, ""), target)
     assert list(target.iterdir()) == []
 
