@@ -166,7 +166,7 @@ class _Surveyor:
         stated = self._rules.categories(document)
         survey.labels += len(stated)
         survey.without_labels += not stated
-        self._positives[split].update(self._chosen.taxonomy.close(stated))
+        self._positives[split].update(self._chosen.taxonomy.ancestor_closure(stated))
         if split == "train":
             survey.train += 1
         else:
