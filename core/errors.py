@@ -1,4 +1,4 @@
-"""Every error that a user can cause or must hear of, under one base class."""
+"""Exceptions that are reported to the user, under one base class."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from pathlib import Path
 
 
 class HTransError(Exception):
-    """One line that names what is wrong and says what to do next."""
+    """Base class. The message is one line: what is wrong, where, and what to do."""
 
     def __reduce__(self) -> tuple[Callable[..., HTransError], tuple[object, ...]]:
-        # Errors cross from one process to another; what they were made of stays behind.
-        return _again, (type(self), str(self))
+        # Errors are sent between processes. Only the message is pickled, not the arguments.
+        return _rebuild, (type(self), str(self))
 
 
 class InputError(HTransError):
-    """A file or record that is not what it should be.
+    """Invalid input file or record.
 
-    `line` counts from 1; `record` names what has no line number (a record id, an archive member).
+    `line` counts from 1. `record` identifies input without line numbers, such as a record id or an
+    archive member.
     """
 
     def __init__(
@@ -28,39 +29,39 @@ class InputError(HTransError):
         line: int | None = None,
         record: str | None = None,
     ) -> None:
-        place = str(source)
+        location = str(source)
         if record is not None:
-            place += f", {record}"
+            location += f", {record}"
         if line is not None:
-            place += f", line {line}"
-        super().__init__(f"{place}: {problem}")
+            location += f", line {line}"
+        super().__init__(f"{location}: {problem}")
 
 
 class TaxonomyError(HTransError):
-    """A set of categories that is no forest: a cycle, a second parent, a missing parent."""
+    """Categories that do not form a forest: a cycle, a second parent, a missing parent."""
 
 
 class NotFoundError(HTransError):
-    """A corpus, run, category or vector table that does not exist under the given name."""
+    """Unknown name of a corpus, run, category or vector table."""
 
 
 class ConflictError(HTransError):
-    """What was asked for does not fit the present state: a name in use, a run that has ended."""
+    """Request that conflicts with the current state: a name in use, a run that has ended."""
 
 
 class CorruptFileError(HTransError):
-    """A model, checkpoint or array on disk that cannot be what the database says it is."""
+    """Model, checkpoint or array file that is damaged or does not match the database."""
 
 
 class TrainingError(HTransError):
-    """A training that cannot go on, for example because its loss is not finite."""
+    """Training failed, for example because the loss is not finite."""
 
 
 class InterruptedWorkError(HTransError):
-    """Work that was stopped from outside; what is done is kept, and the same command goes on."""
+    """Work was interrupted. Finished work is kept, and the same command resumes it."""
 
 
-def _again(kind: type[HTransError], message: str) -> HTransError:
+def _rebuild(kind: type[HTransError], message: str) -> HTransError:
     error = kind.__new__(kind)
     error.args = (message,)
     return error

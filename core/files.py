@@ -1,4 +1,4 @@
-"""Files that are whole or absent: write to a temporary name, fsync, rename."""
+"""Atomic file writes: write to a temporary file, fsync, rename."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ TEMPORARY_SUFFIX = ".partial"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; when the block ends well, it becomes `path`.
+    """Yield a temporary path that replaces `path` when the block ends without an error.
 
-    The file and its folder are synced to disk before this returns. On an error the temporary file
-    is removed and `path` keeps what it had.
+    The file and its folder are synced to disk. On an error the temporary file is removed and `path`
+    is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
@@ -36,15 +36,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all."""
+    """Write `content` to `path` atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def append_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Append JSON objects, a line each, after what is there; synced to disk.
+    """Append JSON objects to a file, one per line, and sync it to disk.
 
-    Raises `HTransError` where that is not possible.
+    Raises:
+        HTransError: If the file cannot be written.
     """
     lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     try:
@@ -58,7 +59,7 @@ def append_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, as hexadecimal digits."""
+    """SHA-256 of a file's content as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

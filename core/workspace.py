@@ -1,4 +1,4 @@
-"""The folder that holds everything: database, arrays, vectors, models, logs."""
+"""Workspace folder: database, arrays, vectors, models and logs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.errors import HTransError
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where the parts of a workspace lie. Paths in the database are relative to `root`."""
+    """Paths of a workspace. Paths in the database are relative to `root`."""
 
     root: Path
 
@@ -26,12 +26,12 @@ class Workspace:
 
     @property
     def supervisor_lock(self) -> Path:
-        """Locked by the one supervisor of this workspace for as long as it lives."""
+        """Lock file that the workspace's only supervisor holds while it runs."""
         return self.root / "supervisor.lock"
 
     @property
     def embeddings(self) -> Path:
-        """Trained embedding tables, one file for each content hash."""
+        """Trained embedding tables, one file per content hash."""
         return self.root / "artifacts" / "embeddings"
 
     def corpus(self, corpus_id: int) -> Path:
@@ -47,12 +47,12 @@ class Workspace:
         return self.root / "artifacts" / f"run-{run_id:04d}"
 
     def create(self) -> None:
-        """Make the folders; raise `HTransError` where that is not possible."""
+        """Create the folders; raise `HTransError` if that fails."""
         try:
             for folder in (self.root, self.logs, self.embeddings):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HTransError(
-                f"cannot make the workspace {self.root}: {error.strerror}; "
+                f"cannot create the workspace {self.root}: {error.strerror}; "
                 "choose another folder with --workspace"
             ) from error

@@ -11,7 +11,7 @@ from db.connection import Store
 from db.events import add_event
 from db.trials import Claim
 
-MOST_SCORINGS = 3
+MAX_SCORINGS = 3
 """A scoring that was begun so often and not ended is given up."""
 
 _MODELS = (
@@ -19,7 +19,7 @@ _MODELS = (
     "WHERE t.scorings IS NOT NULL AND rc.state = 'done'"
 )
 _AT_IT = "EXISTS (SELECT 1 FROM workers w WHERE w.scores_trial_id = t.id AND w.state = 'scoring')"
-_OWED = f"{_MODELS} AND t.scorings < {MOST_SCORINGS} AND NOT {_AT_IT}"
+_OWED = f"{_MODELS} AND t.scorings < {MAX_SCORINGS} AND NOT {_AT_IT}"
 
 
 def enqueue_scoring(store: Store, trial_id: int) -> None:
@@ -73,7 +73,7 @@ def fail_scoring(store: Store, trial_id: int, reason: str) -> None:
     """Say, inside a transaction, why a try came to nothing; people hear of the last one."""
     row = store.row(
         f"SELECT rc.id, rc.run_id {_MODELS} AND t.id = ? AND t.scorings >= ?",
-        (trial_id, MOST_SCORINGS),
+        (trial_id, MAX_SCORINGS),
     )
     if row is not None:
         add_event(
@@ -127,7 +127,7 @@ def scores_are_missing(store: Store, run_id: int) -> bool:
 def _others_are_missing(store: Store, run_id: int, trial_id: int | None) -> bool:
     row = store.row(
         f"SELECT 1 {_MODELS} AND rc.run_id = ? AND t.id IS NOT ? "
-        f"AND (t.scorings < {MOST_SCORINGS} OR {_AT_IT}) LIMIT 1",
+        f"AND (t.scorings < {MAX_SCORINGS} OR {_AT_IT}) LIMIT 1",
         (run_id, trial_id),
     )
     return row is not None

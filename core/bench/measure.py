@@ -1,4 +1,7 @@
-"""One measurement in a process of its own: `python -m core.bench.measure REQUEST`, both JSON."""
+"""Run one measurement in a separate process: `python -m core.bench.measure REQUEST`.
+
+The request is a JSON object, and so is the result on standard output.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from core.training.initialisation import from_scratch, parameter_groups
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to measure: `kind` is plain, engine or phases."""
+    """Parameters of a measurement; `kind` is plain, engine or phases."""
 
     kind: str
     documents: int = 1500
@@ -39,7 +42,7 @@ class Request:
 
 
 class Silent:
-    """A reporter that wants nothing until an epoch ends."""
+    """Reporter that only records the seconds of each epoch."""
 
     def __init__(self) -> None:
         self.epochs: list[float] = []
@@ -49,10 +52,10 @@ class Silent:
         return False
 
     def progressed(self, progress: BatchProgress) -> None:
-        """Ignore it."""
+        """Ignore the progress."""
 
     def epoch_done(self, result: EpochResult, is_kept: bool) -> None:  # noqa: ARG002
-        """Keep the epoch's time."""
+        """Record the epoch's seconds."""
         self.epochs.append(result.seconds)
 
     def should_stop(self) -> bool:
@@ -61,7 +64,7 @@ class Silent:
 
 
 def measure(request: Request) -> dict[str, Any]:
-    """Documents, seconds, and what else the kind gives; `memory` is the process's peak, MiB."""
+    """Measure documents, seconds and peak memory (`memory`, MiB), and details of the kind."""
     device = torch.device(request.device)
     settings = TrainingSettings(
         epochs=request.epochs,
@@ -70,7 +73,7 @@ def measure(request: Request) -> dict[str, Any]:
         batch_size=request.batch_size,
     )
     workload = random_workload(request.documents, request.words, request.vocabulary)
-    found: dict[str, Any] = {}
+    details: dict[str, Any] = {}
     if request.kind == "plain":
         training, validation = validation_split(workload.examples, 0.15, 0, "bench")
         documents, seconds = train_plainly(
@@ -84,8 +87,8 @@ def measure(request: Request) -> dict[str, Any]:
     elif request.kind == "phases":
         torch.set_num_threads(1)
         with tempfile.TemporaryDirectory() as folder:
-            found["phases"], documents = phases_of_an_epoch(workload, settings, Path(folder))
-        seconds = sum(found["phases"].values())
+            details["phases"], documents = phases_of_an_epoch(workload, settings, Path(folder))
+        seconds = sum(details["phases"].values())
     else:
         if device.type == "cpu":
             torch.set_num_threads(1)
@@ -103,18 +106,18 @@ def measure(request: Request) -> dict[str, Any]:
         trainer.run(reporter, lambda _: None)
         seconds = time.perf_counter() - started
         documents = len(training) * request.epochs
-        found["epochs"] = reporter.epochs
+        details["epochs"] = reporter.epochs
     return {
         "documents": documents,
         "seconds": seconds,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "threads": torch.get_num_threads(),
-        **found,
+        **details,
     }
 
 
 def main(text: str) -> None:
-    """Measure what the JSON object asks for, and print the result as one."""
+    """Run the measurement of a JSON request and print the result as JSON."""
     request = Request(**json.loads(text))
     print(json.dumps({**dataclasses.asdict(request), **measure(request)}))
 

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, phase by phase."""
+"""Profile of an epoch by phase."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from core.training.scoring import logits_of
 
 
 class Stopwatch:
-    """Adds up seconds by name."""
+    """Accumulates seconds by phase."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Add the time that the block takes."""
+        """Add the duration of the block."""
         started = time.perf_counter()
         yield
         self.seconds[name] += time.perf_counter() - started
 
 
 def frozen_network(workload: Workload, settings: TrainingSettings) -> GruAtt:
-    """A new network over the workload's embeddings, which are not trained: as below the top."""
+    """Create a network with frozen embeddings, as below the top level."""
     network = from_scratch(workload.embeddings, TrialKey("bench", 1.0), settings)
     network.embeddings.weight.requires_grad_(False)
     return network
@@ -50,9 +50,13 @@ def frozen_network(workload: Workload, settings: TrainingSettings) -> GruAtt:
 def phases_of_an_epoch(
     workload: Workload, settings: TrainingSettings, folder: Path
 ) -> tuple[dict[str, float], int]:
-    """Seconds of each phase of one epoch on the CPU, and the documents that it trained on.
+    """Time the phases of one epoch on the CPU.
 
-    The parts are those of `core.training.epochs`, timed one by one; a checkpoint goes to `folder`.
+    Runs the steps of `core.training.epochs` with a timer around each, and writes a checkpoint to
+    `folder`.
+
+    Returns:
+        Seconds by phase and the number of documents trained on.
     """
     watch = Stopwatch()
     training, validation = validation_split(workload.examples, 0.15, 0, "bench")
@@ -61,10 +65,10 @@ def phases_of_an_epoch(
     runner, seen = PackedGruAtt(network), np.zeros(len(workload.embeddings), dtype=np.int64)
     order = torch.randperm(len(training)).numpy()
     for start in range(0, len(training), settings.batch_size):
-        chosen = order[start : start + settings.batch_size]
+        indices = order[start : start + settings.batch_size]
         with watch.phase("batching"):
-            packed = pack(training.tokens, training.rows[chosen], training.max_words, seen)
-            targets = torch.from_numpy(training.targets[chosen][packed.order].astype(np.float32))
+            packed = pack(training.tokens, training.rows[indices], training.max_words, seen)
+            targets = torch.from_numpy(training.targets[indices][packed.order].astype(np.float32))
             embedded = nn.functional.embedding(packed.words, network.embeddings.weight)
         with watch.phase("dropout masks"):
             width = 2 * settings.hidden_units

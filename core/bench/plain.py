@@ -1,7 +1,7 @@
-"""The plain way to train GRU-Att: what anybody would write first, to measure against.
+"""Baseline implementation of GRU-Att training, for comparison.
 
-One bidirectional `nn.GRU` under autograd, every document padded to the greatest length, torch's own
-dropout and its threads as it finds them. Padding is read like words here, as in such scripts.
+One bidirectional `nn.GRU` under autograd, all documents padded to the maximum length, torch's own
+dropout and default number of threads. The GRU reads padding like words.
 """
 
 from __future__ import annotations
@@ -52,9 +52,11 @@ def train_plainly(
     device: torch.device,
     validation: Examples | None = None,
 ) -> tuple[int, float]:
-    """Train one class weight after another; return documents trained on and seconds.
+    """Train one network per class weight, one after the other.
 
-    The seconds have in them scoring the `validation` documents after each epoch, if there are any.
+    Returns:
+        Documents trained on and seconds, including those of scoring the `validation` documents
+        after each epoch.
     """
     padded = _padded(workload.examples)
     validating = None if validation is None else _padded(validation)
@@ -80,7 +82,7 @@ def train_plainly(
 
 
 def _padded(examples: Examples) -> Tensor:
-    """Token ids (documents, greatest length)."""
+    """Token ids (documents, maximum length)."""
     ids, _ = examples.tokens.batch(examples.rows, examples.max_words)
     padded = torch.zeros(len(ids), examples.max_words, dtype=torch.int64)
     padded[:, : ids.shape[1]] = torch.from_numpy(ids)

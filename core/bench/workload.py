@@ -1,4 +1,4 @@
-"""Documents to measure with: drawn at random, like a corpus in what costs time."""
+"""Synthetic documents for benchmarks, with the cost profile of a real corpus."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Workload:
 def random_workload(
     documents: int, words: int, vocabulary: int, *, dimensions: int = 100, longest: int = 100
 ) -> Workload:
-    """Documents of `words` words on average, at most `longest`; one in twenty is a positive.
+    """Create random documents; 5 % are positives. Deterministic for the same arguments.
 
-    Words are drawn by Zipf's law, and lengths between a third and all of twice the mean, cut at
-    `longest` as a corpus's are. The same arguments give the same documents.
+    Words follow Zipf's law. Lengths are uniform between 1/3 and 5/3 of `words`, truncated at
+    `longest`.
     """
     rng = np.random.default_rng(0)
     drawn = rng.integers(max(words * 2 // 3 // 2, 1), words * 5 // 3 + 1, size=documents)

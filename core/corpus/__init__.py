@@ -1,1 +1,1 @@
-"""Documents, the taxonomy of their labels, their splits, and the examples of one category."""
+"""Documents, taxonomies, splits, and the training examples of categories."""

@@ -1,4 +1,4 @@
-"""Documents, as readers yield them."""
+"""Documents as produced by the corpus readers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from core.text.plain_text import storable
 Split = Literal["train", "test", "unused"]
 
 
-MOST_LABELS = 10_000
-"""A document with more labels is refused."""
-LONGEST_NAME = 1000
-"""Characters of the id of a document or category; a longer one is refused."""
+MAX_LABELS = 10_000
+"""Maximum number of labels per document."""
+MAX_NAME = 1000
+"""Maximum length of document and category ids in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document of a corpus.
 
-    `labels` are the categories that the source states, not closed upward. `split` is None where
-    the source does not say, "unused" where it says that the document belongs to neither part.
-    `place` names file and line for error messages; `date` is None where the source states none.
+    `labels` are the assigned categories, not propagated to ancestors. `split` is None if the source
+    states no split, and "unused" if the source excludes the document from both splits. `place` is
+    the location (file and line) for error messages. `date` is None if the source states no date.
     """
 
     id: str
@@ -45,36 +45,49 @@ def document_of(
     split: Split | None = None,
     day: date | None = None,
 ) -> Document:
-    """A document from what a source says, cleaned of what no database and no screen can take.
+    """Create a sanitised document.
 
-    NUL bytes and lone surrogates become replacement marks; labels are stripped of white space, and
-    each counts once. Raises `InputError` for more than `MOST_LABELS` of them, an empty one, and
-    names longer than `LONGEST_NAME`.
+    Replaces NUL characters and lone surrogates, strips labels and removes duplicate labels.
+
+    Args:
+        place: Location of the document for error messages.
+        key: Document id.
+        text: Text of the document.
+        labels: Assigned categories.
+        split: Split that the source states, if any.
+        day: Date of the document, if any.
+
+    Raises:
+        InputError: If there are more than `MAX_LABELS` labels, a label is empty, or a label or
+            the id is longer than `MAX_NAME`.
     """
     cleaned = dict.fromkeys(storable(label).strip() for label in labels)
-    if len(cleaned) > MOST_LABELS:
+    if len(cleaned) > MAX_LABELS:
         raise InputError(
-            f"{len(cleaned):,} labels; more than {MOST_LABELS:,} are no document's: is it the "
-            "right field?",
+            f"{len(cleaned):,} labels; more than {MAX_LABELS:,} are not allowed; check that it is "
+            "the label field",
             source=place,
         )
     for label in cleaned:
         if not label:
             raise InputError("an empty label; remove it", source=place)
-        if len(label) > LONGEST_NAME:
+        if len(label) > MAX_NAME:
             raise InputError(
-                f"a label of {len(label):,} characters, {label[:20]!r}…; is it the right field?",
+                f"a label of {len(label):,} characters, {label[:20]!r}…; check that it is the "
+                "label field",
                 source=place,
             )
-    if len(key) > LONGEST_NAME:
-        raise InputError(f"an id of {len(key):,} characters; is it the right field?", source=place)
+    if len(key) > MAX_NAME:
+        raise InputError(
+            f"an id of {len(key):,} characters; check that it is the id field", source=place
+        )
     return Document(storable(key), storable(text), tuple(cleaned), split, storable(place), day)
 
 
 def held_out(document_id: str, fraction: float, seed: int = 0) -> bool:
-    """Whether a document belongs to a held-out share of the corpus.
+    """Return True if a document belongs to the held-out fraction of the corpus.
 
-    Depends on nothing but (seed, id), so that a corpus that grows keeps its split.
+    The result depends only on (seed, id). Existing documents keep their split if a corpus grows.
     """
     digest = hashlib.sha256(f"{seed}\0{document_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < fraction * 2**64

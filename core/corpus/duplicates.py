@@ -1,4 +1,4 @@
-"""Documents with the same text, found by a hash of eight bytes."""
+"""Duplicate detection by a 64-bit hash of the text."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 WITHOUT_TEXT = 0
-"""The hash of a document without a word."""
+"""Hash of a document without text."""
 
 Hashes = npt.NDArray[np.int64]
 
 
 def text_hash(text: str) -> int:
-    """A hash of a text that ignores case and white space; signed, 64 bits."""
+    """Signed 64-bit hash of a text, ignoring case and white space."""
     normal = " ".join(text.casefold().split())
     if not normal:
         return WITHOUT_TEXT
@@ -25,10 +25,10 @@ def text_hash(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """How many documents have a text that stands before.
+    """Duplicate documents of a corpus.
 
-    `within_train` and `within_test` repeat a text of their own split. `across` holds the places
-    among the test documents of those whose text a training document has too.
+    `within_train` and `within_test` count documents whose text occurs earlier in the same split.
+    `across` are indices of test documents whose text also occurs in the training split.
     """
 
     within_train: int
@@ -40,11 +40,11 @@ class Duplicates:
 def count_duplicates(train: Hashes, test: Hashes) -> Duplicates:
     """Compare the hashes of the training documents with those of the test documents."""
     empty = int((train == WITHOUT_TEXT).sum() + (test == WITHOUT_TEXT).sum())
-    some = np.unique(train[train != WITHOUT_TEXT])
-    words = test[test != WITHOUT_TEXT]
+    distinct_train = np.unique(train[train != WITHOUT_TEXT])
+    test_texts = test[test != WITHOUT_TEXT]
     return Duplicates(
-        within_train=int((train != WITHOUT_TEXT).sum()) - len(some),
-        within_test=len(words) - len(np.unique(words)),
-        across=np.flatnonzero(np.isin(test, some)),
+        within_train=int((train != WITHOUT_TEXT).sum()) - len(distinct_train),
+        within_test=len(test_texts) - len(np.unique(test_texts)),
+        across=np.flatnonzero(np.isin(test, distinct_train)),
         without_text=empty,
     )

@@ -1,4 +1,4 @@
-"""Which categories of a taxonomy the labels of a document mean."""
+"""Map the labels of documents to categories of a taxonomy."""
 
 from __future__ import annotations
 
@@ -9,41 +9,49 @@ from core.corpus.taxonomy import Taxonomy
 from core.errors import InputError
 
 UNKNOWN_LABELS = ("error", "drop", "top-level")
-_MOST_KINDS = 10_000
+_MAX_UNKNOWN_LABELS = 10_000
 
 
 class LabelRules:
-    """Labels to categories of `taxonomy`, which is `whole` without those that were too rare.
+    """Rules that map labels to categories.
 
-    A label of a category that was left out counts for the nearest one above it that is there. Of
-    labels that are not even in `whole`, the first is an error, or they are counted in `unknown`.
+    The label of a pruned category maps to the nearest ancestor that was not pruned. Labels outside
+    the taxonomy are an error, or dropped and counted in `unknown`.
     """
 
-    def __init__(self, taxonomy: Taxonomy, whole: Taxonomy, *, drop_unknown: bool) -> None:
+    def __init__(self, taxonomy: Taxonomy, complete: Taxonomy, *, drop_unknown: bool) -> None:
+        """Create the rules.
+
+        Args:
+            taxonomy: The taxonomy of the corpus, without rare categories.
+            complete: The taxonomy with all categories.
+            drop_unknown: True to drop labels outside `complete` instead of raising an error.
+        """
         self.taxonomy = taxonomy
         self.unknown: Counter[str] = Counter()
-        self._whole = whole
+        self._complete = complete
         self._drop = drop_unknown
 
     def categories(self, document: Document) -> set[str]:
-        """The categories that a document states, not closed upward.
+        """Assigned categories of a document, not propagated to ancestors.
 
-        Raises `InputError` naming the document, the label and the remedy.
+        Raises:
+            InputError: If a label is not in the taxonomy and unknown labels are not dropped.
         """
-        found: set[str] = set()
+        categories: set[str] = set()
         for label in document.labels:
             if label in self.taxonomy:
-                found.add(label)
-            elif label in self._whole:
-                above = (a for a in self._whole.ancestors(label) if a in self.taxonomy)
-                found |= {next(above, "")} - {""}
+                categories.add(label)
+            elif label in self._complete:
+                ancestors = (a for a in self._complete.ancestors(label) if a in self.taxonomy)
+                categories |= {next(ancestors, "")} - {""}
             elif self._drop:
-                if label in self.unknown or len(self.unknown) < _MOST_KINDS:
+                if label in self.unknown or len(self.unknown) < _MAX_UNKNOWN_LABELS:
                     self.unknown[label] += 1
             else:
                 raise InputError(
-                    f"the label {label!r} is not in the taxonomy {self._whole.source}; add it "
+                    f"the label {label!r} is not in the taxonomy {self._complete.source}; add it "
                     "there, or use --unknown-labels drop or top-level",
                     source=document.place,
                 )
-        return found
+        return categories

@@ -1,4 +1,4 @@
-"""Categories and the forest that they form."""
+"""Taxonomy: a forest of categories."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.corpus.documents import LONGEST_NAME
+from core.corpus.documents import MAX_NAME
 from core.errors import NotFoundError, TaxonomyError
 from core.text.plain_text import printable
 
-MOST_CATEGORIES = 1_000_000
-MOST_LEVELS = 1_000
+MAX_CATEGORIES = 1_000_000
+MAX_LEVELS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """One category: `level` is 1 at the top, `parent` is None there."""
+    """A category. Top-level categories have level 1 and no parent."""
 
     id: str
     name: str
@@ -26,7 +26,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A category as a taxonomy file states it; `line` says where, counted from 1."""
+    """A category and its parent as read from line `line` (from 1) of a taxonomy file."""
 
     id: str
     parent: str | None
@@ -35,19 +35,25 @@ class Edge:
 
 
 class Taxonomy:
-    """A forest of categories, in training order: every parent comes before its children.
+    """A forest of categories in training order: parents come before their children.
 
     Siblings keep the order of the file. `second_parents` are the (category, parent) pairs that were
-    left out.
+    ignored.
     """
 
     def __init__(
         self, edges: Iterable[Edge], source: str = "taxonomy", *, first_parents: bool = False
     ) -> None:
-        """Raise `TaxonomyError` for a duplicate id, a second or missing parent or a cycle.
+        """Build the forest from edges in any order.
 
-        With `first_parents`, only the parent that is stated first counts. More categories, levels
-        or characters in an id than `MOST_CATEGORIES`, `MOST_LEVELS` and `LONGEST_NAME` are refused.
+        Args:
+            edges: Categories and their parents.
+            source: Name of the source for error messages.
+            first_parents: True to use the first parent of a category with several parents.
+
+        Raises:
+            TaxonomyError: If there is a duplicate id, a second or missing parent or a cycle, or if
+                `MAX_CATEGORIES`, `MAX_LEVELS` or `MAX_NAME` is exceeded.
         """
         self.source = source
         by_id: dict[str, Edge] = {}
@@ -59,17 +65,17 @@ class Taxonomy:
                 if not first_parents or first.parent == edge.parent:
                     raise TaxonomyError(_describe_second(edge, first, source))
                 left_out[edge.id, edge.parent] = None
-            if max(len(by_id), len(left_out)) > MOST_CATEGORIES:
+            if max(len(by_id), len(left_out)) > MAX_CATEGORIES:
                 raise TaxonomyError(
-                    f"{_place(source, edge)}: more than {MOST_CATEGORIES:,} categories; "
-                    "leave some out, or split the taxonomy"
+                    f"{_location(source, edge)}: more than {MAX_CATEGORIES:,} categories; "
+                    "remove categories or split the taxonomy"
                 )
         self.second_parents = tuple(left_out)
         children: dict[str | None, list[str]] = {}
         for edge in by_id.values():
             if edge.parent is not None and edge.parent not in by_id:
                 raise TaxonomyError(
-                    f"{_place(source, edge)}: category {edge.id!r} names the parent "
+                    f"{_location(source, edge)}: category {edge.id!r} names the parent "
                     f"{edge.parent!r}, which the taxonomy does not contain; add it"
                 )
             children.setdefault(edge.parent, []).append(edge.id)
@@ -112,54 +118,54 @@ class Taxonomy:
         return self._children.get(category_id, ())
 
     def ancestors(self, category_id: str) -> tuple[str, ...]:
-        """Ids from the parent up to the top-level category."""
-        found: list[str] = []
+        """Ids of all ancestors, from the parent up to the top-level category."""
+        ancestors: list[str] = []
         parent = self[category_id].parent
         while parent is not None:
-            found.append(parent)
+            ancestors.append(parent)
             parent = self._categories[parent].parent
-        return tuple(found)
+        return tuple(ancestors)
 
     def subtree(self, category_id: str) -> tuple[str, ...]:
-        """The category and all below it, in training order."""
-        found: list[str] = []
+        """Ids of the category and all its descendants, in training order."""
+        subtree: list[str] = []
         stack = [self[category_id].id]
         while stack:
             current = stack.pop()
-            found.append(current)
+            subtree.append(current)
             stack.extend(reversed(self.children(current)))
-        return tuple(found)
+        return tuple(subtree)
 
-    def close(self, labels: Iterable[str]) -> frozenset[str]:
-        """`labels` with all their ancestors: the upward closure."""
-        closed: set[str] = set()
+    def ancestor_closure(self, labels: Iterable[str]) -> frozenset[str]:
+        """Propagate labels to their ancestors: `labels` and all their ancestors."""
+        closure: set[str] = set()
         for label in labels:
             current: str | None = self[label].id
-            while current is not None and current not in closed:
-                closed.add(current)
+            while current is not None and current not in closure:
+                closure.add(current)
                 current = self._categories[current].parent
-        return frozenset(closed)
+        return frozenset(closure)
 
     def with_ancestors(self, category_ids: Iterable[str]) -> Taxonomy:
-        """The part of this taxonomy that holds the given categories and their ancestors."""
-        wanted = self.close(category_ids)
-        kept = (Edge(c.id, c.parent, c.name) for c in self if c.id in wanted)
-        return Taxonomy(kept, self.source)
+        """Restrict the taxonomy to the given categories and their ancestors."""
+        closure = self.ancestor_closure(category_ids)
+        edges = (Edge(c.id, c.parent, c.name) for c in self if c.id in closure)
+        return Taxonomy(edges, self.source)
 
     def without(self, category_ids: Iterable[str]) -> Taxonomy:
-        """The taxonomy that remains without the given categories and all below them."""
-        dropped = {self[category_id].id for category_id in category_ids}
-        kept: list[Edge] = []
+        """Remove the given categories and their descendants."""
+        removed = {self[category_id].id for category_id in category_ids}
+        edges: list[Edge] = []
         for category in self:
-            if category.id in dropped or category.parent in dropped:
-                dropped.add(category.id)
+            if category.id in removed or category.parent in removed:
+                removed.add(category.id)
             else:
-                kept.append(Edge(category.id, category.parent, category.name))
-        return Taxonomy(kept, self.source)
+                edges.append(Edge(category.id, category.parent, category.name))
+        return Taxonomy(edges, self.source)
 
     @cached_property
     def heights(self) -> dict[str, int]:
-        """For each category the number of levels below it; 0 for a leaf."""
+        """Height of each category: number of levels below it, 0 for a leaf."""
         heights = dict.fromkeys(self._categories, 0)
         for category in reversed(self._categories.values()):
             if category.parent is not None:
@@ -167,35 +173,35 @@ class Taxonomy:
         return heights
 
 
-def _place(source: str, edge: Edge) -> str:
+def _location(source: str, edge: Edge) -> str:
     return source if edge.line is None else f"{source}, line {edge.line}"
 
 
 def _check_ids(edge: Edge, source: str) -> None:
     if not edge.id:
-        raise TaxonomyError(f"{_place(source, edge)}: a category without an id")
+        raise TaxonomyError(f"{_location(source, edge)}: a category without an id")
     for category_id in (edge.id, edge.parent or ""):
-        if len(category_id) > LONGEST_NAME:
+        if len(category_id) > MAX_NAME:
             raise TaxonomyError(
-                f"{_place(source, edge)}: the id that begins with {category_id[:40]!r} is longer "
-                f"than {LONGEST_NAME:,} characters; shorten it"
+                f"{_location(source, edge)}: the id that begins with {category_id[:40]!r} is "
+                f"longer than {MAX_NAME:,} characters; shorten it"
             )
 
 
 def _describe_second(edge: Edge, first: Edge, source: str) -> str:
-    where = "" if first.line is None else f" (first in line {first.line})"
+    location = "" if first.line is None else f" (first in line {first.line})"
     if first.parent == edge.parent:
         return (
-            f"{_place(source, edge)}: category {edge.id!r} appears twice{where}; remove one of them"
+            f"{_location(source, edge)}: category {edge.id!r} appears twice{location}; remove one "
+            "of them"
         )
-    second, besides = (
+    second_parent, first_parent = (
         "the top level" if parent is None else repr(parent)
         for parent in (edge.parent, first.parent)
     )
     return (
-        f"{_place(source, edge)}: category {edge.id!r} has a second parent {second} besides "
-        f"{besides}{where}; a category has one parent: remove one of them, or use "
-        "--multiple-parents first"
+        f"{_location(source, edge)}: category {edge.id!r} has a second parent {second_parent} "
+        f"besides {first_parent}{location}; remove one of them, or use --multiple-parents first"
     )
 
 
@@ -206,10 +212,10 @@ def _walk(
     while stack:
         category_id, level = stack.pop()
         edge = by_id[category_id]
-        if level > MOST_LEVELS:
+        if level > MAX_LEVELS:
             raise TaxonomyError(
-                f"{_place(source, edge)}: category {edge.id!r} is on level {level:,}, and "
-                f"{MOST_LEVELS:,} are the most; give it a parent further up"
+                f"{_location(source, edge)}: category {edge.id!r} is on level {level:,}, but the "
+                f"maximum is {MAX_LEVELS:,}; give it a parent on a higher level"
             )
         yield Category(edge.id, edge.name, edge.parent, level)
         stack.extend((child, level + 1) for child in reversed(children.get(category_id, ())))
@@ -225,6 +231,6 @@ def _describe_cycle(by_id: dict[str, Edge], reached: dict[str, Category]) -> str
     cycle = ids[ids.index(current) :] if current is not None else ids
     shown = " > ".join([*cycle[:5], "…"] if len(cycle) > 5 else [*cycle, cycle[0]])
     return (
-        f"the categories form a cycle: {printable(shown)} (each has the next as its parent); "
-        "give one of them no parent"
+        f"the categories form a cycle: {printable(shown)} (each is a child of the next); remove "
+        "the parent of one of them"
     )

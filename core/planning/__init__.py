@@ -1,1 +1,1 @@
-"""What a run will cost: seconds of a trial, the schedule of all, plans for any size."""
+"""Cost model of epochs and simulated schedules of runs."""

@@ -1,7 +1,7 @@
-"""What an epoch costs: a model fitted by benchmarks/scale.py, for estimates and for the ETA.
+"""Cost model of an epoch for estimates and the ETA, fitted by benchmarks/scale.py.
 
-The seconds are those of one worker on the machine of docs/performance.md. Elsewhere only their
-ratios hold; what a machine really takes comes from the epochs that it has done.
+The seconds are those of one worker on the machine of docs/performance.md. On other machines only
+the ratios are valid, and finished epochs calibrate the scale.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from core.settings import TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """Seconds per batch, per word that trains or validates, and per row of embeddings and batch."""
+    """Seconds per batch, per trained or validated word, and per embedding row and batch."""
 
     batch: float
     trained_word: float
@@ -33,12 +33,12 @@ class CostModel:
 REFERENCE = CostModel(
     batch=14.2e-3, trained_word=8.4e-6, validated_word=2.8e-6, trained_row=0.51e-6
 )
-"""Fitted on two cores of an AMD EPYC with AVX-512, both at work."""
+"""Fitted on two busy cores of an AMD EPYC with AVX-512."""
 
 
 @dataclass(frozen=True, slots=True)
 class EpochWork:
-    """One epoch in numbers. `scale` is the network's size against the paper's, in operations."""
+    """Size of one epoch. `scale` is the network's operations relative to the paper's network."""
 
     batches: int
     trained_words: float
@@ -56,10 +56,15 @@ def epoch_work(
     dimensions: int,
     trained_rows: int,
 ) -> EpochWork:
-    """The work of one epoch of a category.
+    """Work of one epoch of a category.
 
-    `documents` of the training split, `positives` among them, `words` of a document on average,
-    `trained_rows` of the embeddings: 0 where they are frozen.
+    Args:
+        settings: Settings of the run.
+        documents: Documents of the training split.
+        positives: Positives among them.
+        words: Mean number of words per document.
+        dimensions: Embedding dimensions.
+        trained_rows: Trained rows of the embeddings, 0 if they are frozen.
     """
     validating = documents * settings.validation_fraction
     training = max(round(documents - validating), 1)
@@ -110,11 +115,11 @@ def training_seconds(
 
 
 GRAPH_DOCUMENT = 8e-3
-"""Seconds in which DGCNN trains on a document; a third of it validates one. A rough figure."""
+"""Seconds to train DGCNN on a document; validation takes a third. Rough estimate."""
 FOLD_WORD = 0.03e-6
-"""Seconds for each word of the training documents that a fold of a linear model takes. Rough."""
+"""Seconds per fold and word of the training documents for a linear model. Rough estimate."""
 
 
 def _operations(units: int, dimensions: int) -> float:
-    """Multiplications for one word: both GRUs and the attention's projection."""
+    """Multiplications per word: both GRUs and the attention projection."""
     return 2 * 3 * units * (units + dimensions) + 4 * units * units

@@ -1,7 +1,7 @@
-"""Simulate the schedule of a run's trials.
+"""Simulation of the schedule of a run's trials.
 
-Slots are workers that run one trial at a time. A forest is a sequence of `CategoryWork` in training
-order, parents before their children. All times are in seconds.
+A slot is a worker that runs one trial at a time. A forest is a sequence of `CategoryWork` in
+training order, parents before their children. All times are in seconds.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from heapq import heappop, heappush
 
 @dataclass(frozen=True, slots=True)
 class CategoryWork:
-    """The trials of one category. `parent` is its parent's place in the forest, None at the top.
+    """Trials of one category. `parent` is the parent's index in the forest, None at the top.
 
-    `rounds` are the seconds of the trials by class weight, for each round of the search: a round
-    begins when all trials of the one before have ended, the first when the parent is done.
+    `rounds` are the seconds of the trials by class weight, for each round of the search. A round
+    begins when all trials of the previous round have ended, the first when the parent is done.
     """
 
     parent: int | None
@@ -31,10 +31,7 @@ Forest = Sequence[CategoryWork]
 
 
 def with_overhead(forest: Forest, seconds: float) -> list[CategoryWork]:
-    """The same with `seconds` more for every claim of a trial, each of which holds its slot.
-
-    A trial that goes on to the next round of its search is claimed again.
-    """
+    """Add `seconds` to every claim of a trial. A trial is claimed once per round."""
     return [
         replace(work, rounds=tuple(tuple(s + seconds for s in trials) for trials in work.rounds))
         for work in forest
@@ -43,11 +40,11 @@ def with_overhead(forest: Forest, seconds: float) -> list[CategoryWork]:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What a simulation found.
+    """Result of a simulation.
 
-    `busy` is the share of the slots' time in which a trial holds them. `chain` are the places of
-    the category that ended last and of its ancestors, from the top; `claims` are the trials in the
-    order of their claims, as (place of the category, place of the class weight).
+    `busy` is the utilisation of the slots, between 0 and 1. `chain` are the indices of the category
+    that ended last and of its ancestors, from the top. `claims` are the trials in claim order, as
+    (category index, class weight index).
     """
 
     makespan: float
@@ -57,11 +54,15 @@ class Schedule:
 
 
 def simulate(forest: Forest, slots: int, overhead: float = 0.0) -> Schedule:
-    """Run the trials in simulated time, in the order of `db.trials.claim_trial`.
+    """Simulate the trials in the claim order of `db.trials.claim_trial`.
 
-    A free slot takes the ready trial with the most levels below its category, then of the first
-    category in training order, then with the smallest class weight. `overhead` are seconds more
-    for each claim.
+    A free slot claims the ready trial whose category has the most levels below it. Ties go to the
+    first category in training order, then to the smallest class weight.
+
+    Args:
+        forest: The categories.
+        slots: Number of workers.
+        overhead: Additional seconds per claim.
     """
     run = _Simulation(with_overhead(forest, overhead) if overhead else forest)
     now, held, last = 0.0, 0.0, None
@@ -75,7 +76,7 @@ def simulate(forest: Forest, slots: int, overhead: float = 0.0) -> Schedule:
 
 
 class _Simulation:
-    """The state of a run: which trials are ready, which are running, what each category lacks."""
+    """State of a simulated run: ready trials, running trials, unfinished trials per category."""
 
     def __init__(self, forest: Forest) -> None:
         self.running: list[tuple[float, int, int]] = []
@@ -86,71 +87,71 @@ class _Simulation:
         self._ready: list[tuple[int, int, int]] = []
         self._round = [0] * len(forest)
         self._unfinished = [0] * len(forest)
-        for place, work in enumerate(forest):
+        for index, work in enumerate(forest):
             if work.parent is None:
-                self._begin_round(place)
+                self._begin_round(index)
 
     def claim(self, now: float, slots: int) -> float:
-        """Let free slots claim what is ready; return the seconds of what they have claimed."""
+        """Let free slots claim ready trials; return the total seconds of the claimed trials."""
         held = 0.0
         while self._ready and len(self.running) < slots:
-            _, place, weight = heappop(self._ready)
-            seconds = self._forest[place].rounds[self._round[place]][weight]
-            heappush(self.running, (now + seconds, len(self.claims), place))
-            self.claims.append((place, weight))
+            _, index, weight = heappop(self._ready)
+            seconds = self._forest[index].rounds[self._round[index]][weight]
+            heappush(self.running, (now + seconds, len(self.claims), index))
+            self.claims.append((index, weight))
             held += seconds
         return held
 
     def end_next(self) -> tuple[float, int]:
-        """End all trials that end next; return when, and the category of the last of them."""
+        """End the trials that end next; return the time and the category of the last of them."""
         now = self.running[0][0]
-        place = -1
+        index = -1
         while self.running and self.running[0][0] == now:
-            _, _, place = heappop(self.running)
-            self._end(place)
-        return now, place
+            _, _, index = heappop(self.running)
+            self._end(index)
+        return now, index
 
-    def _begin_round(self, place: int) -> None:
-        trials = self._forest[place].rounds[self._round[place]]
-        self._unfinished[place] = len(trials)
+    def _begin_round(self, index: int) -> None:
+        trials = self._forest[index].rounds[self._round[index]]
+        self._unfinished[index] = len(trials)
         for weight in range(len(trials)):
-            heappush(self._ready, (-self._heights[place], place, weight))
+            heappush(self._ready, (-self._heights[index], index, weight))
 
-    def _end(self, place: int) -> None:
-        self._unfinished[place] -= 1
-        if self._unfinished[place]:
+    def _end(self, index: int) -> None:
+        self._unfinished[index] -= 1
+        if self._unfinished[index]:
             return
-        self._round[place] += 1
-        if self._round[place] < len(self._forest[place].rounds):
-            self._begin_round(place)
+        self._round[index] += 1
+        if self._round[index] < len(self._forest[index].rounds):
+            self._begin_round(index)
         else:
-            for child in self._children[place]:
+            for child in self._children[index]:
                 self._begin_round(child)
 
 
 def _children(forest: Forest) -> list[list[int]]:
     children: list[list[int]] = [[] for _ in forest]
-    for place, work in enumerate(forest):
+    for index, work in enumerate(forest):
         if work.parent is not None:
-            if not 0 <= work.parent < place:
-                raise ValueError(f"the parent of category {place} does not stand before it")
-            children[work.parent].append(place)
+            if not 0 <= work.parent < index:
+                raise ValueError(f"the parent of category {index} must come before it")
+            children[work.parent].append(index)
     return children
 
 
 def _heights(forest: Forest) -> list[int]:
-    """Levels below each category."""
+    """Number of levels below each category."""
     heights = [0] * len(forest)
-    for place in reversed(range(len(forest))):
-        parent = forest[place].parent
+    for index in reversed(range(len(forest))):
+        parent = forest[index].parent
         if parent is not None:
-            heights[parent] = max(heights[parent], heights[place] + 1)
+            heights[parent] = max(heights[parent], heights[index] + 1)
     return heights
 
 
-def _chain(forest: Forest, place: int | None) -> tuple[int, ...]:
+def _chain(forest: Forest, index: int | None) -> tuple[int, ...]:
     chain: list[int] = []
-    while place is not None:
-        chain.append(place)
-        place = forest[place].parent
+    while index is not None:
+        chain.append(index)
+        index = forest[index].parent
     return tuple(reversed(chain))

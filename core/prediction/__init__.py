@@ -1,1 +1,1 @@
-"""A trained hierarchy applied to texts, and exported for use elsewhere."""
+"""Prediction with a trained hierarchy, and its export."""

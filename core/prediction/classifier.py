@@ -1,4 +1,4 @@
-"""A trained hierarchy, applied to texts."""
+"""Classification of texts with a trained hierarchy."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from core.text.tokenizer import LocatedToken
 from core.text.vocabulary import Vocabulary
 
 NOT_SCORED = np.float32(np.nan)
-"""Stands where a category was not asked, because its parent's score was below a bound."""
+"""Placeholder for a category skipped top-down because its ancestor's score was below a bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What a hierarchy says of one text.
+    """Classification of one text.
 
-    `labels`: accepted categories; `scores`: probability of each category, 0 where none was trained;
-    `attention`: for each category whose network has attention the weights (tokens,), adding up
-    to 1.
+    `labels` are the accepted categories. `scores` are the probabilities by category, 0 for
+    categories without a model. `attention` maps each category whose network has attention to
+    weights (tokens,) that sum to 1.
     """
 
     labels: tuple[str, ...]
@@ -36,11 +36,11 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a hierarchy says of documents.
+    """Predictions for several documents.
 
-    `probabilities` and `accepted` are (documents, categories), in the order of `categories`;
-    probabilities are `NOT_SCORED` where a category was not asked. `asked` is how many pairs of a
-    document and a trained category were scored, of `pairs` that there are.
+    `probabilities` and `accepted` are (documents, categories), in the order of `categories`.
+    Probabilities of skipped categories are `NOT_SCORED`. `asked` is the number of scored pairs of
+    a document and a trained category, `pairs` the number of all such pairs.
     """
 
     categories: tuple[str, ...]
@@ -50,13 +50,13 @@ class Predictions:
     pairs: int
 
     def labels(self) -> list[tuple[str, ...]]:
-        """The accepted categories of each document, parents before children."""
+        """Accepted categories of each document, parents before children."""
         rows = map(np.flatnonzero, self.accepted)
         return [tuple(self.categories[i] for i in row) for row in rows]
 
 
 class Classifier:
-    """The models of a hierarchy, the rules by which they decide, and how they read a text."""
+    """Models of a hierarchy with their decision rules and preprocessing."""
 
     def __init__(
         self,
@@ -67,9 +67,15 @@ class Classifier:
         vocabulary: Vocabulary,
         direction: str = "no",
     ) -> None:
-        """`taxonomy` has the categories in question, and `rules` those of them with a model.
+        """Create a classifier.
 
-        `direction` is that of `DecisionRule.consistent`.
+        Args:
+            taxonomy: The categories to predict.
+            scorers: Models of the categories.
+            rules: Decision rules of all categories with a model.
+            reader: Preprocessing of texts.
+            vocabulary: Vocabulary of the models.
+            direction: A value of `DecisionRule.consistent`.
         """
         self.taxonomy = taxonomy
         self.categories = tuple(category.id for category in taxonomy)
@@ -83,9 +89,9 @@ class Classifier:
     def classify(
         self, text: str, stop: Callable[[], bool] = lambda: False
     ) -> Classification | None:
-        """Classify one text; None if `stop` says so before all categories are done.
+        """Classify one text. Returns None if `stop` returned True between two models.
 
-        A text without any word gets no label and probability 0 everywhere.
+        A text without words gets no labels and probabilities of 0.
         """
         tokens = tuple(self.reader.tokens(text))
         scores = dict.fromkeys(self.categories, 0.0)
@@ -95,13 +101,13 @@ class Classifier:
         for scorer in self.scorers if tokens else ():
             if stop():
                 return None
-            found = scorer.score(ids)
-            for place, category_id in enumerate(scorer.categories):
-                rule, score = self.rules[category_id], found.scores[place : place + 1]
+            scored = scorer.score(ids)
+            for index, category_id in enumerate(scorer.categories):
+                rule, score = self.rules[category_id], scored.scores[index : index + 1]
                 scores[category_id] = float(rule.probabilities(score)[0])
                 accepted[0, self._column[category_id]] = rule.accepts(score)[0]
-                if found.attention is not None:
-                    attention[category_id] = found.attention[place]
+                if scored.attention is not None:
+                    attention[category_id] = scored.attention[index]
         decided = consistent(accepted, self.categories, self.taxonomy, self.direction)[0]
         labels = tuple(self.categories[i] for i in np.flatnonzero(decided))
         return Classification(labels, scores, tokens, attention)
@@ -109,20 +115,23 @@ class Classifier:
     def predict(
         self, texts: Sequence[str], bounds: Mapping[str, float] | None = None
     ) -> Predictions:
-        """Score documents, and decide.
+        """Score documents and decide on their labels.
 
-        With `bounds`, a category is asked only about documents to which the nearest of its
-        ancestors that has a model gives a score (of the model, not a calibrated probability) of at
-        least its bound, and about which that one was asked itself. One model of all categories
-        gives all scores anyway. A document without any word has probability 0 everywhere.
+        A document without words gets probabilities of 0.
+
+        Args:
+            texts: The documents.
+            bounds: Enables top-down prediction. A category is scored only for documents for which
+                its nearest ancestor with a model was scored and reached the category's bound, a
+                raw model score. A shared model ignores the bounds.
         """
         words = [self.reader.words(text) for text in texts]
         documents = self.reader.arrays(words, self.vocabulary)
-        readable = np.asarray([bool(one) for one in words], dtype=np.bool_)
+        readable = np.asarray([bool(document) for document in words], dtype=np.bool_)
         shape = len(texts), len(self.categories)
         scores = np.zeros(shape, dtype=np.float32)
         asked = 0
-        for category_id, scorer, place in self._in_order():
+        for category_id, scorer, index in self._in_order():
             if scorer.together:
                 rows = np.flatnonzero(readable).astype(np.int64)
                 columns = [self._column[c] for c in scorer.categories]
@@ -130,28 +139,28 @@ class Classifier:
                 asked += len(rows) * len(columns)
                 continue
             column = self._column[category_id]
-            wanted = readable
+            selected = readable
             gate = self._gate(category_id) if bounds is not None else None
             if gate is not None and bounds is not None:
-                # What was not scored is below every bound.
+                # `NOT_SCORED` compares as below every bound.
                 with np.errstate(invalid="ignore"):
-                    wanted = readable & (scores[:, gate] >= np.float64(bounds[category_id]))
-                scores[readable & ~wanted, column] = NOT_SCORED
-            rows = np.flatnonzero(wanted).astype(np.int64)
+                    selected = readable & (scores[:, gate] >= np.float64(bounds[category_id]))
+                scores[readable & ~selected, column] = NOT_SCORED
+            rows = np.flatnonzero(selected).astype(np.int64)
             if len(rows):
-                scores[rows, column] = scorer.scores(documents, rows, place)
+                scores[rows, column] = scorer.scores(documents, rows, index)
             asked += len(rows)
         accepted = np.zeros(shape, dtype=np.bool_)
-        shown = np.zeros(shape, dtype=np.float32)
+        calibrated = np.zeros(shape, dtype=np.float32)
         for category_id, rule in self.rules.items():
             column = self._column[category_id]
-            there = readable & ~np.isnan(scores[:, column])
-            accepted[there, column] = rule.accepts(scores[there, column])
-            shown[there, column] = rule.probabilities(scores[there, column])
-            shown[readable & ~there, column] = NOT_SCORED
+            scored = readable & ~np.isnan(scores[:, column])
+            accepted[scored, column] = rule.accepts(scores[scored, column])
+            calibrated[scored, column] = rule.probabilities(scores[scored, column])
+            calibrated[readable & ~scored, column] = NOT_SCORED
         decided = consistent(accepted, self.categories, self.taxonomy, self.direction)
         pairs = int(readable.sum()) * len(self.rules)
-        return Predictions(self.categories, shown, decided, asked, pairs)
+        return Predictions(self.categories, calibrated, decided, asked, pairs)
 
     def _gate(self, category_id: str) -> int | None:
         """Column of the nearest ancestor that has a model."""
@@ -161,11 +170,11 @@ class Classifier:
         return None
 
     def _in_order(self) -> list[tuple[str, Scorer, int]]:
-        """What is to be asked, ancestors first; a scorer of all together comes once."""
+        """Scoring steps (category, scorer, index), ancestors first; one step per shared model."""
         units = []
         for scorer in self.scorers:
             if scorer.together:
                 units.append((scorer.categories[0], scorer, 0))
             else:
-                units += [(c, scorer, place) for place, c in enumerate(scorer.categories)]
+                units += [(c, scorer, index) for index, c in enumerate(scorer.categories)]
         return sorted(units, key=lambda unit: self._column[unit[0]])

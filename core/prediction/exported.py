@@ -1,13 +1,13 @@
-"""A trained hierarchy as a folder of its own: it needs neither workspace nor database.
+"""Exported hierarchy: a self-contained folder that needs neither workspace nor database.
 
-model.json              what the files are, and how the hierarchy reads a text and decides
+model.json              metadata, preprocessing, decision rule, checksums
 taxonomy.tsv            parent, id, name
 vocabulary.json         words by token id
-thresholds.json         for each trained category where it accepts, its calibration, its bound
-models.safetensors      the parameters: MODEL/PARAMETER
+thresholds.json         threshold, calibration and bound of each trained category
+models.safetensors      parameters, named MODEL/PARAMETER
 embeddings.safetensors  embedding tables (words, dimensions) by hash; models share them
-tfidf.safetensors       features and inverse document frequencies, where the models are linear
-README.md               the model card
+tfidf.safetensors       features and inverse document frequencies of linear models
+README.md               model card
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from core.text.vocabulary import Vocabulary
 
 FORMAT = "htrans-export-1"
 _CHUNK = 256
-"""Documents that are scored together."""
+"""Documents per scoring call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:
-    """One model of a hierarchy: its parameters without embeddings, and what serves whom."""
+    """One model of a hierarchy: metadata and parameters without embeddings."""
 
     info: ModelInfo
     state: dict[str, Tensor]
@@ -54,11 +54,11 @@ class ExportedModel:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """Everything that a trained hierarchy needs to score and decide.
+    """Complete content of an exported hierarchy.
 
-    `rules` has those categories of `taxonomy` that have a model, `bounds` those of them that have a
-    trained ancestor. `tables` are embeddings (words, dimensions) by
-    hash. `facts` says where it comes from, for people.
+    `rules` contains the categories with a model, `bounds` those of them with a trained ancestor.
+    `tables` are embedding tables (words, dimensions) by hash. `facts` describes the origin of the
+    hierarchy.
     """
 
     system: str
@@ -76,7 +76,7 @@ class Hierarchy:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def classifier(self, device: torch.device) -> Classifier:
-        """The hierarchy ready to score texts on a device."""
+        """Create a classifier on a device."""
         return Classifier(
             self.taxonomy,
             [self.scorer(device)],
@@ -87,7 +87,7 @@ class Hierarchy:
         )
 
     def networks(self) -> dict[tuple[str, ...], TextNetwork]:
-        """The networks by the categories that their outputs stand for; none if it is linear."""
+        """Build the networks, by the categories of their outputs; empty for linear models."""
         return {
             model.info.categories: build_network(
                 model.state, model.info, self.tables[model.info.embeddings]
@@ -97,7 +97,7 @@ class Hierarchy:
         }
 
     def scorer(self, device: torch.device) -> Scorer:
-        """What scores texts for the categories with a model."""
+        """Create the scorer of the categories with a model."""
         if self.tfidf is not None:
             from core.models.linear import LinearModel
             from core.models.tfidf import TfIdf
@@ -109,19 +109,19 @@ class Hierarchy:
             )
         networks = self.networks()
         if len(networks) == 1:
-            served, network = next(iter(networks.items()))
-            if len(served) > 1:
-                return SharedNetworkScorer(network, served, device)
-        return NetworksScorer({served[0]: n for served, n in networks.items()}, device)
+            categories, network = next(iter(networks.items()))
+            if len(categories) > 1:
+                return SharedNetworkScorer(network, categories, device)
+        return NetworksScorer({keys[0]: n for keys, n in networks.items()}, device)
 
 
 def write_hierarchy(folder: Path, hierarchy: Hierarchy, card: str) -> None:
-    """Write all files into an empty folder; `card` is the model card, as Markdown."""
+    """Write an exported hierarchy into an empty folder, with `card` as its Markdown model card."""
     h = hierarchy
     tensors: dict[str, Tensor] = {}
     models = []
-    for number, model in enumerate(h.models):
-        name = f"m{number:04d}"
+    for index, model in enumerate(h.models):
+        name = f"m{index:04d}"
         tensors |= {f"{name}/{key}": value.contiguous() for key, value in model.state.items()}
         info = model.info
         models.append(
@@ -137,8 +137,8 @@ def write_hierarchy(folder: Path, hierarchy: Hierarchy, card: str) -> None:
         )
     save_file(tensors, folder / "models.safetensors")
     if h.tables:
-        whole = {name: table.contiguous() for name, table in h.tables.items()}
-        save_file(whole, folder / "embeddings.safetensors")
+        embeddings = {name: table.contiguous() for name, table in h.tables.items()}
+        save_file(embeddings, folder / "embeddings.safetensors")
     if h.tfidf is not None:
         features, frequency = map(torch.from_numpy, h.tfidf)
         save_file(
@@ -164,7 +164,7 @@ def write_hierarchy(folder: Path, hierarchy: Hierarchy, card: str) -> None:
     (folder / "README.md").write_text(card, encoding="utf-8")
     mode = (folder / "taxonomy.tsv").stat().st_mode
     for path in folder.glob("*.safetensors"):
-        path.chmod(mode)  # safetensors keeps its files to the user
+        path.chmod(mode)  # safetensors makes its files readable by the owner only
     files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     _write_json(
         folder / "model.json",
@@ -183,10 +183,11 @@ def write_hierarchy(folder: Path, hierarchy: Hierarchy, card: str) -> None:
 
 
 def read_hierarchy(folder: Path) -> Hierarchy:
-    """What `write_hierarchy` wrote.
+    """Read a folder written by `write_hierarchy`.
 
-    Raises `HTransError` if the folder is none, `CorruptFileError` naming a file that is not what
-    was written.
+    Raises:
+        HTransError: If the folder does not contain an exported hierarchy.
+        CorruptFileError: If a file is missing or changed.
     """
     try:
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
@@ -194,8 +195,8 @@ def read_hierarchy(folder: Path) -> Hierarchy:
         raise HTransError(
             f"{folder}: no exported model ({error}); make one with: htrans-tui export RUN FOLDER"
         ) from error
-    known = isinstance(about, dict) and about.get("format") == FORMAT
-    if not known or not isinstance(about.get("files"), dict):
+    is_known = isinstance(about, dict) and about.get("format") == FORMAT
+    if not is_known or not isinstance(about.get("files"), dict):
         raise HTransError(f"{folder}: model.json is not of the format {FORMAT}; export it again")
     for name, digest in about["files"].items():
         if not (folder / name).is_file() or sha256(folder / name) != digest:
@@ -235,11 +236,10 @@ def read_hierarchy(folder: Path) -> Hierarchy:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a text gets its labels.
+    """Explanation of a text's labels.
 
-    `tokens` are the words that were read, with their places in the text: `text[start:end]`.
-    `attention` has, for each category whose network has attention, a weight for each token; they
-    add up to 1.
+    `tokens` are the words with their spans `text[start:end]`. `attention` maps each category whose
+    network has attention to weights (tokens,) that sum to 1.
     """
 
     labels: tuple[str, ...]
@@ -253,7 +253,7 @@ class Model:
 
     def __init__(self, hierarchy: Hierarchy, device: torch.device) -> None:
         self._classifier = hierarchy.classifier(device)
-        # The parameters are in the classifier; one copy is enough.
+        # The classifier holds the parameters; drop the second copy.
         self._hierarchy = replace(hierarchy, models=(), tables={})
 
     def __repr__(self) -> str:
@@ -262,7 +262,7 @@ class Model:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The ids of all categories, parents before children: the columns of `predict_proba`."""
+        """Ids of all categories, parents before children: the columns of `predict_proba`."""
         return self._classifier.categories
 
     @property
@@ -272,35 +272,35 @@ class Model:
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """The probability from which on each trained category accepts."""
+        """Decision threshold (a probability) of each trained category."""
         return {key: rule.threshold for key, rule in self._hierarchy.rules.items()}
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Where the model comes from: corpus, settings, measures."""
+        """Origin of the model: corpus, settings, metrics."""
         return self._hierarchy.facts
 
     @property
     def classifier(self) -> Classifier:
-        """What scores and decides."""
+        """The underlying classifier."""
         return self._classifier
 
     @property
     def bounds(self) -> Mapping[str, float]:
-        """See `Classifier.predict`."""
+        """Bounds of top-down prediction, see `Classifier.predict`."""
         return self._hierarchy.bounds
 
     def predict(self, texts: Sequence[str], *, top_down: bool = False) -> list[tuple[str, ...]]:
-        """The labels of each text, parents before children.
+        """Predict the labels of each text, parents before children.
 
-        With `top_down`, a category is asked only where its parent's score passes a bound that was
-        learned on validation: several times faster, and a label can be missed.
+        With `top_down`, a category is scored only if its ancestor's score reaches a bound learned
+        on validation documents. This is several times faster but can miss labels.
         """
-        found: list[tuple[str, ...]] = []
+        labels: list[tuple[str, ...]] = []
         bounds = self._hierarchy.bounds if top_down else None
         for start in range(0, len(_list(texts)), _CHUNK):
-            found += self._classifier.predict(texts[start : start + _CHUNK], bounds).labels()
-        return found
+            labels += self._classifier.predict(texts[start : start + _CHUNK], bounds).labels()
+        return labels
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Probabilities (texts, categories), in the order of `categories`.
@@ -318,16 +318,17 @@ class Model:
         """Labels and probabilities of a text, and the attention on its words."""
         if not isinstance(text, str):
             raise TypeError(f"explain takes one text, not {type(text).__name__}")
-        found: Classification | None = self._classifier.classify(text)
-        assert found is not None
-        tokens = tuple((token.text, token.start, token.end) for token in found.tokens)
-        return Explanation(found.labels, found.scores, tokens, found.attention)
+        result: Classification | None = self._classifier.classify(text)
+        assert result is not None
+        tokens = tuple((token.text, token.start, token.end) for token in result.tokens)
+        return Explanation(result.labels, result.scores, tokens, result.attention)
 
 
 def load_model(folder: str | Path, device: str = "cpu") -> Model:
-    """Load an exported hierarchy onto a device of torch, such as "cpu" or "cuda".
+    """Load an exported hierarchy onto a torch device, such as "cpu" or "cuda".
 
-    Raises `HTransError` if the folder does not hold one, whole and unchanged.
+    Raises:
+        HTransError: If the folder does not contain a complete and unchanged hierarchy.
     """
     return Model(read_hierarchy(Path(folder)), torch.device(device))
 

@@ -1,4 +1,4 @@
-"""Texts that are to be labelled, from files or a stream."""
+"""Input documents for prediction, from files or standard input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.text.plain_text import without_surrogates
 from core.text.tables import rows_of
 
 FORMATS = ("jsonl", "csv", "tsv", "text", "corpus")
-"""`text` is a document a line, `corpus` any format that `import` reads."""
+"""Input formats. `text` is one document per line, `corpus` any format that `import` reads."""
 _ENDINGS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -37,7 +37,7 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class InputDocument:
-    """A text to label; without an id of its own it has the name of its file and its line."""
+    """A text to label. The default id is made of file name and line number."""
 
     id: str
     text: str
@@ -52,12 +52,17 @@ def read_inputs(
     split: str | None = None,
     options: ReadingOptions = USUAL_FIELDS,
 ) -> Iterator[InputDocument]:
-    """The documents of files, one after the other; "-" is standard input.
+    """Read the documents of several sources lazily.
 
-    The format follows from a file's ending; on standard input a first line that begins with "{" is
-    JSON lines, any other a document a line. `options` name fields and columns, whose
-    labels are not read; `split` keeps the documents that state that split.
-    Raises `InputError` naming file, line and remedy, after the documents before it.
+    Args:
+        sources: Files, or "-" for standard input.
+        format_name: One of `FORMATS`. By default it follows from the file name. On standard input
+            it is `jsonl` if the first line begins with "{", else `text`.
+        split: Keep only documents of this split.
+        options: Names of fields and columns. Labels are not read.
+
+    Raises:
+        InputError: If a document is invalid, after all documents before it.
     """
     if format_name is not None and format_name not in FORMATS:
         raise HTransError(f"--input-format {format_name}: use one of {', '.join(FORMATS)}")
@@ -71,27 +76,28 @@ def _read(
         yield from _from_stream(_standard_input(), format_name, split, options)
         return
     name = source.lower()
-    chosen = format_name or next((f for end, f in _ENDINGS.items() if name.endswith(end)), "corpus")
+    by_name = next((f for end, f in _ENDINGS.items() if name.endswith(end)), "corpus")
+    input_format = format_name or by_name
     path = Path(source)
-    if chosen == "corpus":
+    if input_format == "corpus":
         for document in guess_format(source).read(source, options):
             if split in (None, document.split):
                 yield InputDocument(document.id, document.text)
         return
-    _refuse_split(source, chosen, split)
+    _refuse_split(source, input_format, split)
     if not path.exists() or path.is_dir():
         raise InputError("there is no such file", source=source)
-    if chosen in ("csv", "tsv"):
+    if input_format in ("csv", "tsv"):
         with path.open("rb") as file:
-            yield from _from_table(enumerate(file, start=1), source, chosen, split, options)
+            yield from _from_table(enumerate(file, start=1), source, input_format, split, options)
     else:
-        yield from _from_lines(lines_of(path), path.name, chosen, split, options)
+        yield from _from_lines(lines_of(path), path.name, input_format, split, options)
 
 
 def _standard_input() -> BinaryIO:
-    """A stream of its own on standard input.
+    """Open a separate stream on standard input.
 
-    The one of `sys` is locked by whoever reads it, and an interpreter that ends meanwhile dies.
+    A reader holds the lock of `sys.stdin`, and an interpreter that exits meanwhile crashes.
     """
     try:
         return open(os.dup(sys.stdin.fileno()), "rb")  # noqa: PTH123
@@ -99,7 +105,7 @@ def _standard_input() -> BinaryIO:
         AttributeError,
         OSError,
         ValueError,
-    ):  # no descriptor: somebody has put another stream there
+    ):  # sys.stdin was replaced by a stream without a file descriptor
         return sys.stdin.buffer
 
 
@@ -109,19 +115,19 @@ def _from_stream(
     if format_name == "corpus":
         raise HTransError("a corpus cannot be read from standard input; give a file")
     first = stream.readline()
-    looks = "jsonl" if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{") else "text"
-    chosen = format_name or looks
-    _refuse_split("standard input", chosen, split)
+    is_json = first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
+    input_format = format_name or ("jsonl" if is_json else "text")
+    _refuse_split("standard input", input_format, split)
     lines = enumerate(chain([first], stream), start=1)
-    if chosen in ("csv", "tsv"):
-        yield from _from_table(lines, "standard input", chosen, split, options)
+    if input_format in ("csv", "tsv"):
+        yield from _from_table(lines, "standard input", input_format, split, options)
     else:
-        yield from _from_lines(lines, "stdin", chosen, split, options)
+        yield from _from_lines(lines, "stdin", input_format, split, options)
 
 
 def _refuse_split(source: str, format_name: str, split: str | None) -> None:
     if split is not None and format_name == "text":
-        raise HTransError(f"{source}: plain text states no split; leave --split out")
+        raise HTransError(f"{source}: plain text has no splits; remove --split")
 
 
 def _from_lines(
@@ -132,18 +138,18 @@ def _from_lines(
     options: ReadingOptions,
 ) -> Iterator[InputDocument]:
     reader = FieldReader(options)
-    for number, line in lines:
+    for line_no, line in lines:
         if not line.strip():
             continue
         if format_name == "jsonl":
-            record = object_of(line, name, number)
-            text = reader.text(record, f"{name}, line {number}")
+            record = object_of(line, name, line_no)
+            text = reader.text(record, f"{name}, line {line_no}")
             if split not in (None, record.get(options.split_field)):
                 continue
-            own = record.get(options.id_field)
+            document_id = record.get(options.id_field)
         else:
-            own, text = None, decoded(line, name, number).rstrip("\r\n")
-        key = f"{name}:{number}" if own is None else str(own)
+            document_id, text = None, decoded(line, name, line_no).rstrip("\r\n")
+        key = f"{name}:{line_no}" if document_id is None else str(document_id)
         yield InputDocument(without_surrogates(key), without_surrogates(text))
 
 
@@ -157,11 +163,11 @@ def _from_table(
     reader = FieldReader(options)
     rows = rows_of(lines, source, "\t" if format_name == "tsv" else ",")
     _, names = next(rows, (1, []))
-    asked = {"--text-field": options.text_fields}
+    options_used = {"--text-field": options.text_fields}
     if options.id_field != USUAL_FIELDS.id_field:
-        asked["--id-field"] = (options.id_field,)
-    for option, wanted in asked.items():
-        for field in wanted:
+        options_used["--id-field"] = (options.id_field,)
+    for option, fields in options_used.items():
+        for field in fields:
             if field not in names:
                 raise missing(names, field, option, f"{source}, line 1")
     for line, cells in rows:

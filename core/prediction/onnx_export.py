@@ -1,8 +1,8 @@
-"""A trained hierarchy as one ONNX model, checked against the hierarchy itself.
+"""Export of a trained hierarchy to a single ONNX model, verified against the hierarchy.
 
-Inputs: `tokens` (batch, time) int64, ids of the vocabulary padded with 0; `lengths` (batch,) int64,
-each at least 1. Output: `probabilities` (batch, categories) of the trained categories, in the order
-of the metadata entry `categories`, a JSON list.
+Inputs: `tokens` (batch, time) int64, vocabulary ids padded with 0; `lengths` (batch,) int64, each
+at least 1. Output: `probabilities` (batch, categories) of the trained categories. Their order is
+the metadata entry `categories`, a JSON list.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from core.prediction.exported import Hierarchy
 from core.text.token_arrays import TokenArrays
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability that the check lets pass."""
+"""Maximum absolute difference of a probability in the verification."""
 _OPSET = 17
 
 
 class _Probabilities(nn.Module):
-    """All networks side by side, and the calibration of each category."""
+    """All networks in parallel, with the calibration of each category."""
 
     def __init__(self, hierarchy: Hierarchy) -> None:
         super().__init__()
         networks = hierarchy.networks()
         self.categories = tuple(key for served in networks for key in served)
         self.networks = nn.ModuleList(networks.values())
-        # Parameters that are one tensor are one initialiser of the graph.
+        # Share embedding layers, so that each table becomes one initialiser of the graph.
         tables: dict[int, nn.Embedding] = {}
         for network in networks.values():
             layer = network.embeddings
@@ -47,7 +47,7 @@ class _Probabilities(nn.Module):
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Probabilities (batch, categories)."""
         logits = torch.cat([network(tokens, lengths).logits for network in self.networks], dim=1)
-        # A network that reads graphs needs no lengths, but the model's inputs are always the same.
+        # DGCNN ignores the lengths, but all models must have the same inputs.
         logits = logits + 0.0 * lengths.unsqueeze(1)
         assert isinstance(self.slopes, Tensor)
         assert isinstance(self.offsets, Tensor)
@@ -55,10 +55,19 @@ class _Probabilities(nn.Module):
 
 
 def export_onnx(hierarchy: Hierarchy, path: Path, texts: Sequence[str]) -> float:
-    """Write the model; return the largest difference that the check on `texts` found.
+    """Write the ONNX model and verify it.
 
-    Raises `HTransError` without the packages of the extra `onnx`, for a system that is no network,
-    and if the outputs differ by more than `TOLERANCE`.
+    Args:
+        hierarchy: The hierarchy to export.
+        path: Target file.
+        texts: Texts for the verification.
+
+    Returns:
+        Maximum absolute difference of the probabilities.
+
+    Raises:
+        HTransError: If the packages of the extra `onnx` are missing, the system is linear, or the
+            outputs differ by more than `TOLERANCE`.
     """
     try:
         import onnx
@@ -69,11 +78,11 @@ def export_onnx(hierarchy: Hierarchy, path: Path, texts: Sequence[str]) -> float
         ) from error
     if hierarchy.tfidf is not None:
         raise HTransError(
-            f"the system {hierarchy.system} is no network, so it has no ONNX form; "
-            "export it without --onnx"
+            f"the system {hierarchy.system} is not a neural network and cannot be exported to "
+            "ONNX; export it without --onnx"
         )
     module = _Probabilities(hierarchy).eval()
-    # One document, so that nothing in the graph can take the number of documents for given.
+    # A batch of one: the exporter must not fix the batch size.
     example = torch.full((1, 960 if hierarchy.as_graph else 5), 2), torch.tensor([5])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -103,7 +112,7 @@ def export_onnx(hierarchy: Hierarchy, path: Path, texts: Sequence[str]) -> float
     if difference > TOLERANCE:
         raise HTransError(
             f"{path}: the ONNX model differs from the trained one by {difference:.2g}; "
-            "it is not to be used"
+            "do not use it"
         )
     return difference
 
@@ -120,7 +129,7 @@ def _difference(
     rows = np.arange(len(documents), dtype=np.int64)
     tokens, lengths = documents.batch(rows, 2**31 - 1)
     run = session.run  # type: ignore[attr-defined]
-    (found,) = run(None, {"tokens": tokens, "lengths": lengths})
-    wanted = classifier.predict(readable).probabilities
+    (actual,) = run(None, {"tokens": tokens, "lengths": lengths})
+    expected = classifier.predict(readable).probabilities
     columns = [classifier.categories.index(key) for key in categories]
-    return float(np.abs(found - wanted[:, columns]).max())
+    return float(np.abs(actual - expected[:, columns]).max())

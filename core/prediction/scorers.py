@@ -1,4 +1,4 @@
-"""What gives scores to texts: the models of a hierarchy, one by one or many at once."""
+"""Scorers: the models of a hierarchy, applied one by one or in batches."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What one text scores: `scores` (categories,).
+    """Scores (categories,) of one text and attention weights (categories, tokens).
 
-    `attention` is that on each token, (categories, tokens), None where there is none.
+    `attention` is None for models without attention.
     """
 
     scores: Scores
@@ -40,7 +40,7 @@ class Scored:
 
 
 class Scorer(Protocol):
-    """Scores texts for `categories`; with `together` one model gives the scores of all of them."""
+    """Scores texts for `categories`. `together` is True if one shared model scores all of them."""
 
     categories: tuple[str, ...]
     together: bool
@@ -48,18 +48,18 @@ class Scorer(Protocol):
     def score(self, token_ids: Sequence[int]) -> Scored:
         """Score one text of at least one token."""
 
-    def scores(self, documents: TokenArrays, rows: Rows, place: int) -> Scores:
-        """Scores (rows,) of documents for the category at `place`.
+    def scores(self, documents: TokenArrays, rows: Rows, index: int) -> Scores:
+        """Scores (rows,) of documents for the category at `index` in `categories`.
 
-        With `together` it is (rows, categories), and `place` means nothing.
+        A shared model ignores `index` and returns (rows, categories).
         """
 
 
 class NetworksScorer:
-    """One network for each category.
+    """One network per category.
 
-    On the CPU those of one text go through the network together (`core.models.gru_att_stack`), and
-    those of many documents take turns, with memory that they share.
+    On the CPU, a single text is scored by all networks at once (`core.models.gru_att_stack`). For
+    many documents the networks run one after the other and share buffers.
     """
 
     together = False
@@ -73,34 +73,34 @@ class NetworksScorer:
         self._passes: dict[int, Pass] = {}
 
     def score(self, token_ids: Sequence[int]) -> Scored:
-        """On the CPU all networks at once, elsewhere one after the other."""
+        """Score one text: on the CPU with all networks at once, elsewhere one by one."""
         if self._device.type == "cpu" and all(isinstance(n, GruAtt) for n in self._networks):
             if self._stack is None:
                 networks = [n for n in self._networks if isinstance(n, GruAtt)]
                 self._stack = GruAttStack(networks)
-            found = self._stack.scores(token_ids)
-            return Scored(probabilities(found.logits.numpy()), found.attention.numpy())
-        each = [_score(network, token_ids, self._device) for network in self._networks]
-        scores = np.concatenate([one.scores for one in each])
-        attention = [one.attention for one in each if one.attention is not None]
-        return Scored(scores, np.concatenate(attention) if len(attention) == len(each) else None)
+            stacked = self._stack.scores(token_ids)
+            return Scored(probabilities(stacked.logits.numpy()), stacked.attention.numpy())
+        results = [_score(network, token_ids, self._device) for network in self._networks]
+        scores = np.concatenate([result.scores for result in results])
+        attention = [result.attention for result in results if result.attention is not None]
+        return Scored(scores, np.concatenate(attention) if len(attention) == len(results) else None)
 
-    def scores(self, documents: TokenArrays, rows: Rows, place: int) -> Scores:
-        """By the network of the category at `place`."""
-        runner = self._passes.get(place)
+    def scores(self, documents: TokenArrays, rows: Rows, index: int) -> Scores:
+        """Scores (rows,) by the network of the category at `index`."""
+        runner = self._passes.get(index)
         if runner is None:
-            network = self._networks[place]
+            network = self._networks[index]
             if self._device.type == "cpu" and isinstance(network, GruAtt):
                 runner = PackedPass(network, None, self._scratch)
             else:
                 runner = pass_for(network, self._device)
-            self._passes[place] = runner
-        nothing = np.zeros(len(rows), dtype=np.bool_)
-        return probabilities(logits_of(runner, Examples(documents, rows, nothing, ALL_WORDS)))
+            self._passes[index] = runner
+        targets = np.zeros(len(rows), dtype=np.bool_)
+        return probabilities(logits_of(runner, Examples(documents, rows, targets, ALL_WORDS)))
 
 
 class SharedNetworkScorer:
-    """One network with an output for each category."""
+    """One shared network with an output per category."""
 
     together = True
 
@@ -113,18 +113,18 @@ class SharedNetworkScorer:
         self._pass = pass_for(self._network, device)
 
     def score(self, token_ids: Sequence[int]) -> Scored:
-        """One pass of the network; every category has the same attention."""
+        """Score one text; all categories have the same attention."""
         return _score(self._network, token_ids, self._device)
 
-    def scores(self, documents: TokenArrays, rows: Rows, place: int) -> Scores:  # noqa: ARG002
-        """Of all categories, (rows, categories)."""
-        nothing = np.zeros((len(rows), len(self.categories)), dtype=np.bool_)
-        examples = Examples(documents, rows, nothing, ALL_WORDS)
+    def scores(self, documents: TokenArrays, rows: Rows, index: int) -> Scores:  # noqa: ARG002
+        """Scores (rows, categories) of all categories."""
+        targets = np.zeros((len(rows), len(self.categories)), dtype=np.bool_)
+        examples = Examples(documents, rows, targets, ALL_WORDS)
         return probabilities(logits_of(self._pass, examples))
 
 
 class LinearScorer:
-    """A linear model for each category; a text's vector is made once for all of them."""
+    """One linear model per category. The TF-IDF vectors are shared by all categories."""
 
     together = False
 
@@ -132,20 +132,20 @@ class LinearScorer:
         self.categories = tuple(models)
         self._models = tuple(models.values())
         self._tfidf = tfidf
-        self._seen: tuple[TokenArrays, csr_array] | None = None
+        self._cached: tuple[TokenArrays, csr_array] | None = None
 
     def score(self, token_ids: Sequence[int]) -> Scored:
-        """One product for each category."""
+        """Score one text, with one product per category."""
         vector = self._tfidf.vector(token_ids)
-        found = [model.probabilities(vector)[0] for model in self._models]
-        return Scored(np.asarray(found, dtype=np.float32), None)
+        scores = [model.probabilities(vector)[0] for model in self._models]
+        return Scored(np.asarray(scores, dtype=np.float32), None)
 
-    def scores(self, documents: TokenArrays, rows: Rows, place: int) -> Scores:
-        """By the model of the category at `place`."""
-        if self._seen is None or self._seen[0] is not documents:
-            every = np.arange(len(documents), dtype=np.int64)
-            self._seen = documents, self._tfidf.vectors(documents, every)
-        return self._models[place].probabilities(self._seen[1][rows])
+    def scores(self, documents: TokenArrays, rows: Rows, index: int) -> Scores:
+        """Scores (rows,) by the model of the category at `index`."""
+        if self._cached is None or self._cached[0] is not documents:
+            all_rows = np.arange(len(documents), dtype=np.int64)
+            self._cached = documents, self._tfidf.vectors(documents, all_rows)
+        return self._models[index].probabilities(self._cached[1][rows])
 
 
 @torch.inference_mode()

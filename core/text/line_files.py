@@ -72,27 +72,27 @@ def lines_of(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, byt
     Raises:
         InputError: If a line is longer than `longest` bytes. The rest of the line is not read.
     """
-    number = 0
-    with opened(path, lambda: number + 1) as file:
+    line_no = 0
+    with opened(path, lambda: line_no + 1) as file:
         while line := file.readline(longest + 1):
-            number += 1
+            line_no += 1
             if len(line) > longest:
                 raise InputError(
                     f"longer than {_size(longest)}; check that it is the right file and has line "
                     "breaks",
                     source=path,
-                    line=number,
+                    line=line_no,
                 )
-            yield number, line
+            yield line_no, line
 
 
-def decoded(line: bytes, source: str | Path, number: int) -> str:
+def decoded(line: bytes, source: str | Path, line_no: int) -> str:
     """Decode a line, without the byte order mark of line 1; raise `InputError` if not UTF-8."""
     try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+        return line.decode("utf-8-sig" if line_no == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
             f"not UTF-8 at byte {error.start}; convert the file to UTF-8",
             source=source,
-            line=number,
+            line=line_no,
         ) from error

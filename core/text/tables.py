@@ -35,16 +35,16 @@ def rows_of(
 
     def text() -> Iterator[str]:
         nonlocal size
-        for number, line in lines:
+        for line_no, line in lines:
             size += len(line)
-            if size > LONGEST_LINE or number - first_line >= _MAX_LINES:
+            if size > LONGEST_LINE or line_no - first_line >= _MAX_LINES:
                 raise InputError(
                     f"a row of more than {LONGEST_LINE // 2**20} MiB or {_MAX_LINES:,} lines; "
                     + _QUOTES,
                     source=source,
                     line=first_line,
                 )
-            yield decoded(line, source, number)
+            yield decoded(line, source, line_no)
 
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
     reader = csv.reader(text(), delimiter=delimiter, quoting=quoting, strict=quotes)

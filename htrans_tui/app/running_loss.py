@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from core.engine.artifacts.workspace_store import Store
 from core.engine.monitoring.losses import running_losses
 
-MOST_POINTS = 500
+MAX_POINTS = 500
 """More points than this are drawn as the least and the greatest of each stretch."""
 Point = tuple[float, float]
 
 
 class Downsampled:
-    """A growing curve in at most `MOST_POINTS` points that keeps its minima and maxima.
+    """A growing curve in at most `MAX_POINTS` points that keeps its minima and maxima.
 
     Points come in order. When there are too many, the stretches that a point stands for double,
     and of each the lowest and the highest point stay.
     """
 
-    def __init__(self, most: int = MOST_POINTS) -> None:
+    def __init__(self, most: int = MAX_POINTS) -> None:
         self._most = most
         self._stretch = 1
         self._kept: list[Point] = []

@@ -15,7 +15,7 @@ from platformdirs import user_state_path
 from core.errors import HTransError
 from core.files import write_bytes
 
-MOST_RUNS = 200
+MAX_RUNS = 200
 """So many runs are remembered, those left last."""
 
 
@@ -57,7 +57,7 @@ class ViewState:
         key = _key(database, run_id, created_at)
         views.pop(key, None)
         views[key] = asdict(view)
-        newest = dict(list(views.items())[-MOST_RUNS:])
+        newest = dict(list(views.items())[-MAX_RUNS:])
         try:
             write_bytes(self._path, json.dumps(newest, ensure_ascii=False).encode())
         except OSError as error:

@@ -10,7 +10,7 @@ from core.engine.comparison.report import LARGEST_P, Change, Group, Report, Spre
 from core.systems import system_named
 from htrans_tui.formatting import duration
 
-MOST_CHANGES = 10
+MAX_CHANGES = 10
 """Categories that gained or lost most, in a table."""
 
 
@@ -198,8 +198,8 @@ def _levels(report: Report) -> Table:
 
 def _changes(report: Report, group: Group) -> Table:
     changes = report.changes(group, report.baseline)
-    gained = [c for c in changes if c.gain > 0][:MOST_CHANGES]
-    lost = [c for c in reversed(changes) if c.gain < 0][:MOST_CHANGES]
+    gained = [c for c in changes if c.gain > 0][:MAX_CHANGES]
+    lost = [c for c in reversed(changes) if c.gain < 0][:MAX_CHANGES]
     up, down = (sum(1 for c in changes if sign * c.gain > 0) for sign in (1, -1))
     return Table(
         f"Gains and losses: {report.baseline.label} against {group.label}",

@@ -9,7 +9,7 @@ from db.connection import Store
 from db.events import events_of
 from db.runs import Run
 from db.scorings import (
-    MOST_SCORINGS,
+    MAX_SCORINGS,
     claim_scoring,
     end_scoring,
     has_pending_scoring,
@@ -74,7 +74,7 @@ def test_what_took_three_processes_down_is_given_up_with_the_reason(
 ) -> None:
     finish_all(store, worker)
     animals = category_of(store, run, "animals").id
-    for _ in range(MOST_SCORINGS):
+    for _ in range(MAX_SCORINGS):
         claim = claim_scoring(store, worker, animals)
         assert claim is not None
         assert events_of(store, run.id) == []
@@ -89,7 +89,7 @@ def test_what_took_three_processes_down_is_given_up_with_the_reason(
 def test_what_is_put_off_does_not_count(store: Store, run: Run, worker: int) -> None:
     finish_all(store, worker)
     animals = category_of(store, run, "animals").id
-    for _ in range(MOST_SCORINGS + 2):
+    for _ in range(MAX_SCORINGS + 2):
         claim = claim_scoring(store, worker, animals)
         assert claim is not None
         requeue_scoring(store, claim)
@@ -116,7 +116,7 @@ def test_the_last_of_a_run_is_known_also_while_the_others_are_at_it(
 def test_what_was_given_up_is_waited_for_by_nobody(store: Store, run: Run, worker: int) -> None:
     finish_all(store, worker)
     for key in ("animals", "food"):
-        for _ in range(MOST_SCORINGS):
+        for _ in range(MAX_SCORINGS):
             assert claim_scoring(store, worker, category_of(store, run, key).id) is not None
             assert scores_are_missing(store, run.id)
             set_worker_state(store, worker, "idle")

@@ -250,7 +250,7 @@ def test_without_a_workspace_every_command_says_how_to_make_one(tmp_path: Path) 
     [
         (["train", "smal"], r"no corpus 'smal'; there are small"),
         (["train", "small", "--system", "bert"], r"no system 'bert'; known are gru-att-basic"),
-        (["train", "small", "--preset", "best"], r"unknown preset 'best'"),
+        (["train", "small", "--preset", "best"], r"preset 'best'"),
         (["train", "small", "--vectors", "glove"], r"no vectors 'glove'; add some with"),
         (["train", "small", "--categories", "cat"], r"no category 'cat'"),
         (["train", "small", "--class-weights", "1,x"], r"--class-weights 1,x: give numbers"),

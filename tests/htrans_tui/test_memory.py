@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import HTransError
-from htrans_tui.app.view_state import MOST_RUNS, View, ViewState
+from htrans_tui.app.view_state import MAX_RUNS, View, ViewState
 from htrans_tui.app.widgets.category_columns import COLUMNS, sort_left
 
 DATABASE = Path("/somewhere/htrans.db")
@@ -34,10 +34,10 @@ def test_a_new_run_with_an_old_number_is_not_shown_as_the_old_one(memory: ViewSt
 
 @pytest.mark.slow
 def test_only_the_runs_left_last_are_remembered(memory: ViewState) -> None:
-    for number in range(MOST_RUNS + 1):
+    for number in range(MAX_RUNS + 1):
         memory.remember(DATABASE, number, 0.0, LEFT)
     assert memory.view(DATABASE, 0, 0.0) == View()
-    assert memory.view(DATABASE, MOST_RUNS, 0.0) == LEFT
+    assert memory.view(DATABASE, MAX_RUNS, 0.0) == LEFT
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"x": 3}'])

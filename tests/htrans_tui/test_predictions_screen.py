@@ -24,7 +24,7 @@ from htrans_tui.app.screens.monitor import MonitorScreen
 from htrans_tui.app.screens.predictions import PredictionsScreen
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.document_list import MARK, DocumentList
-from htrans_tui.app.widgets.shaded_text import MOST_CHARACTERS, shaded
+from htrans_tui.app.widgets.shaded_text import MAX_CHARACTERS, shaded
 from tests.support.builders import category_of
 from tests.support.pilot import text_of, until, write_to, written
 
@@ -316,6 +316,6 @@ def test_whatever_is_in_a_text_is_shown_as_text() -> None:
     shown = shaded(nasty, [(0, 15), (16, 24)], [1.0, 0.5], ("#111111", "#222222", "#333333"))
     assert isinstance(shown, Text)
     assert shown.plain == "[bold]a[/bold] ␛[31mred␛[0m \\u202eRTL"
-    long = shaded("x" * (MOST_CHARACTERS + 5), [], [], ("", "", ""))
+    long = shaded("x" * (MAX_CHARACTERS + 5), [], [], ("", "", ""))
     assert long.plain.endswith("… and 5 more characters")
-    assert len(long.plain) < MOST_CHARACTERS + 50
+    assert len(long.plain) < MAX_CHARACTERS + 50

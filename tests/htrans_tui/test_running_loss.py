@@ -7,7 +7,7 @@ import random
 from core.workspace import Workspace
 from db.connection import Store
 from db.trials import record_progress
-from htrans_tui.app.running_loss import MOST_POINTS, Downsampled, Point, RunningLoss, thinned
+from htrans_tui.app.running_loss import MAX_POINTS, Downsampled, Point, RunningLoss, thinned
 from tests.support.builders import claim_next, record_corpus, record_run, start_worker
 
 
@@ -17,7 +17,7 @@ def curve(number: int) -> list[Point]:
 
 
 def test_short_curves_are_kept_as_they_are() -> None:
-    points = curve(MOST_POINTS - 1)
+    points = curve(MAX_POINTS - 1)
     kept = Downsampled()
     for point in points:
         kept.add(point)
@@ -30,8 +30,8 @@ def test_long_curves_have_few_points_in_order_with_the_extremes() -> None:
         kept = Downsampled()
         for point in points:
             kept.add(point)
-        assert len(kept.points) <= MOST_POINTS + 3
-        assert len(kept.points) >= MOST_POINTS // 4
+        assert len(kept.points) <= MAX_POINTS + 3
+        assert len(kept.points) >= MAX_POINTS // 4
         xs = [x for x, _ in kept.points]
         assert xs == sorted(xs)
         assert min(kept.points, key=lambda p: p[1]) == min(points, key=lambda p: p[1])

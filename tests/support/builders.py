@@ -122,7 +122,7 @@ def record_corpus(
             [
                 (rows[category], i, int(category == label))
                 for i, (_, label) in enumerate(documents)
-                for category in forest.close([label])
+                for category in forest.ancestor_closure([label])
             ],
         )
     train = sum(1 for split, _ in documents if split == "train")

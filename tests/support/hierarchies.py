@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from core.text.vocabulary import PADDING, Vocabulary
 from torch import Tensor
 
 from core.corpus.taxonomy import Edge, Taxonomy
@@ -12,6 +11,7 @@ from core.metrics.decisions import CategoryRule
 from core.models.gru_att import GruAtt
 from core.models.model_files import EMBEDDINGS, ModelInfo
 from core.prediction.exported import ExportedModel, Hierarchy
+from core.text.vocabulary import PADDING, Vocabulary
 
 WORDS = ["fur", "paw", "bark", "puppy", "purr", "loaf", "crust", "the", "a", "and", ",", "."]
 TEXTS = ["The puppy and the paw.", "", "loaf, crust and whatever", "bark", "purr " * 50]

@@ -294,7 +294,7 @@ class _Importer:
             report.without_labels += not stated
             labels.extend(
                 (self._rows[category], number, int(category in stated))
-                for category in self._taxonomy.close(stated)
+                for category in self._taxonomy.ancestor_closure(stated)
             )
             documents.append((number, document.id, split, document.text))
             self._hashes[split].add(prepared.hashes[place])

@@ -21,7 +21,7 @@ from core.formats.corpus.reading import Prepared, Reading, read_prepared, usual_
 from core.formats.corpus.splitting import Splitting, splits_by_name
 from core.formats.taxonomy import MULTIPLE_PARENTS
 
-MOST_WORDS = 1_000_000
+MAX_WORDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class ImportRequest:
             raise HTransError(f"{' and '.join(chosen)} both say what is for test; choose one")
         if self.test_fraction is not None and not 0 <= self.test_fraction < 1:
             raise HTransError("--test-fraction: a number from 0 to below 1")
-        if not 1 <= self.max_words <= MOST_WORDS:
-            raise HTransError(f"--max-words: a number from 1 to {MOST_WORDS:,}")
+        if not 1 <= self.max_words <= MAX_WORDS:
+            raise HTransError(f"--max-words: a number from 1 to {MAX_WORDS:,}")
         if self.min_positives < 0 or (self.processes is not None and self.processes < 1):
             raise HTransError("--min-positives is 0 or more, --processes 1 or more")
 

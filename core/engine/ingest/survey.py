@@ -20,7 +20,7 @@ from core.errors import HTransError
 from core.text.vectors import stored_words
 from core.text.vocabulary import RESERVED, Vocabulary
 
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 """Problems that are told one by one; of the others only the number."""
 
 Progress = Callable[[int], None]
@@ -166,7 +166,7 @@ class _Surveyor:
         stated = self._rules.categories(document)
         survey.labels += len(stated)
         survey.without_labels += not stated
-        self._positives[split].update(self._chosen.taxonomy.close(stated))
+        self._positives[split].update(self._chosen.taxonomy.ancestor_closure(stated))
         if split == "train":
             survey.train += 1
         else:
@@ -175,7 +175,7 @@ class _Surveyor:
 
     def _problem(self, problem: str) -> None:
         self._survey.problem_count += 1
-        if len(self._survey.problems) < MOST_PROBLEMS:
+        if len(self._survey.problems) < MAX_PROBLEMS:
             self._survey.problems.append(problem)
 
     def survey(self, vectors: Mapping[str, Path]) -> Survey:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from core.corpus.documents import Document
 from core.corpus.label_rules import LabelRules
-from core.corpus.taxonomy import MOST_CATEGORIES, Edge, Taxonomy
+from core.corpus.taxonomy import MAX_CATEGORIES, Edge, Taxonomy
 from core.engine.ingest.import_plan import ImportPlan
 from core.errors import HTransError
 from core.formats.taxonomy import PATHS, paths, read_taxonomy
@@ -117,9 +117,9 @@ class _Look:
         found: dict[str, None] = {}
         for document, _ in self._documents():
             found |= dict.fromkeys(document.labels)
-            if len(found) > MOST_CATEGORIES:
+            if len(found) > MAX_CATEGORIES:
                 raise HTransError(
-                    f"{document.place}: more than {MOST_CATEGORIES:,} different labels so far; is "
+                    f"{document.place}: more than {MAX_CATEGORIES:,} different labels so far; is "
                     "it the right field?"
                 )
         return list(found)
@@ -130,7 +130,7 @@ class _Look:
         positives: Counter[str] = Counter()
         for document, part in self._documents():
             if self._plan.split(document, part)[0] == "train":
-                positives.update(taxonomy.close(rules.categories(document)))
+                positives.update(taxonomy.ancestor_closure(rules.categories(document)))
         least = self._plan.request.min_positives
         kept = taxonomy.without([c.id for c in taxonomy if positives[c.id] < least])
         if not len(kept):

@@ -13,7 +13,7 @@ import sys
 import time
 from types import FrameType
 
-MOST_FAILURES = 5
+MAX_FAILURES = 5
 """Supervisors that may fail one soon after the other before the guardian gives up."""
 SOON = 5.0
 """Seconds; a supervisor that has lived longer does not count as failing soon."""
@@ -46,7 +46,7 @@ class Guardian:
                 return 0
             _log.warning("the supervisor ended with %d; it is started again", code)
             failures = failures + 1 if code > 0 and time.monotonic() - started < SOON else 0
-            if failures >= MOST_FAILURES:
+            if failures >= MAX_FAILURES:
                 _log.error("the supervisor has failed %d times; given up", failures)
                 return 1
             time.sleep(_DELAY)

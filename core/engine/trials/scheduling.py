@@ -52,7 +52,7 @@ from db.trials import (
 )
 from db.workers import mark_scoring, present_workers, remove_supervisor, set_worker_state
 
-MOST_CRASHES = 3
+MAX_CRASHES = 3
 """A trial that has taken so many workers down is given up."""
 
 
@@ -150,7 +150,7 @@ def end_worker(store: Store, worker_id: int, reason: str, *, is_crash: bool = Tr
 
 
 def _crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
-    if not crash_trial(store, trial_id, owner, reason, MOST_CRASHES):
+    if not crash_trial(store, trial_id, owner, reason, MAX_CRASHES):
         return
     trial = crashed_trial(store, trial_id)
     assert trial is not None

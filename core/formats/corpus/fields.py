@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from core.corpus.documents import LONGEST_NAME, Document, document_of
+from core.corpus.documents import MAX_NAME, Document, document_of
 from core.errors import InputError
 from core.formats.corpus.format import ReadingOptions, date_of, is_blank, split_of
 from core.text.line_files import decoded, lines_of
@@ -106,7 +106,7 @@ class FieldReader:
 def label_names(path: Path) -> list[str]:
     """The names in a label file, one a line; the first is that of label 0."""
     names = []
-    for number, line in lines_of(path, 4 * LONGEST_NAME):
+    for number, line in lines_of(path, 4 * MAX_NAME):
         name = decoded(line, path, number).strip()
         if not name:
             raise InputError("an empty line; it has one name a line", source=path, line=number)

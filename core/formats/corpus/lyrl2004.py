@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.corpus.documents import LONGEST_NAME, Split, document_of
+from core.corpus.documents import MAX_NAME, Split, document_of
 from core.errors import InputError
 from core.formats.corpus.format import (
     CorpusFormat,
@@ -55,7 +55,7 @@ class Topics:
         """Read `CATEGORY DOCID 1` lines; raise `InputError` for anything else."""
         codes: dict[str, int] = {}
         ids, places = array("q"), array("H")
-        for number, line in lines_of(path, 4 * LONGEST_NAME):
+        for number, line in lines_of(path, 4 * MAX_NAME):
             fields = (line.removeprefix(_BOM) if number == 1 else line).split()
             if not fields:
                 continue

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from core.corpus.documents import MOST_LABELS, Document
+from core.corpus.documents import MAX_LABELS, Document
 from core.errors import HTransError, InputError
 from core.files import replacing
 from core.formats.corpus.fields import FieldReader, missing
@@ -107,7 +107,7 @@ def _value(scalar: Any) -> Any:
 
     if isinstance(scalar, pyarrow.ListScalar) and scalar.is_valid:
         # Elements may be the same string, written once, however often they occur.
-        return scalar.values.slice(0, MOST_LABELS + 1).to_pylist()
+        return scalar.values.slice(0, MAX_LABELS + 1).to_pylist()
     return scalar.as_py()
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from core.errors import InputError
 from core.text.plain_text import printable
 
-MOST_DIMENSIONS = 10_000
+MAX_DIMENSIONS = 10_000
 LONGEST_WORD = 1000
 """Characters; GloVe itself cuts words there, and no token of a text is longer."""
 _LONGEST_LABEL = 80
@@ -92,8 +92,8 @@ def vector_of(numbers: Sequence[str | float] | npt.NDArray[np.float32]) -> Vecto
 
 def dimensions_problem(found: int, wanted: int | None) -> str | None:
     """What is wrong with the dimensions of a table, None if nothing is."""
-    if not 1 <= found <= MOST_DIMENSIONS:
-        return f"vectors of {found:,} dimensions; 1 to {MOST_DIMENSIONS:,} are read"
+    if not 1 <= found <= MAX_DIMENSIONS:
+        return f"vectors of {found:,} dimensions; 1 to {MAX_DIMENSIONS:,} are read"
     if wanted is not None and found != wanted:
         return f"vectors of {found:,} dimensions, not {wanted:,}; leave --dimensions out"
     return None

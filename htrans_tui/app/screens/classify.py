@@ -259,7 +259,7 @@ class ClassifyScreen(HTransScreen[None]):
         rows: dict[str, str] = {}
         for run in self._runs:
             answer, taxonomy = self._answers.get(run.id), self._taxonomies[run.id]
-            on_a_path = taxonomy.close(
+            on_a_path = taxonomy.ancestor_closure(
                 label for a in self._answers.values() for label in a.labels if label in taxonomy
             )
             for category in taxonomy:

@@ -16,7 +16,7 @@ from htrans_tui.app.services import AppServices
 
 INTERVAL = 1.0
 """Seconds between two looks at the file."""
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 """Of a long log only the end is read."""
 
 
@@ -62,7 +62,7 @@ class LogScreen(HTransScreen[None]):
         name = "no log yet" if path is None else path.name
         self.query_one("#title", Static).update(f" htrans-tui   log: {printable(name)}")
         self.query_one("#lines", RichLog).clear()
-        self._read = 0 if path is None else max(path.stat().st_size - MOST_BYTES, 0)
+        self._read = 0 if path is None else max(path.stat().st_size - MAX_BYTES, 0)
         self._follow()
 
     def _follow(self) -> None:
@@ -76,9 +76,9 @@ class LogScreen(HTransScreen[None]):
             return
         with path.open("rb") as file:
             file.seek(self._read)
-            content = file.read(MOST_BYTES)
+            content = file.read(MAX_BYTES)
         # What is being written comes with its line's end, next time.
-        whole = content.rfind(b"\n") + 1 or (len(content) if len(content) == MOST_BYTES else 0)
+        whole = content.rfind(b"\n") + 1 or (len(content) if len(content) == MAX_BYTES else 0)
         self._read += whole
         lines = self.query_one("#lines", RichLog)
         for line in content[:whole].decode("utf-8", "replace").splitlines():

@@ -15,7 +15,7 @@ from core.engine.monitoring.history import Event
 from core.text.plain_text import printable
 from htrans_tui.app.widgets.category_table import ALERT
 
-MOST_SHOWN = 200
+MAX_SHOWN = 200
 
 
 class AlertList(OptionList):
@@ -41,11 +41,11 @@ class AlertList(OptionList):
         highlighted = self.highlighted
         lines: list[tuple[Text, int | None]] = [
             (Text(f"{ALERT} {printable(alert.message)}"), alert.category_id)
-            for alert in alerts[:MOST_SHOWN]
+            for alert in alerts[:MAX_SHOWN]
         ]
-        if len(alerts) > MOST_SHOWN:
-            lines.append((Text(f"  and {len(alerts) - MOST_SHOWN} more alerts"), None))
-        lines += [(_line(event), event.run_category_id) for event in events[:MOST_SHOWN]]
+        if len(alerts) > MAX_SHOWN:
+            lines.append((Text(f"  and {len(alerts) - MAX_SHOWN} more alerts"), None))
+        lines += [(_line(event), event.run_category_id) for event in events[:MAX_SHOWN]]
         if not lines:
             lines = [(Text("Nothing to report."), None)]
         self._categories = [category for _, category in lines]

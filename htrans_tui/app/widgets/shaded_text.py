@@ -9,7 +9,7 @@ from rich.text import Text
 
 from core.text.plain_text import printable
 
-MOST_CHARACTERS = 20_000
+MAX_CHARACTERS = 20_000
 """So much of a text is shown; laying out a megabyte would stop the app for seconds."""
 LEVELS = (0.1, 0.3, 0.6)
 """Shares of the highest weight from which on a word gets the next stronger shade."""
@@ -27,7 +27,7 @@ def shaded(
 
     `colours` are backgrounds for the three `LEVELS`, empty strings for none.
     """
-    shown = text[:MOST_CHARACTERS]
+    shown = text[:MAX_CHARACTERS]
     out = Text(overflow="fold")
     highest = max(weights, default=0.0)
     end = 0

@@ -160,7 +160,7 @@ def test_after_up_all_ancestors_are_accepted(given_: tuple[Matrix, list[str]]) -
     before, ids = given_
     after = consistent(before, ids, TREE, "up")
     for was, is_ in zip(sets(before, ids), sets(after, ids), strict=True):
-        assert is_ == TREE.close(was) & set(ids)
+        assert is_ == TREE.ancestor_closure(was) & set(ids)
 
 
 @given(decisions(), st.sampled_from(["no", "up", "down"]))

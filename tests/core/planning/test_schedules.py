@@ -116,7 +116,7 @@ def test_a_category_without_trials_is_refused(searched: tuple[tuple[float, ...],
 
 @pytest.mark.parametrize("parent", [-1, 0, 1])
 def test_a_parent_stands_before_its_children(parent: int) -> None:
-    with pytest.raises(ValueError, match="does not stand before"):
+    with pytest.raises(ValueError, match="must come before"):
         simulate([full(parent, 1.0), full(None, 1.0)], 1)
 
 

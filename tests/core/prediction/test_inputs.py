@@ -293,7 +293,7 @@ def test_documents_before_a_bad_line_are_given(tmp_path: Path) -> None:
     ("sources", "format_name", "split", "said"),
     [
         (["t.txt"], "xml", None, "use one of jsonl, csv"),
-        (["t.txt"], None, "test", "leave --split out"),
+        (["t.txt"], None, "test", "remove --split"),
         (["-"], "corpus", None, "give a file"),
     ],
 )
@@ -315,7 +315,7 @@ def test_options_that_do_not_fit_are_named(
 def test_text_on_standard_input_states_no_split(stdin: io.BytesIO) -> None:
     stdin.write(b"low tide\n")
     stdin.seek(0)
-    with pytest.raises(HTransError, match="leave --split out"):
+    with pytest.raises(HTransError, match="remove --split"):
         pairs(read_inputs(["-"], None, "test"))
 
 

@@ -109,7 +109,7 @@ def test_every_problem_is_told_and_the_look_goes_on(tmp_path: Path) -> None:
 def test_of_many_problems_only_some_are_told_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(survey_module, "MOST_PROBLEMS", 3)
+    monkeypatch.setattr(survey_module, "MAX_PROBLEMS", 3)
     found = survey_corpus(request(tmp_path, [{"text": i, "labels": []} for i in range(50)]))
     assert (found.problem_count, len(found.problems)) == (50, 3)
 

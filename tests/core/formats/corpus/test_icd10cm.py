@@ -48,7 +48,7 @@ def test_labels_are_closed_and_in_the_taxonomy(
 ) -> None:
     assert all(document.labels for document in documents)
     for document in documents:
-        assert categories.close(document.labels) == frozenset(document.labels)
+        assert categories.ancestor_closure(document.labels) == frozenset(document.labels)
 
 
 def test_categories_are_those_with_enough_documents(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from core.errors import HTransError
 from core.formats.vectors import FORMATS, read_vectors
-from core.formats.vectors.format import MOST_DIMENSIONS
+from core.formats.vectors.format import MAX_DIMENSIONS
 from tests.core.formats.vectors.reading import PACKED
 from tests.support import npm_package, spacy_models
 from tests.support.examples import examples
@@ -38,7 +38,7 @@ def check(source: Path, *formats: str | None) -> None:
                 assert word.encode()
                 assert vector.dtype == np.float32
                 assert np.isfinite(vector).all()
-                assert len(vector) == (length := length or len(vector)) <= MOST_DIMENSIONS
+                assert len(vector) == (length := length or len(vector)) <= MAX_DIMENSIONS
                 json.dumps(word, ensure_ascii=False).encode()
         except HTransError:
             pass
