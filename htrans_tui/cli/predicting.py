@@ -66,12 +66,9 @@ def predict(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Label documents with a run's models; called again after a stop, it goes on where it was."""
-    from core.engine.prediction.bulk import (
-        PredictionRequest,
-        predict_to_file,
-        predict_to_stream,
-    )
+    from core.engine.prediction.bulk import predict_to_file, predict_to_stream
     from core.engine.prediction.model_source import ModelSource
+    from core.engine.prediction.predict_worker import PredictionRequest
     from core.formats.corpus.format import ReadingOptions
     from core.prediction.inputs import read_inputs
 
