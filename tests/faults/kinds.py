@@ -22,11 +22,11 @@ from core.models.model_files import (
     load_embeddings,
     load_model,
     save_embeddings,
-    save_model,
 )
 from core.text.tokens import RESERVED, TokenArrays, TokenWriter, Vocabulary
 from core.text.vectors import WordVectors, store_vectors
 from core.training.checkpoints import SUFFIX, TrialCheckpoints, read_checkpoint
+from tests.support.models import save_model
 
 _NUMBERS = 1_000_000
 _TRIAL = "run 1 trial 1"

@@ -17,15 +17,13 @@ import numpy.typing as npt
 
 from core.errors import HTransError
 from core.files import replacing
+from core.progress import Progress
 from core.text.plain_text import without_surrogates
 from core.workspace import Workspace
 
 SEARCH_FILE = "search.db"
 _CHUNK = 5000
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
-
-Progress = Callable[[int, int], None]
-"""Called with the documents that are done and how many there are."""
 
 
 def search_path(workspace: Workspace, corpus_id: int) -> Path:

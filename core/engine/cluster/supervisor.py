@@ -7,7 +7,6 @@ machine dies is ready again, and goes on from its last checkpoint wherever there
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -73,7 +72,6 @@ _PATIENCE = 45.0
 """Seconds in which tasks must have written their checkpoints when the engine stops."""
 _RECONNECT = 5.0
 _RUNS = 2
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _CPU = torch.device("cpu")
 
 _log = logging.getLogger("htrans.supervisor")

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +27,7 @@ from core.errors import (
     InterruptedWorkError,
 )
 from core.formats.corpus.reading import Prepared
+from core.progress import Count
 from core.text.tokens import TokensWritten, TokenWriter
 from core.workspace import Workspace
 from db.connection import Store, StoreError
@@ -75,15 +75,11 @@ class ImportReport:
     notes: list[str] = field(default_factory=list)
 
 
-Progress = Callable[[int], None]
-"""Called with the number of records read so far."""
-
-
 def import_corpus(
     store: Store,
     workspace: Workspace,
     request: ImportRequest,
-    progress: Progress = lambda _: None,
+    progress: Count = lambda _: None,
 ) -> tuple[Corpus, ImportReport]:
     """Import a corpus whole, or leave nothing behind.
 
@@ -112,7 +108,7 @@ def _import(
     plan: ImportPlan,
     chosen: ChosenTaxonomy,
     unfinished: UnfinishedCorpus | None,
-    progress: Progress,
+    progress: Count,
 ) -> ImportReport:
     request = plan.request
     if unfinished is not None:
@@ -235,7 +231,7 @@ class _Importer:
             }
             self._files = opened.pop_all()
 
-    def run(self, progress: Progress) -> ImportReport:
+    def run(self, progress: Count) -> ImportReport:
         """Read on to the end, and make the corpus ready."""
         self._rows = category_rows(self._store, self._corpus_id)
         if not self._rows:

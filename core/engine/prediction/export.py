@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +20,7 @@ from core.errors import ConflictError, HTransError
 from core.metrics.precision_recall import Rates
 from core.prediction.exported import Hierarchy, write_hierarchy
 from core.prediction.onnx_export import export_onnx
+from core.progress import Progress
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id
@@ -30,9 +30,6 @@ from db.thresholds import set_thresholds
 ONNX_FILE = "model.onnx"
 _CHECKED = 64
 """Documents on which the ONNX model is compared with the trained one."""
-
-Progress = Callable[[int, int], None]
-"""Called with the categories that are done and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from core.engine.ingest.import_plan import ImportRequest
 from core.engine.ingest.taxonomy_choice import choose_taxonomy
 from core.errors import ConflictError, InputError
 from core.formats.corpus import reading
+from core.progress import Count
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, list_corpora, unfinished_corpora
@@ -74,7 +75,7 @@ def everything(store: Store, workspace: Workspace, name: str) -> dict[str, objec
     return found
 
 
-def interrupt_after(chunks: int) -> corpora.Progress:
+def interrupt_after(chunks: int) -> Count:
     def progress(read: int) -> None:
         nonlocal chunks
         chunks -= 1
