@@ -472,3 +472,9 @@ def score_what_was_left(database: Database) -> None:
         )
         """,
     )
+
+
+@MIGRATIONS()
+def record_the_kernel(database: Database) -> None:
+    """The matrix-product kernel that the first worker of a run chose."""
+    _run(database, "ALTER TABLE runs ADD COLUMN kernel TEXT")

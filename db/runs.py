@@ -312,3 +312,16 @@ def end_run(store: Store, run_id: int, state: str) -> None:
     store.execute(
         "UPDATE runs SET state = ?, finished_at = ? WHERE id = ?", (state, time.time(), run_id)
     )
+
+
+def recorded_kernel(store: Store, run_id: int) -> str | None:
+    """The matrix-product kernel of a run, None before its first worker."""
+    kernel: str | None = store.value("SELECT kernel FROM runs WHERE id = ?", (run_id,))
+    return kernel
+
+
+def record_kernel(store: Store, run_id: int, kernel: str) -> str:
+    """Record the kernel of a run unless another worker was first; return the recorded one."""
+    with store.write():
+        store.execute("UPDATE runs SET kernel = coalesce(kernel, ?) WHERE id = ?", (kernel, run_id))
+        return recorded_kernel(store, run_id) or kernel

@@ -19,6 +19,7 @@ MIGRATION_NAMES = (
     "let_imports_go_on",
     "run_on_a_cluster",
     "score_what_was_left",
+    "record_the_kernel",
 )
 """The steps of `db.migrations`, in their order."""
 

@@ -3,11 +3,13 @@
 torch hands products of 32-bit floats to its BLAS. oneDNN, which most builds carry too, took about
 half the time where it was measured (docs/performance.md); torch offers it for this only through an
 operator of its compiler, so it is used if the operator is there, gives the right product and does
-not fall back to a slow kernel on this machine.
+not fall back to a slow kernel on this machine. A training run records the kernel that its first
+worker chose, and all its workers use that one.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import cache
@@ -23,7 +25,32 @@ _SLOWER = 4.0
 Linear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
+ONEDNN = "onednn"
+TORCH = "torch"
+
+_log = logging.getLogger("htrans.kernel")
+_selected: str | None = None
+
+
+def use_kernel(kernel: str) -> None:
+    """Use a kernel in this process from now on; warn and use torch's if it is not available."""
+    global _selected
+    if kernel != TORCH and (kernel != ONEDNN or _onednn() is None):
+        _log.warning("matrix kernel %r is not available on this machine; using %r", kernel, TORCH)
+        kernel = TORCH
+    _selected = kernel
+
+
 @cache
+def fastest_kernel() -> str:
+    """The name of the fastest kernel on this machine, measured once per process."""
+    linear = _onednn()
+    try:
+        return ONEDNN if linear is not None and _is_no_slower(linear) else TORCH
+    except (RuntimeError, TypeError, NotImplementedError):
+        return TORCH
+
+
 def fast_linear() -> Linear:
     """A function with the meaning of `torch.nn.functional.linear`, without gradients.
 
@@ -31,17 +58,22 @@ def fast_linear() -> Linear:
     be contiguous, the others may have strides. Preparing a new number of rows may cost
     milliseconds, so callers keep to few.
     """
+    linear = _onednn() if (_selected or fastest_kernel()) == ONEDNN else None
+    return linear or nn.functional.linear
+
+
+@cache
+def _onednn() -> Linear | None:
+    """The product of oneDNN; None if this build of torch lacks it or its result is wrong."""
     try:
         operator = torch.ops.mkldnn._linear_pointwise.default
 
         def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
             return operator(rows, weight, bias, "none", [], "")  # type: ignore[no-any-return]
 
-        if _is_right(linear) and _is_no_slower(linear):
-            return linear
+        return linear if _is_right(linear) else None
     except (AttributeError, RuntimeError, TypeError, NotImplementedError):
-        pass
-    return nn.functional.linear
+        return None
 
 
 def product_of_rows(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -18,6 +18,7 @@ import torch
 
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import checkpoints_of
+from core.engine.artifacts.run_kernel import run_kernel
 from core.engine.cluster.messages import (
     ScoringEnd,
     TrialEnd,
@@ -337,6 +338,7 @@ class ClusterSupervisor:
                 data.settings.seed,
                 outputs_of(data, data.together(category) if data.system.joint else [category]),
                 _splits(data),
+                run_kernel(self._store, claim.run_id),
             )
             task = Task(self._name(claim, "score"), claim, shelf, scores=True)
             task.reference = self._cluster.score(

@@ -35,6 +35,7 @@ from core.engine.trials.preparation import TrialResult, prepare
 from core.engine.trials.trial_spec import Output, TrialInputs, TrialSpec, training_and_validation
 from core.errors import HTransError, TrainingError
 from core.models.linear import LinearModel
+from core.models.matrix_product import use_kernel
 from core.models.model_files import ModelInfo, TrainedModel, model_of_content
 from core.settings import TrainingSettings
 from core.systems import system_named
@@ -76,7 +77,8 @@ class PackedModel:
 class ScoringOrder:
     """Which documents to score under a model: those of `splits`, "test" or "validation".
 
-    `split_seed` and the settings say which documents validate.
+    `split_seed` and the settings say which documents validate. `kernel` is the run's matrix-product
+    kernel.
     """
 
     label: str
@@ -85,6 +87,7 @@ class ScoringOrder:
     split_seed: int
     outputs: tuple[Output, ...]
     splits: tuple[str, ...]
+    kernel: str
 
 
 def version() -> str:
@@ -249,6 +252,7 @@ def score(
     stop: Callable[[], bool],
 ) -> ScoringEnd:
     """Score the documents of all splits; raises `ScoringAbandonedError` if `stop` says so."""
+    use_kernel(order.kernel)
     system = system_named(order.system)
     if system.is_linear:
         assert vectors is not None

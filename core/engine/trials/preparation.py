@@ -19,6 +19,7 @@ from core.engine.trials.trial_spec import TrialInputs, TrialSpec, training_and_v
 from core.metrics.decisions import Scores
 from core.metrics.precision_recall import decided, support_weighted
 from core.models.dgcnn import Dgcnn
+from core.models.matrix_product import use_kernel
 from core.models.model_files import EMBEDDINGS, ModelInfo, embeddings_name, model_content
 from core.models.network import TextNetwork
 from core.systems import system_named
@@ -60,7 +61,8 @@ class PreparedTrial:
 
 
 def prepare(assignment: TrialSpec, materials: TrialInputs, device: torch.device) -> PreparedTrial:
-    """Build what the assigned trial trains."""
+    """Build what the assigned trial trains, and select the kernel of its run."""
+    use_kernel(assignment.kernel)
     system = system_named(assignment.system)
     if system.is_linear:
         return _linear(assignment, materials)

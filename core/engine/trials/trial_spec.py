@@ -21,6 +21,7 @@ from core.corpus.examples import (
 )
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import trial_identity
+from core.engine.artifacts.run_kernel import run_kernel
 from core.engine.trials.attempt_settings import attempt_settings
 from core.errors import TrainingError
 from core.models.dgcnn import RelatedOutputs
@@ -56,6 +57,7 @@ class TrialSpec:
     it starts from: "scratch", or the model of `source_trial_id`, its parent's or its own. `below`:
     its category has a parent. `until`: the epoch at which it is to rest, None to go to the end.
     `split_seed` is the run's seed, by which every attempt has the same validation documents.
+    `kernel` is the run's matrix-product kernel.
     """
 
     identity: str
@@ -71,6 +73,7 @@ class TrialSpec:
     outputs: tuple[Output, ...]
     has_vectors: bool
     related: RelatedOutputs | None
+    kernel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ def assign(store: Store, data: RunData, claim: Claim) -> TrialSpec:
         outputs=outputs_of(data, together),
         has_vectors=data.run.vectors_id is not None,
         related=related,
+        kernel=run_kernel(store, claim.run_id),
     )
 
 
