@@ -55,7 +55,7 @@ _SHOWN = 5
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did; `notes` are sentences for the user.
+    """Summary of an import; `notes` are sentences for the user.
 
     `resumed` records had been read before this process went on. `sources` are how many documents
     each source had.
@@ -146,14 +146,14 @@ def _is_worth_keeping(store: Store, corpus_id: int) -> bool:
 
 
 def remove_abandoned_imports(store: Store, workspace: Workspace) -> None:
-    """Remove what imports left behind whose process was killed."""
+    """Remove the leftovers of imports whose process was killed."""
     for unfinished in unfinished_corpora(store):
         if not is_alive(*unfinished.importer):
             remove_corpus_files(store, workspace, unfinished.id)
 
 
 def delete_corpus_named(store: Store, workspace: Workspace, name: str) -> None:
-    """Delete a corpus, or what a killed import left of it.
+    """Delete a corpus, or the leftovers of its killed import.
 
     Raises `ConflictError` if runs were trained on it or an import is at work, `NotFoundError`.
     """
@@ -380,7 +380,7 @@ class _HashFile:
         self._new.append(number)
 
     def sync(self) -> None:
-        """Write what was added to disk."""
+        """Write the added documents to disk."""
         self._file.write(np.asarray(self._new, dtype=np.int64).tobytes())
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -28,7 +28,7 @@ class ChosenTaxonomy:
     notes: list[str] = field(default_factory=list)
 
     def rules(self, *, drop_unknown: bool) -> LabelRules:
-        """What labels mean in it."""
+        """The meaning of the labels."""
         return LabelRules(self.taxonomy, self.whole, drop_unknown=drop_unknown)
 
 

@@ -34,7 +34,7 @@ _CHECKED = 64
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written: categories with and without a model, bytes, and the ONNX difference."""
+    """Summary of an export: categories with and without a model, bytes, ONNX difference."""
 
     trained: int
     without: int
@@ -126,7 +126,7 @@ def _facts(store: Store, run: Run, data: RunData, measured: Evaluation) -> dict[
 
 
 def model_card(hierarchy: Hierarchy, measured: Evaluation) -> str:
-    """What a reader must know of the model, as Markdown: data, settings, measures, limits."""
+    """The model card as Markdown: data, settings, metrics, limits."""
     facts = hierarchy.facts
     corpus, settings = facts["corpus"], facts["settings"]
     summary = measured.summary
