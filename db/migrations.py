@@ -115,6 +115,7 @@ _RUNS = """
         settings TEXT NOT NULL,
         seed INTEGER NOT NULL,
         coverage REAL,
+        kernel TEXT,
         state TEXT NOT NULL,
         created_at REAL NOT NULL,
         started_at REAL,

@@ -507,3 +507,16 @@ def has_category_to_train(store: Store, run_id: int) -> bool:
     """Whether a category of a run has training documents."""
     row = store.row("SELECT 1 FROM run_categories WHERE run_id = ? AND state <> 'empty'", (run_id,))
     return row is not None
+
+
+def recorded_kernel(store: Store, run_id: int) -> str | None:
+    """The matrix-product kernel of a run, None before its first worker."""
+    kernel: str | None = store.value("SELECT kernel FROM runs WHERE id = ?", (run_id,))
+    return kernel
+
+
+def record_kernel(store: Store, run_id: int, kernel: str) -> str:
+    """Record the kernel of a run unless another worker was first; return the recorded one."""
+    with store.write():
+        store.execute("UPDATE runs SET kernel = coalesce(kernel, ?) WHERE id = ?", (kernel, run_id))
+        return recorded_kernel(store, run_id) or kernel

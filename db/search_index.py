@@ -11,10 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-_CHUNK = 5000
+from core.progress import Progress
 
-Progress = Callable[[int, int], None]
-"""Called with the number of indexed documents and the number of all documents."""
+_CHUNK = 5000
 
 
 def create_index(

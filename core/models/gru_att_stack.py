@@ -30,7 +30,10 @@ class StackedScores(NamedTuple):
 
 
 class GruAttStack:
-    """`GruAtt` networks with one output each and the same sizes."""
+    """`GruAtt` networks with one output each and the same sizes.
+
+    `torch.func.stack_module_state` with `vmap` cannot replace it: `nn.GRU` has no batching rule.
+    """
 
     def __init__(self, networks: Sequence[GruAtt]) -> None:
         """Stack the networks and make their parameters views of the stack.

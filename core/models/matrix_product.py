@@ -3,11 +3,13 @@
 torch uses its BLAS for float32 products. oneDNN, which most builds include, took about half the
 time in the measurements of docs/performance.md. torch exposes oneDNN's product only through an
 operator of its compiler. The operator is used if it exists, computes the correct product and has a
-fast kernel on this machine.
+fast kernel on this machine. A training run records the kernel that its first worker chose, and all
+its workers use that one.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import cache
@@ -23,7 +25,32 @@ _MAX_SLOWDOWN = 4.0
 Linear = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
+ONEDNN = "onednn"
+TORCH = "torch"
+
+_log = logging.getLogger("htrans.kernel")
+_selected: str | None = None
+
+
+def use_kernel(kernel: str) -> None:
+    """Use a kernel in this process from now on; warn and use torch's if it is not available."""
+    global _selected
+    if kernel != TORCH and (kernel != ONEDNN or _onednn() is None):
+        _log.warning("matrix kernel %r is not available on this machine; using %r", kernel, TORCH)
+        kernel = TORCH
+    _selected = kernel
+
+
 @cache
+def fastest_kernel() -> str:
+    """The name of the fastest kernel on this machine, measured once per process."""
+    linear = _onednn()
+    try:
+        return ONEDNN if linear is not None and _is_no_slower(linear) else TORCH
+    except (RuntimeError, TypeError, NotImplementedError):
+        return TORCH
+
+
 def fast_linear() -> Linear:
     """Return a faster equivalent of `torch.nn.functional.linear`, without gradients.
 
@@ -31,17 +58,22 @@ def fast_linear() -> Linear:
     the CPU. The bias must be contiguous; the others may have strides. The first call with a new
     number of rows may take milliseconds, so callers use few different numbers of rows.
     """
+    linear = _onednn() if (_selected or fastest_kernel()) == ONEDNN else None
+    return linear or nn.functional.linear
+
+
+@cache
+def _onednn() -> Linear | None:
+    """The product of oneDNN; None if this build of torch lacks it or its result is wrong."""
     try:
         operator = torch.ops.mkldnn._linear_pointwise.default
 
         def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
             return operator(rows, weight, bias, "none", [], "")  # type: ignore[no-any-return]
 
-        if _is_correct(linear) and _is_no_slower(linear):
-            return linear
+        return linear if _is_correct(linear) else None
     except (AttributeError, RuntimeError, TypeError, NotImplementedError):
-        pass
-    return nn.functional.linear
+        return None
 
 
 def product_of_rows(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

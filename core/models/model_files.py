@@ -18,7 +18,7 @@ from safetensors.torch import load, save, save_file
 from torch import Tensor
 
 from core.errors import CorruptFileError
-from core.files import replacing, write_bytes
+from core.files import replacing
 from core.models.dgcnn import Dgcnn
 from core.models.gru_att import GruAtt
 from core.models.network import TextNetwork
@@ -87,11 +87,6 @@ def embeddings_name(table: Tensor) -> str:
     digest = hashlib.sha256(f"{tuple(table.shape)}".encode())
     digest.update(table.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
-
-
-def save_model(path: Path, state: dict[str, Tensor], info: ModelInfo) -> None:
-    """Write a model file: all parameters except the embedding table."""
-    write_bytes(path, model_content(state, info))
 
 
 def model_content(state: dict[str, Tensor], info: ModelInfo) -> bytes:

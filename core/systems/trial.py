@@ -45,6 +45,7 @@ class TrialSpec:
     or "current"; `source_trial_id` is the trial whose model it starts from. `below` is true for a
     category with a parent. `until` is the epoch of the next rung of successive halving, None to
     train to the end. `split_seed` is the run's seed: every attempt has the same validation split.
+    `kernel` is the run's matrix-product kernel.
     """
 
     identity: str
@@ -60,6 +61,7 @@ class TrialSpec:
     outputs: tuple[Output, ...]
     has_vectors: bool
     related: RelatedOutputs | None
+    kernel: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,12 +92,9 @@ def predict(
 
     The same command resumes an interrupted prediction.
     """
-    from core.engine.prediction.bulk import (
-        PredictionRequest,
-        predict_to_file,
-        predict_to_stream,
-    )
+    from core.engine.prediction.bulk import predict_to_file, predict_to_stream
     from core.engine.prediction.model_source import ModelSource
+    from core.engine.prediction.predict_worker import PredictionRequest
     from core.formats.corpus.format import ReadingOptions
     from core.prediction.inputs import read_inputs
 

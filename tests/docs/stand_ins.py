@@ -19,9 +19,7 @@ import torch
 
 from core.engine.artifacts.run_data import RunData
 from core.engine.host.launch import running_supervisor
-from core.engine.prediction.bulk import PredictionRequest
-from core.engine.prediction.model_source import load_models
-from core.engine.prediction.predict_worker import FORMS, table_header
+from core.engine.prediction.predict_worker import PredictedChunk, PredictionRequest, Predictor
 from core.engine.trials.trial_work import work_on
 from core.prediction.inputs import InputDocument
 from core.settings import TrainingSettings
@@ -88,7 +86,7 @@ def small_world() -> Iterator[None]:
         patched.setattr("htrans_tui.cli.reproducing._INTERVAL", 0.0)
         patched.setattr("os.fsync", lambda file: None)
         patched.setattr("core.engine.host.devices._PROBE", "print(0)")
-        patched.setattr("core.engine.prediction.bulk._Pool", LabellingHere)
+        patched.setattr("core.engine.prediction.bulk.prediction_pool", LabellingHere)
         patched.setattr("core.engine.host.devices.cpu_cores", lambda: 1)
         patched.delenv("HTRANS_WORKSPACE", raising=False)
         yield
@@ -109,11 +107,8 @@ class LabellingHere:
     size = 1
 
     def __init__(self, request: PredictionRequest) -> None:
-        loaded = load_models(request.source, torch.device("cpu"), top_down=request.top_down)
-        self._loaded, self._form = loaded, FORMS[request.form]
-        self.identity, self.without = loaded.identity, loaded.without
-        as_table = request.form == "csv"
-        self.header = table_header(loaded.classifier.categories) if as_table else ""
+        self._predictor = Predictor(request)
+        self.models = self._predictor.describe()
 
     def __enter__(self) -> LabellingHere:
         return self
@@ -121,13 +116,10 @@ class LabellingHere:
     def __exit__(self, *_: object) -> None:
         """Nothing was started."""
 
-    def submit(self, chunk: Sequence[InputDocument]) -> Future[tuple[int, dict[str, Any]]]:
+    def submit(self, chunk: Sequence[InputDocument]) -> Future[PredictedChunk]:
         """Label a chunk at once."""
-        found = self._loaded.classifier.predict([d.text for d in chunk], self._loaded.bounds)
-        lines = self._form([d.id for d in chunk], found)
-        done: Future[tuple[int, dict[str, Any]]] = Future()
-        answer = {"lines": lines, "asked": found.asked, "pairs": found.pairs}
-        done.set_result((len(chunk), answer))
+        done: Future[PredictedChunk] = Future()
+        done.set_result(self._predictor.predict(chunk))
         return done
 
 

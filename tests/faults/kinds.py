@@ -22,12 +22,12 @@ from core.models.model_files import (
     load_embeddings,
     load_model,
     save_embeddings,
-    save_model,
 )
 from core.text.token_arrays import TokenArrays, TokenWriter
 from core.text.vectors import WordVectors, store_vectors
 from core.text.vocabulary import RESERVED, Vocabulary
 from core.training.checkpoints import SUFFIX, TrialCheckpoints, read_checkpoint
+from tests.support.models import save_model
 
 _NUMBERS = 1_000_000
 _TRIAL = "run 1 trial 1"

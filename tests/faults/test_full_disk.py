@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from core.errors import CorruptFileError
-from core.models.model_files import ModelInfo, load_model, save_model
+from core.models.model_files import ModelInfo, load_model
 from core.training.checkpoints import TrialCheckpoints
 from core.workspace import Workspace
 from db.connection import Store, StoreError
@@ -19,6 +19,7 @@ from db.events import add_event
 from tests.faults.disks import Disk, mounted
 from tests.faults.lines import answers_or_explains, the_error
 from tests.support.command_line import htrans, htrans_json
+from tests.support.models import save_model
 
 MEBIBYTE = 1024 * 1024
 DOCUMENTS = 6_000

@@ -1,4 +1,4 @@
-"""What a worker needs of a run: its settings, documents, embeddings, and where its files lie."""
+"""The data of a run that a worker reads: settings, documents, embeddings, file locations."""
 
 from __future__ import annotations
 

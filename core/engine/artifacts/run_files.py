@@ -25,7 +25,7 @@ SCORES = re.compile(r"c(\d+)-t(\d+)\.(test|validation)-(?:scores|rows)\.npy")
 
 
 def trial_identity(run_id: int, trial_id: int) -> str:
-    """What a checkpoint says that it is of."""
+    """The identity that a checkpoint of a trial records."""
     return f"run {run_id} trial {trial_id}"
 
 

@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from core.errors import HTransError
 from core.files import replacing
+from core.progress import Progress
 from core.text.plain_text import without_surrogates
 from core.workspace import Workspace
-from db.search_index import Progress, create_index, matching_documents
+from db.search_index import create_index, matching_documents
 
 SEARCH_FILE = "search.db"
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from core.engine.host.identity import own_identity
+from core.progress import Progress
 from core.text.token_arrays import TokenWriter
 from core.text.tokenizer import ALL_WORDS, tokenizer_for
 from core.workspace import Workspace
@@ -21,9 +22,6 @@ from db.corpora import Corpus, texts
 
 TOKEN_FOLDER = re.compile(r"(tokens|graphs)-(\d+|all)")
 """Groups: what is in it, how many words of a document were read."""
-
-Progress = Callable[[int, int], None]
-"""Called with the documents that are done and how many there are."""
 
 
 def token_folder(workspace: Workspace, corpus_id: int, max_words: int) -> Path:

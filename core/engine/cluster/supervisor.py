@@ -7,7 +7,6 @@ machine dies is ready again, and goes on from its last checkpoint wherever there
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ import torch
 
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import checkpoints_of
+from core.engine.artifacts.run_kernel import run_kernel
 from core.engine.cluster.messages import (
     ScoringEnd,
     TrialEnd,
@@ -72,7 +72,6 @@ _PATIENCE = 45.0
 """Seconds in which tasks must have written their checkpoints when the engine stops."""
 _RECONNECT = 5.0
 _RUNS = 2
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _CPU = torch.device("cpu")
 
 _log = logging.getLogger("htrans.supervisor")
@@ -338,6 +337,7 @@ class ClusterSupervisor:
                 data.settings.seed,
                 data.outputs_of(data.together(category)),
                 _splits(data),
+                run_kernel(self._store, claim.run_id),
             )
             task = Task(self._name(claim, "score"), claim, shelf, scores=True)
             task.reference = self._cluster.score(

@@ -31,6 +31,7 @@ from core.engine.cluster.messages import (
 )
 from core.engine.cluster.reporter import ClusterReporter
 from core.errors import HTransError, TrainingError
+from core.models.matrix_product import use_kernel
 from core.models.model_files import ModelInfo, TrainedModel, model_of_content
 from core.settings import TrainingSettings
 from core.systems import system_named
@@ -73,7 +74,8 @@ class PackedModel:
 class ScoringOrder:
     """Which documents to score under a model: those of `splits`, "test" or "validation".
 
-    `split_seed` and the settings say which documents validate.
+    `split_seed` and the settings say which documents validate. `kernel` is the run's matrix-product
+    kernel.
     """
 
     label: str
@@ -82,6 +84,7 @@ class ScoringOrder:
     split_seed: int
     outputs: tuple[Output, ...]
     splits: tuple[str, ...]
+    kernel: str
 
 
 def version() -> str:
@@ -177,6 +180,7 @@ def train(
         if not reporter.should_stop():
             _hand_over(newest[0], reporter, put)
 
+    use_kernel(assignment.kernel)
     prepared = system_named(assignment.system).prepare(assignment, materials, device)
     training = prepared.training
     if resumed is not None:
@@ -246,6 +250,7 @@ def score(
     stop: Callable[[], bool],
 ) -> ScoringEnd:
     """Score the documents of all splits; raises `ScoringAbandonedError` if `stop` says so."""
+    use_kernel(order.kernel)
     system = system_named(order.system)
 
     def vectors_there() -> csr_array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from core.engine.scoring.evaluation import Decisions, decisions
 from core.errors import HTransError
 from core.metrics.precision_recall import PrecisionRecallF1, Summary, count, hierarchical, summarise
 from core.metrics.significance import Significance, paired_randomisation
+from core.progress import Progress
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, taxonomy_of
@@ -76,9 +77,6 @@ class Comparison:
             "test": TEST,
             "runs": [_to_json(compared) for compared in self.runs],
         }
-
-
-Progress = Callable[[int, int], None]
 
 
 class ComparisonBuilder:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from core.engine.comparison.comparison import ComparisonBuilder, Progress
+from core.engine.comparison.comparison import ComparisonBuilder
 from core.engine.comparison.report import Report, make_report
 from core.engine.comparison.run_variants import variant_named
 from core.engine.host.torch_device import pick_device
 from core.errors import HTransError
+from core.progress import Progress
 from core.workspace import Workspace
 from db.connection import Store
 from db.states import ENDED

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +27,7 @@ from core.errors import (
     InterruptedWorkError,
 )
 from core.formats.corpus.reading import Prepared
+from core.progress import Count
 from core.text.token_arrays import TokensWritten, TokenWriter
 from core.workspace import Workspace
 from db.connection import Store, StoreError
@@ -55,7 +55,7 @@ _SHOWN = 5
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did; `notes` are sentences for the user.
+    """Summary of an import; `notes` are sentences for the user.
 
     `resumed` records had been read before this process went on. `sources` are how many documents
     each source had.
@@ -75,15 +75,11 @@ class ImportReport:
     notes: list[str] = field(default_factory=list)
 
 
-Progress = Callable[[int], None]
-"""Called with the number of records read so far."""
-
-
 def import_corpus(
     store: Store,
     workspace: Workspace,
     request: ImportRequest,
-    progress: Progress = lambda _: None,
+    progress: Count = lambda _: None,
 ) -> tuple[Corpus, ImportReport]:
     """Import a corpus whole, or leave nothing behind.
 
@@ -112,7 +108,7 @@ def _import(
     plan: ImportPlan,
     chosen: ChosenTaxonomy,
     unfinished: UnfinishedCorpus | None,
-    progress: Progress,
+    progress: Count,
 ) -> ImportReport:
     request = plan.request
     if unfinished is not None:
@@ -150,14 +146,14 @@ def _is_worth_keeping(store: Store, corpus_id: int) -> bool:
 
 
 def remove_abandoned_imports(store: Store, workspace: Workspace) -> None:
-    """Remove what imports left behind whose process was killed."""
+    """Remove the leftovers of imports whose process was killed."""
     for unfinished in unfinished_corpora(store):
         if not is_alive(*unfinished.importer):
             remove_corpus_files(store, workspace, unfinished.id)
 
 
 def delete_corpus_named(store: Store, workspace: Workspace, name: str) -> None:
-    """Delete a corpus, or what a killed import left of it.
+    """Delete a corpus, or the leftovers of its killed import.
 
     Raises `ConflictError` if runs were trained on it or an import is at work, `NotFoundError`.
     """
@@ -235,7 +231,7 @@ class _Importer:
             }
             self._files = opened.pop_all()
 
-    def run(self, progress: Progress) -> ImportReport:
+    def run(self, progress: Count) -> ImportReport:
         """Read on to the end, and make the corpus ready."""
         self._rows = category_rows(self._store, self._corpus_id)
         if not self._rows:
@@ -384,7 +380,7 @@ class _HashFile:
         self._new.append(number)
 
     def sync(self) -> None:
-        """Write what was added to disk."""
+        """Write the added documents to disk."""
         self._file.write(np.asarray(self._new, dtype=np.int64).tobytes())
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +13,13 @@ from core.errors import ConflictError, HTransError
 from core.formats.corpus import jsonl, parquet
 from core.formats.corpus.format import SPLITS
 from core.formats.taxonomy import edges, skos
+from core.progress import Progress
 from db.connection import Store
 from db.corpora import corpus_named, documents_between, stated_labels_between, taxonomy_of
 
 FORMATS = {"jsonl": "documents.jsonl", "parquet": "documents.parquet"}
 TAXONOMY_FORMATS = {"edges": "taxonomy.tsv", "skos": "taxonomy.ttl"}
 _CHUNK = 5000
-
-Progress = Callable[[int, int], None]
-"""Called with the documents that are written and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,12 @@ from core.corpus.label_rules import LabelRules
 from core.engine.ingest.import_plan import ImportPlan, ImportRequest
 from core.engine.ingest.taxonomy_choice import ChosenTaxonomy, choose_taxonomy
 from core.errors import HTransError
+from core.progress import Count
 from core.text.vectors import stored_words
 from core.text.vocabulary import RESERVED, Vocabulary
 
 MAX_PROBLEMS = 20
 """Problems that are told one by one; of the others only the number."""
-
-Progress = Callable[[int], None]
-"""Called with the number of records looked at so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class Survey:
 def survey_corpus(
     request: ImportRequest,
     vectors: Mapping[str, Path] | None = None,
-    progress: Progress = lambda _: None,
+    progress: Count = lambda _: None,
 ) -> Survey:
     """Look at a corpus as an import would, writing nothing and going on after what is wrong.
 
@@ -113,7 +111,7 @@ class _Surveyor:
         self._hashes: dict[Split, list[int]] = {"train": [], "test": []}
         self._ids: set[int] = set()
 
-    def look(self, progress: Progress) -> None:
+    def look(self, progress: Count) -> None:
         survey = self._survey
         try:
             for prepared in self._plan.read(lenient=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from core.corpus.documents import Document
@@ -12,9 +12,7 @@ from core.corpus.taxonomy import MAX_CATEGORIES, Edge, Taxonomy
 from core.engine.ingest.import_plan import ImportPlan
 from core.errors import HTransError
 from core.formats.taxonomy import PATHS, paths, read_taxonomy
-
-Progress = Callable[[int], None]
-"""Called with the number of records looked at so far."""
+from core.progress import Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +28,12 @@ class ChosenTaxonomy:
     notes: list[str] = field(default_factory=list)
 
     def rules(self, *, drop_unknown: bool) -> LabelRules:
-        """What labels mean in it."""
+        """The meaning of the labels."""
         return LabelRules(self.taxonomy, self.whole, drop_unknown=drop_unknown)
 
 
 def choose_taxonomy(
-    plan: ImportPlan, progress: Progress = lambda _: None, *, lenient: bool = False
+    plan: ImportPlan, progress: Count = lambda _: None, *, lenient: bool = False
 ) -> ChosenTaxonomy:
     """Read the taxonomy, or make it of the labels, which takes a first look at all documents.
 
@@ -107,7 +105,7 @@ def _stated(plan: ImportPlan) -> ChosenTaxonomy | None:
 class _Look:
     """Looks at the labels of all documents, without their texts."""
 
-    def __init__(self, plan: ImportPlan, progress: Progress, lenient: bool) -> None:
+    def __init__(self, plan: ImportPlan, progress: Count, lenient: bool) -> None:
         self._plan = plan
         self._progress = progress
         self._lenient = lenient

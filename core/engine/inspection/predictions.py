@@ -38,7 +38,7 @@ class NotPreparedError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class OtherScore:
-    """What another category's model says of a document.
+    """The prediction of another category's model for a document.
 
     `probability` is None where it is not known: no model, or no score of this document on disk.
     """

@@ -35,7 +35,7 @@ def load_classifier(
 def hierarchy_of(
     store: Store, data: RunData, categories: Sequence[RunCategory], device: torch.device
 ) -> Hierarchy:
-    """What some of a run's categories, and their ancestors in it, need to score and decide.
+    """Models, rules and taxonomy of some categories of a run and of their ancestors.
 
     Without bounds. Raises `ConflictError` if none of them has a model.
     """
@@ -68,7 +68,7 @@ def hierarchy_of(
 
 
 def scorer_of(store: Store, data: RunData, category: RunCategory, device: torch.device) -> Scorer:
-    """What scores texts for one category, which has a model."""
+    """The scorer of a category that has a model."""
     return hierarchy_of(store, data, data.together(category), device).scorer(device)
 
 

@@ -203,7 +203,7 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         write_hierarchy(target, self.hierarchy_, self.card_)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but what can be made again, which cannot be pickled."""
+        """The picklable state, without the parts that are rebuilt on loading."""
         return {key: value for key, value in super().__getstate__().items() if key != "model_"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +20,7 @@ from core.errors import ConflictError, HTransError
 from core.metrics.precision_recall import PrecisionRecallF1
 from core.prediction.exported import Hierarchy, write_hierarchy
 from core.prediction.onnx_export import export_onnx
+from core.progress import Progress
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, sample_texts
@@ -31,13 +31,10 @@ ONNX_FILE = "model.onnx"
 _CHECKED = 64
 """Documents on which the ONNX model is compared with the trained one."""
 
-Progress = Callable[[int, int], None]
-"""Called with the categories that are done and how many there are."""
-
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written: categories with and without a model, bytes, and the ONNX difference."""
+    """Summary of an export: categories with and without a model, bytes, ONNX difference."""
 
     trained: int
     without: int
@@ -121,7 +118,7 @@ def _facts(store: Store, run: Run, data: RunData, measured: Evaluation) -> dict[
 
 
 def model_card(hierarchy: Hierarchy, measured: Evaluation) -> str:
-    """What a reader must know of the model, as Markdown: data, settings, measures, limits."""
+    """The model card as Markdown: data, settings, metrics, limits."""
     facts = hierarchy.facts
     corpus, settings = facts["corpus"], facts["settings"]
     summary = measured.summary

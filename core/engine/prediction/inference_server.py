@@ -63,7 +63,7 @@ class InferenceServer:
         self._scorers: OrderedDict[int, Scorer] = OrderedDict()
 
     def answer(self, request: Request, waiting: Waiting) -> Request | None:
-        """What to say to a request; None if a newer one has overtaken it.
+        """The answer to a request; None if a newer request has replaced it.
 
         Raises `HTransError` for what cannot be answered.
         """

@@ -27,7 +27,7 @@ class ModelSource:
 
     @classmethod
     def of(cls, workspace: Workspace, name: str) -> ModelSource:
-        """What a user means by `name`: a folder with an exported model, else a run."""
+        """The folder `name` if it holds an exported model, else the run of that name."""
         if (Path(name) / "model.json").is_file():
             return cls(None, str(Path(name).absolute()))
         return cls(workspace.root.absolute(), name)

@@ -1,105 +1,140 @@
-"""A process that labels documents for `core.engine.prediction.bulk`.
+"""A worker process of bulk prediction, and the pool of these workers.
 
-Run as `python -m core.engine.prediction.predict_worker REQUEST`, a JSON object with `workspace`
-(null for an exported model), `name`, `device`, `top_down` and `form`. It says {"ready": {…}} once;
-then for each line {"documents": [[id, text], …]} it says {"lines": text, "asked": …, "pairs": …}.
-It ends with its standard input.
+The command line imports this module, so torch and the models load in the workers only.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-import torch
+from core.engine.prediction.model_source import LoadedModels, ModelSource, load_models
+from core.engine.prediction.output_formats import FORMATS, header_of
+from core.errors import HTransError, InterruptedWorkError
+from core.prediction.inputs import InputDocument
+from core.process_pool import ProcessPool
 
-from core.engine.prediction.model_source import ModelSource, load_models
-from core.errors import HTransError
-from core.prediction.classifier import Predictions
+
+@dataclass(frozen=True, slots=True)
+class PredictionRequest:
+    """Models, output format ("jsonl" or "csv"), device and number of worker processes."""
+
+    source: ModelSource
+    form: str = "jsonl"
+    device: str = "cpu"
+    workers: int = 1
+    top_down: bool = False
 
 
-def in_json_lines(ids: Sequence[str], found: Predictions) -> str:
-    """A line for each document: `id`, `labels`, `scores` {category: probability}.
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """Loaded models: their identity, the header of the output, categories without a model."""
 
-    A category that was not asked has no score.
+    identity: str
+    header: str
+    without: int
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedChunk:
+    """Output lines of a chunk; (document, category) pairs scored and in total."""
+
+    lines: str
+    documents: int
+    asked: int
+    pairs: int
+
+
+class Predictor:
+    """Models loaded for a request, and the conversion of their predictions to output lines."""
+
+    def __init__(self, request: PredictionRequest) -> None:
+        """Load the models; raise `HTransError` if they cannot be loaded."""
+        import torch
+
+        self._request = request
+        self._models: LoadedModels = load_models(
+            request.source, torch.device(request.device), top_down=request.top_down
+        )
+
+    def describe(self) -> ModelDescription:
+        """Describe the loaded models."""
+        models = self._models
+        header = header_of(self._request.form, models.classifier.categories)
+        return ModelDescription(models.identity, header, models.without)
+
+    def predict(self, chunk: Sequence[InputDocument]) -> PredictedChunk:
+        """Predict the labels of a chunk of documents."""
+        models = self._models
+        predictions = models.classifier.predict([d.text for d in chunk], models.bounds)
+        lines = FORMATS[self._request.form]([d.id for d in chunk], predictions)
+        return PredictedChunk(lines, len(chunk), predictions.asked, predictions.pairs)
+
+
+class PredictionPool:
+    """Worker processes that keep the models loaded; each predicts one chunk at a time."""
+
+    def __init__(self, pool: ProcessPool, size: int) -> None:
+        """Start the first worker, which also computes what is missing, such as bounds."""
+        self._pool = pool
+        self.size = size
+        self.models = pool.submit(_describe).result()
+
+    def submit(self, chunk: Sequence[InputDocument]) -> Future[PredictedChunk]:
+        """Let a worker predict a chunk."""
+        return self._pool.submit(_predict, chunk)
+
+
+@contextmanager
+def prediction_pool(request: PredictionRequest) -> Iterator[PredictionPool]:
+    """A pool of workers that have loaded the models of a request.
+
+    Raises:
+        HTransError: The models cannot be loaded.
+        InterruptedWorkError: A worker was killed.
     """
-    lines = []
-    for key, row, labels in zip(ids, found.probabilities, found.labels(), strict=True):
-        scores = {
-            category: float(f"{score:.7g}")
-            for category, score in zip(found.categories, row.tolist(), strict=True)
-            if score == score
-        }
-        record = {"id": key, "labels": labels, "scores": scores}
-        lines.append(json.dumps(record, ensure_ascii=False) + "\n")
-    return "".join(lines)
-
-
-def in_table(ids: Sequence[str], found: Predictions) -> str:
-    """A CSV row for each document: id, labels separated by semicolons, a score per category."""
-    out = io.StringIO()
-    for key, row, labels in zip(ids, found.probabilities, found.labels(), strict=True):
-        scores = [f"{score:.7g}" if score == score else "" for score in row.tolist()]
-        _row(out, (key, ";".join(labels), *scores))
-    return out.getvalue()
-
-
-def table_header(categories: Sequence[str]) -> str:
-    """The first line of a CSV file."""
-    out = io.StringIO()
-    _row(out, ("id", "labels", *categories))
-    return out.getvalue()
-
-
-def _row(out: io.StringIO, fields: Sequence[str]) -> None:
-    # A carriage return is quoted by itself only where it is part of the end of lines.
-    quoting: Literal[0, 1] = (
-        csv.QUOTE_ALL if any("\r" in field for field in fields) else csv.QUOTE_MINIMAL
-    )
-    csv.writer(out, lineterminator="\n", quoting=quoting).writerow(fields)
-
-
-FORMS = {"jsonl": in_json_lines, "csv": in_table}
-
-
-def _say(answer: dict[str, Any]) -> None:
-    print(json.dumps(answer), flush=True)
-
-
-def main(request_text: str) -> int:
-    """Label documents until standard input ends."""
-    torch.set_num_threads(1)
-    request = json.loads(request_text)
-    place = request["workspace"]
-    source = ModelSource(None if place is None else Path(place), request["name"])
+    context = multiprocessing.get_context("spawn")
     try:
-        loaded = load_models(source, torch.device(request["device"]), top_down=request["top_down"])
+        with ProcessPool(request.workers, context, _start, request) as pool:
+            yield PredictionPool(pool, request.workers)
+    except BrokenProcessPool as error:
+        raise InterruptedWorkError(
+            "a prediction worker was killed, perhaps because memory ran out. Finished documents "
+            "are kept: run the same command again to resume"
+        ) from error
+
+
+_loaded: Predictor | HTransError
+"""The predictor of this worker process, or the error of loading its models."""
+
+
+def _start(request: PredictionRequest) -> None:
+    global _loaded
+    os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported
+    import torch
+
+    torch.set_num_threads(1)
+    try:
+        _loaded = Predictor(request)
     except HTransError as error:
-        _say({"error": str(error)})
-        return 1
-    classifier = loaded.classifier
-    _say(
-        {
-            "ready": {
-                "identity": loaded.identity,
-                "without": loaded.without,
-                "header": table_header(classifier.categories) if request["form"] == "csv" else "",
-            }
-        }
-    )
-    form = FORMS[request["form"]]
-    for line in sys.stdin:
-        documents = json.loads(line)["documents"]
-        ids = [key for key, _ in documents]
-        found = classifier.predict([text for _, text in documents], loaded.bounds)
-        _say({"lines": form(ids, found), "asked": found.asked, "pairs": found.pairs})
-    return 0
+        # The executor prints the traceback of an initializer that raises, so a task raises it.
+        _loaded = error
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+def _predictor() -> Predictor:
+    if isinstance(_loaded, HTransError):
+        raise _loaded
+    return _loaded
+
+
+def _describe() -> ModelDescription:
+    return _predictor().describe()
+
+
+def _predict(chunk: Sequence[InputDocument]) -> PredictedChunk:
+    return _predictor().predict(chunk)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from core.corpus.examples import Examples
 from core.engine.artifacts.run_data import RunData
 from core.engine.scoring.scores import category_rule, scores_of
 from core.metrics.calibration import logit, sigmoid
+from core.progress import Progress
 from core.systems.trial import ScoringInputs
 from db.connection import Store
 from db.corpora import taxonomy_of
@@ -30,9 +31,6 @@ MARGIN = 2.0
 """How far a bound lies below the lowest score seen, in logits."""
 HIGHEST = 0.05
 """No bound is above this: few documents have been seen, and not all kinds of them."""
-
-Progress = Callable[[int, int], None]
-"""Called with the categories that are done and how many there are."""
 
 
 def bounds_of(

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.engine.artifacts.token_store import Progress
 from core.engine.comparison.run_variants import check_test_documents
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import ENGINE_AT_WORK, RunRequest, start_run
 from core.errors import ConflictError, HTransError, NotFoundError
+from core.progress import Progress
 from core.settings import TrainingSettings
 from core.systems import SYSTEMS, System, system_named
 from core.workspace import Workspace

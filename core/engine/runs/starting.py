@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.corpus.taxonomy import Taxonomy
-from core.engine.artifacts.token_store import Progress, ensure_graphs, ensure_tokens, token_folder
+from core.engine.artifacts.token_store import ensure_graphs, ensure_tokens, token_folder
 from core.engine.host.launch import ensure_supervisor
 from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
 from core.engine.runs.estimate import CategoryCost, corpus_size, estimate
 from core.errors import HTransError
+from core.progress import Progress
 from core.settings import TrainingSettings
 from core.systems import System, system_named
 from core.workspace import Workspace

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from core.engine.host.launch import running_supervisor
 from core.engine.monitoring.status import Status, status_of
 from core.errors import HTransError
+from core.progress import Progress
 from core.workspace import Workspace
 from db.connection import Store
 from db.scorings import scores_are_missing
@@ -17,9 +17,6 @@ INTERVAL = 0.5
 """Seconds between two looks at a run."""
 _PATIENCE = 15.0
 """Seconds without an engine, which may be about to be started again by its guardian."""
-
-Progress = Callable[[int, int], None]
-"""Called with the trials that are done and how many there are."""
 
 
 def wait_for(

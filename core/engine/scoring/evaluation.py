@@ -23,14 +23,12 @@ from core.metrics.precision_recall import (
     hierarchical,
     summarise,
 )
+from core.progress import Progress
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.metrics import record_metrics
 from db.runs import RunCategory, run_categories, run_with_id
 from db.scorings import end_scoring
-
-Progress = Callable[[int, int], None]
-"""Called with the categories that are done and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)

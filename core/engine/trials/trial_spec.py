@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import trial_identity
+from core.engine.artifacts.run_kernel import run_kernel
 from core.engine.trials.attempt_settings import attempt_settings
 from core.errors import TrainingError
 from core.systems.trial import TrialInputs, TrialSpec
@@ -48,6 +49,7 @@ def assign(store: Store, data: RunData, claim: Claim) -> TrialSpec:
         outputs=data.outputs_of(together),
         has_vectors=data.run.vectors_id is not None,
         related=related,
+        kernel=run_kernel(store, claim.run_id),
     )
 
 

@@ -9,6 +9,7 @@ import torch
 
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import checkpoints_of
+from core.engine.artifacts.run_kernel import run_kernel
 from core.engine.host.exit_reason import describe
 from core.engine.scoring.evaluation import measure_done
 from core.engine.trials.outcomes import (
@@ -22,6 +23,7 @@ from core.engine.trials.reporter import LocalReporter
 from core.engine.trials.scheduling import release
 from core.engine.trials.trial_spec import assign, inputs_of
 from core.errors import CorruptFileError, TrainingError
+from core.models.matrix_product import use_kernel
 from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
 from db.connection import Store, StoreError
@@ -72,6 +74,7 @@ def _train(
         assignment = assign(store, data, claim)
         label = assignment.label
         _log.info("%s: begins", label)
+        use_kernel(assignment.kernel)
         prepared = data.system.prepare(assignment, inputs_of(data, assignment), device)
         training = prepared.training
         resumed = checkpoints.load(tell)
@@ -118,6 +121,7 @@ def score(
     """Score the documents of a category that is done, as `db.scorings.claim_scoring` has it."""
     category = run_category(store, claim.run_category_id)
     try:
+        use_kernel(run_kernel(store, claim.run_id))
         measure_done(store, data, category, device, stopping)
     except ScoringAbandonedError:
         requeue_scoring(store, claim)

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
-import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from multiprocessing.connection import wait
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +22,8 @@ from core.corpus.duplicates import text_hash
 from core.errors import HTransError, InterruptedWorkError
 from core.formats.corpus import format_named
 from core.formats.corpus.format import Parse, ReadingOptions, Record
+from core.ordered_map import ordered_map
+from core.process_pool import ProcessPool
 from core.text.tokenizer import Tokenize, tokenizer_for
 
 CHUNK = 1000
@@ -144,33 +142,15 @@ def _records(reading: Reading, parts: Sequence[str]) -> Iterator[tuple[int, Reco
 def _in_processes(reading: Reading, chunks: Iterable[Chunk], processes: int) -> Iterator[Prepared]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["core.formats.corpus.reading", "spacy"])
-    pool = ProcessPoolExecutor(processes, context, _begin, (reading,))
-    under_way: deque[Future[Prepared]] = deque()
-    unreadable: HTransError | None = None
-    rest = iter(chunks)
     try:
-        while unreadable is None:
-            try:
-                chunk = next(rest, None)
-            except HTransError as error:
-                unreadable, chunk = error, None
-            if chunk is None:
-                break
-            under_way.append(pool.submit(_prepare, chunk))
-            # One more for each process, so that none waits for the next.
-            while under_way and (under_way[0].done() or len(under_way) > 2 * processes):
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-        if unreadable is not None:
-            raise unreadable
+        with ProcessPool(processes, context, _begin, reading) as pool:
+            # Two chunks for each process, so that no process waits for its next one.
+            yield from ordered_map(lambda c: pool.submit(_prepare, c), chunks, 2 * processes)
     except BrokenProcessPool as error:
         raise InterruptedWorkError(
             "a reading process was killed, perhaps for want of memory; the same command goes on "
             "where it was, --processes 1 needs less"
         ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _Preparation:
@@ -213,18 +193,8 @@ _preparation: _Preparation | None = None
 
 
 def _begin(reading: Reading) -> None:
-    """Make a process of the pool ready; it ends with the one that it works for."""
     global _preparation
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     _preparation = _Preparation(reading)
-
-
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
 
 
 def _prepare(chunk: Chunk) -> Prepared:

@@ -12,7 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from core.models import matrix_product
-from core.models.matrix_product import BLOCK, fast_linear, product_of_columns, product_of_rows
+from core.models.matrix_product import (
+    BLOCK,
+    ONEDNN,
+    TORCH,
+    fast_linear,
+    fastest_kernel,
+    product_of_columns,
+    product_of_rows,
+    use_kernel,
+)
 
 SIZES = [1, 511, 512, 513, 1024, 1500, 2100]
 IN, OUT = 20, 12
@@ -20,11 +29,14 @@ linear = nn.functional.linear
 
 
 @pytest.fixture
-def forgotten() -> Iterator[None]:
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No choice of an operator is remembered before the test, nor after it."""
-    fast_linear.cache_clear()
+    monkeypatch.setattr(matrix_product, "_selected", None)
+    for choice in (fastest_kernel, matrix_product._onednn):
+        choice.cache_clear()
     yield
-    fast_linear.cache_clear()
+    for choice in (fastest_kernel, matrix_product._onednn):
+        choice.cache_clear()
 
 
 def draw(rows: int, width: int, seed: int, *, strided: bool = False) -> Tensor:
@@ -172,3 +184,27 @@ def test_an_operator_that_is_right_is_used_and_asked_for_once(
     )
     assert len(calls) == tried + 1
     assert calls[-1] == ("none", [], "")
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_a_recorded_kernel_is_used_although_it_is_slow_here(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.ops, "mkldnn", operator(slow_for_strides))
+    assert fastest_kernel() == TORCH
+    use_kernel(ONEDNN)
+    assert fast_linear() is not linear
+    use_kernel(TORCH)
+    assert fast_linear() is linear
+    assert caplog.records == []
+
+
+@pytest.mark.usefixtures("forgotten")
+@pytest.mark.parametrize("kernel", [ONEDNN, "another"])
+def test_a_recorded_kernel_that_is_not_available_is_replaced_with_a_warning(
+    kernel: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
+    use_kernel(kernel)
+    assert fast_linear() is linear
+    assert f"matrix kernel '{kernel}' is not available" in caplog.text

@@ -17,11 +17,11 @@ from core.models.model_files import (
     load_embeddings,
     load_model,
     save_embeddings,
-    save_model,
 )
 from core.settings import TrainingSettings
 from core.training.epochs import TrialKey
 from core.training.initialisation import from_scratch
+from tests.support.models import save_model
 
 SETTINGS = TrainingSettings(hidden_units=4, dimensions=3)
 TABLE = torch.rand(9, 3)

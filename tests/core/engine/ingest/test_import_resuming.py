@@ -14,6 +14,7 @@ from core.engine.ingest.import_plan import ImportRequest
 from core.engine.ingest.taxonomy_choice import choose_taxonomy
 from core.errors import ConflictError, InputError
 from core.formats.corpus import reading
+from core.progress import Count
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, list_corpora, unfinished_corpora
@@ -45,7 +46,7 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "CHUNK", 10)
 
 
-def interrupt_after(chunks: int) -> corpora.Progress:
+def interrupt_after(chunks: int) -> Count:
     def progress(read: int) -> None:
         nonlocal chunks
         chunks -= 1

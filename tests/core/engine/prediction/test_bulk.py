@@ -19,14 +19,14 @@ import pytest
 import torch
 
 from core.engine.prediction import bulk as prediction
-from core.engine.prediction.bulk import (
-    PredictionReport,
-    PredictionRequest,
-    predict_to_file,
-    predict_to_stream,
-)
+from core.engine.prediction.bulk import PredictionReport, predict_to_file, predict_to_stream
 from core.engine.prediction.model_source import ModelSource, load_models
-from core.engine.prediction.predict_worker import FORMS, table_header
+from core.engine.prediction.output_formats import FORMATS, header_of
+from core.engine.prediction.predict_worker import (
+    ModelDescription,
+    PredictedChunk,
+    PredictionRequest,
+)
 from core.errors import ConflictError, HTransError, InputError
 from core.prediction.classifier import Predictions
 from core.prediction.inputs import InputDocument
@@ -56,11 +56,11 @@ class FakePool:
 
     def __init__(self, request: PredictionRequest) -> None:
         self.size = request.workers
-        self.without = 0
-        self.header = table_header(CATEGORIES) if request.form == "csv" else ""
-        self._form = FORMS[request.form]
+        header = header_of(request.form, CATEGORIES)
+        self.models = ModelDescription(self.identity, header, without=0)
+        self._form = FORMATS[request.form]
         self._chunks = 0
-        self._failing: Future[tuple[int, dict[str, Any]]] | None = None
+        self._failing: Future[PredictedChunk] | None = None
 
     def __enter__(self) -> FakePool:
         return self
@@ -68,8 +68,8 @@ class FakePool:
     def __exit__(self, *_: object) -> None:
         return
 
-    def submit(self, chunk: Sequence[InputDocument]) -> Future[tuple[int, dict[str, Any]]]:
-        future: Future[tuple[int, dict[str, Any]]] = Future()
+    def submit(self, chunk: Sequence[InputDocument]) -> Future[PredictedChunk]:
+        future: Future[PredictedChunk] = Future()
         self._chunks += 1
         if self._chunks - 1 == self.fails_at:
             # Others are labelled before it is known.
@@ -79,7 +79,7 @@ class FakePool:
         scores = np.array([[len(d.text) / 10, np.nan] for d in chunk], dtype=np.float32)
         found = Predictions(CATEGORIES, scores, scores > 0.2, len(chunk), 2 * len(chunk))
         lines = self._form([d.id for d in chunk], found)
-        future.set_result((len(chunk), {"lines": lines, "asked": len(chunk), "pairs": len(chunk)}))
+        future.set_result(PredictedChunk(lines, len(chunk), len(chunk), len(chunk)))
         return future
 
     def _fail(self) -> None:
@@ -95,7 +95,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> type[FakePool]:
     class OwnPool(FakePool):
         pass
 
-    monkeypatch.setattr(prediction, "_Pool", OwnPool)
+    monkeypatch.setattr(prediction, "prediction_pool", OwnPool)
     monkeypatch.setattr(prediction, "CHUNK", 4)
     return OwnPool
 
@@ -363,14 +363,14 @@ def test_scores_of_a_run_that_was_broken_off_are_those_of_an_undisturbed_one_to_
     )
 
     class RealPool(FakePool):
-        def submit(self, chunk: Sequence[InputDocument]) -> Future[tuple[int, dict[str, Any]]]:
-            future: Future[tuple[int, dict[str, Any]]] = Future()
+        def submit(self, chunk: Sequence[InputDocument]) -> Future[PredictedChunk]:
+            future: Future[PredictedChunk] = Future()
             found = models.classifier.predict([document.text for document in chunk])
             lines = self._form([document.id for document in chunk], found)
-            future.set_result((len(chunk), {"lines": lines, "asked": 1, "pairs": 1}))
+            future.set_result(PredictedChunk(lines, len(chunk), 1, 1))
             return future
 
-    monkeypatch.setattr(prediction, "_Pool", RealPool)
+    monkeypatch.setattr(prediction, "prediction_pool", RealPool)
     given = [
         InputDocument(str(document["id"]), str(document["text"]))
         for document in small_corpus.documents(320, seed=3)
