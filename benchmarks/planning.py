@@ -20,7 +20,7 @@ from synthetic_runs import (
 from core.corpus.taxonomy import Taxonomy
 from core.planning.costs import REFERENCE, epoch_work
 from core.planning.schedules import CategoryWork, simulate, with_overhead
-from core.settings import PAPER_CLASS_WEIGHTS, TrainingSettings, settings_changes, settings_for
+from core.settings import PAPER_CLASS_WEIGHTS, TrainingSettings, settings_for
 
 _DOCUMENTS = (10**5, 10**6, 10**7)
 _GPUS = (1, 4, 16, 64, 256)
@@ -99,14 +99,12 @@ def print_plans(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> TrainingSettings:
-    weights = None
+    changes = {} if options.epochs is None else {"epochs": options.epochs}
     if options.class_weights is not None:
         most = max(options.class_weights, len(PAPER_CLASS_WEIGHTS))
         further = (float(100 + number) for number in range(most))
-        weights = (*PAPER_CLASS_WEIGHTS, *further)[: options.class_weights]
-    return settings_for(
-        options.preset, settings_changes(epochs=options.epochs, class_weights=weights)
-    )
+        changes["class_weights"] = (*PAPER_CLASS_WEIGHTS, *further)[: options.class_weights]
+    return settings_for(options.preset, changes)
 
 
 def _levels(categories: int, branching: float, depth: int | None) -> tuple[int, ...]:

@@ -1,13 +1,24 @@
-"""Settings of a training run, each with its default, unit and help text."""
+"""Settings of a training run, each declared once.
+
+A field of `TrainingSettings` declares the type, range, default and help text of a setting.
+Validation, error messages, command line options, forms and the reference come from the field.
+"""
+
+# ruff: noqa: RUF009 (`_setting` returns a field)
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
 
 from core.errors import HTransError
 
@@ -15,118 +26,154 @@ MIN_BATCH = 16
 """Minimum number of documents in a batch when negatives are sampled."""
 PAPER_CLASS_WEIGHTS = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 50.0)
 
-CHOICES = {
-    "search": ("full", "racing"),
-    "precision": ("float32", "mixed"),
-    "consistent": ("no", "up", "down"),
-    "regularised_pairs": ("parents", "siblings"),
+GROUPS = {
+    "training": "Training",
+    "search": "Training",
+    "transfer": "Systems and decision rules",
+    "weights": "Systems and decision rules",
+    "dgcnn": "Systems and decision rules",
+    "linear": "Systems and decision rules",
+    "decisions": "Systems and decision rules",
 }
-"""Allowed values of the settings that are enumerations."""
+"""Groups of settings in the order of the help, each with its help panel.
+
+Systems refer to groups in `System.unused`.
+"""
+
+Use = Literal["retrain", "reproduce", "run form", "retrain form"]
+"""A command or a form that offers a setting. `train` offers all of them."""
+EVERYWHERE: tuple[Use, ...] = get_args(Use)
+
+Count = Annotated[int, Meta(ge=1)]
+CountOrZero = Annotated[int, Meta(ge=0)]
+Folds = Annotated[int, Meta(ge=2)]
+Rate = Annotated[float, Meta(gt=0, lt=1)]
+RateOrZero = Annotated[float, Meta(ge=0, lt=1)]
+Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
+Precision = Literal["float32", "mixed"]
+ClassWeights = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 
 
-def _setting(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning})
+def _setting(
+    default: Any, description: str, *uses: Use, group: str = "training", **options: str
+) -> Any:
+    """Declare a setting. See the fields of `Setting`."""
+    about = {"description": description, "uses": uses, "group": group, "panel": GROUPS[group]}
+    return field(default=default, metadata={**about, **options})
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
     """Hyperparameters of a run (Banerjee et al. 2019, sections 3 and 4)."""
 
-    class_weights: tuple[float, ...] = _setting(
-        PAPER_CLASS_WEIGHTS, "class weights to try for each category, comma-separated"
+    class_weights: ClassWeights = _setting(
+        PAPER_CLASS_WEIGHTS,
+        "class weights to try for each category, comma-separated",
+        *EVERYWHERE,
+        group="search",
     )
-    epochs: int = _setting(10, "maximum number of epochs per class weight")
-    patience: int = _setting(
-        3, "early stopping: epochs without a better validation F1 before training stops"
+    epochs: Count = _setting(10, "maximum number of epochs per class weight", *EVERYWHERE)
+    patience: Count = _setting(
+        3,
+        "early stopping: epochs without a better validation F1 before training stops",
+        *("retrain", "reproduce"),
     )
-    max_words: int = _setting(100, "maximum number of words read per document, 0 for all")
-    batch_size: int = _setting(128, "documents per batch")
-    hidden_units: int = _setting(96, "hidden units of the GRU in each direction")
-    dropout: float = _setting(0.4, "dropout probability on the GRU's output")
-    learning_rate: float = _setting(
-        0.001, "Adam learning rate of newly initialised layers: top level and output layers"
+    max_words: CountOrZero = _setting(
+        100,
+        "maximum number of words read per document, 0 for all",
+        *("reproduce", "run form"),
+        zero="all words",
     )
-    transferred_learning_rate: float = _setting(
-        0.0005, "Adam learning rate of the GRU and attention transferred from the parent"
+    batch_size: Count = _setting(128, "documents per batch", "retrain")
+    hidden_units: Count = _setting(96, "hidden units of the GRU in each direction")
+    dropout: RateOrZero = _setting(0.4, "dropout probability on the GRU's output")
+    learning_rate: Rate = _setting(
+        0.001,
+        "Adam learning rate of newly initialised layers: top level and output layers",
+        "retrain",
     )
-    validation_fraction: float = _setting(
+    transferred_learning_rate: Rate = _setting(
+        0.0005,
+        "Adam learning rate of the GRU and attention transferred from the parent",
+        "retrain",
+        group="transfer",
+        panel="Training",
+    )
+    validation_fraction: Rate = _setting(
         0.15, "fraction of the training documents held out for validation, drawn per category"
     )
-    dimensions: int = _setting(100, "embedding dimensions when no word vectors are given")
-    negatives: int = _setting(
-        0, "negatives sampled per positive in each epoch; 0 trains on all documents"
+    dimensions: Count = _setting(100, "embedding dimensions when no word vectors are given")
+    negatives: CountOrZero = _setting(
+        0,
+        "negatives sampled per positive in each epoch; 0 trains on all documents",
+        group="search",
+        zero="all documents",
     )
-    search: str = _setting(
+    search: Literal["full", "racing"] = _setting(
         "full",
         "class-weight search: full trains every weight to the end, racing prunes by successive "
         "halving",
+        group="search",
     )
-    precision: str = _setting(
+    precision: Precision = _setting(
         "float32",
         "float32, or mixed for bfloat16 autocast on CUDA devices that run it faster",
     )
-    seed: int = _setting(0, "seed of all random numbers")
-    transfer: bool = _setting(True, "initialise each child from its parent's model")
-    freeze: bool = _setting(True, "train word embeddings at the top level only")
-    two_rates: bool = _setting(True, "train transferred layers with --transferred-learning-rate")
-    recursive_regularisation: float = _setting(
-        0.00005, "weight of dgcnn's recursive regularisation, 0 for none"
+    seed: CountOrZero = _setting(0, "seed of all random numbers", "retrain", "run form")
+    transfer: bool = _setting(
+        True, "initialise each child from its parent's model", group="transfer"
     )
-    regularised_pairs: str = _setting(
+    freeze: bool = _setting(True, "train word embeddings at the top level only", group="transfer")
+    two_rates: bool = _setting(
+        True, "train transferred layers with --transferred-learning-rate", group="transfer"
+    )
+    recursive_regularisation: RateOrZero = _setting(
+        0.00005, "weight of dgcnn's recursive regularisation, 0 for none", group="dgcnn"
+    )
+    regularised_pairs: Literal["parents", "siblings"] = _setting(
         "parents",
         "category pairs of the recursive regularisation: parents (with their children) or siblings",
+        group="dgcnn",
     )
-    folds: int = _setting(5, "cross-validation folds that set linear's thresholds")
-    svm_c: float = _setting(1.0, "inverse regularisation strength C of linear's SVMs")
+    folds: Folds = _setting(
+        5, "cross-validation folds that set linear's thresholds", group="linear"
+    )
+    svm_c: Positive = _setting(
+        1.0, "inverse regularisation strength C of linear's SVMs", group="linear"
+    )
     tune_thresholds: bool = _setting(
-        False, "use the threshold with the best validation F1 per category instead of 0.5"
+        False,
+        "use the threshold with the best validation F1 per category instead of 0.5",
+        group="decisions",
     )
     calibrate: bool = _setting(
-        False, "calibrate probabilities (Platt scaling) on each category's validation documents"
+        False,
+        "calibrate probabilities (Platt scaling) on each category's validation documents",
+        group="decisions",
     )
-    consistent: str = _setting(
+    consistent: Literal["no", "up", "down"] = _setting(
         "no",
         "hierarchy consistency: up also accepts all ancestors of an accepted category, down "
         "rejects categories with a rejected ancestor",
+        group="decisions",
     )
-    weights_from: str = _setting("", "finished run whose class weights gru-att-multi-weighted uses")
+    weights_from: str = _setting(
+        "",
+        "finished run whose class weights gru-att-multi-weighted uses",
+        "run form",
+        group="weights",
+        placeholder="a finished run",
+    )
 
     def __post_init__(self) -> None:
-        if not self.class_weights:
-            raise HTransError("--class-weights is empty; give at least one weight, for example 1,5")
+        try:
+            # Validate the stored form: it has no subclasses of float such as numpy's.
+            msgspec.convert(json.loads(self.to_json()), _SCHEMA)
+        except msgspec.ValidationError as error:
+            name = re.findall(r"\$\.(\w+)", str(error))[-1]
+            raise _setting_error(SETTINGS[name], getattr(self, name), error) from error
         if len(set(self.class_weights)) < len(self.class_weights):
             raise HTransError("--class-weights contains a duplicate weight; give each weight once")
-        for weight in self.class_weights:
-            if not (math.isfinite(weight) and weight > 0):
-                raise HTransError(f"--class-weights: {weight:g} is not a positive number")
-        for name in ("epochs", "patience", "batch_size", "hidden_units", "dimensions"):
-            if getattr(self, name) < 1:
-                raise HTransError(f"{option_of(name)} must be at least 1")
-        if self.max_words < 0:
-            raise HTransError("--max-words must be at least 1, or 0 for all words")
-        if self.folds < 2:
-            raise HTransError("--folds must be at least 2")
-        if not (math.isfinite(self.svm_c) and self.svm_c > 0):
-            raise HTransError("--svm-c must be a positive number")
-        if not 0 <= self.recursive_regularisation < 1:
-            raise HTransError("--recursive-regularisation must be at least 0 and less than 1")
-        for name in ("learning_rate", "transferred_learning_rate"):
-            if not 0 < getattr(self, name) < 1:
-                raise HTransError(f"{option_of(name)} must be between 0 and 1")
-        if not 0 <= self.dropout < 1:
-            raise HTransError("--dropout must be at least 0 and less than 1")
-        if not 0 < self.validation_fraction < 1:
-            raise HTransError("--validation-fraction must be between 0 and 1")
-        if self.negatives < 0:
-            raise HTransError("--negatives must be at least 1, or 0 for all documents")
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise HTransError(
-                    f"{option_of(name)} {getattr(self, name)} is not a valid choice; use "
-                    + " or ".join(choices)
-                )
-        if self.seed < 0:
-            raise HTransError("--seed must not be negative")
 
     def epoch_size(self, documents: int, positives: int) -> tuple[int, int]:
         """Number of documents and of batches in one epoch.
@@ -155,24 +202,93 @@ class TrainingSettings:
     @classmethod
     def from_json(cls, text: str) -> TrainingSettings:
         """Parse the output of `to_json`."""
-        values = json.loads(text)
-        values["class_weights"] = tuple(values["class_weights"])
-        return cls(**values)
+        return cls(**values_from_json(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The declaration of a setting: a field of `TrainingSettings`."""
+
+    name: str
+    annotation: Any
+    default: Any
+    description: str
+    """Help text without capital letter and full stop."""
+    uses: tuple[Use, ...]
+    group: str
+    panel: str
+    zero: str = ""
+    """Meaning of 0."""
+    placeholder: str = ""
+    """Text of an empty form field, if not the default."""
+
+    @property
+    def option(self) -> str:
+        """Command line option."""
+        return option_of(self.name)
+
+    @property
+    def hyphenated(self) -> str:
+        """Name of the option without leading hyphens."""
+        return self.name.replace("_", "-")
+
+    @property
+    def help(self) -> str:
+        """Help text as a sentence."""
+        return f"{self.description[0].upper()}{self.description[1:]}."
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of the type."""
+        return msgspec.json.schema(self.annotation)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Allowed values of an enumeration, in the order of the declaration."""
+        return get_args(self.annotation) if "enum" in self.schema else ()
+
+    def parse(self, text: str) -> Any:
+        """Convert the text of an option or a form field.
+
+        Raises:
+            HTransError: If the text is not a valid value.
+        """
+        is_list = self.schema.get("type") == "array"
+        value = [part.strip() for part in text.split(",")] if is_list else text
+        try:
+            return msgspec.convert(value, self.annotation, strict=False)
+        except msgspec.ValidationError as error:
+            raise _setting_error(self, value, error) from error
+
+
+_ANNOTATIONS = get_type_hints(TrainingSettings, include_extras=True)
+_SCHEMA = msgspec.defstruct("_SCHEMA", list(_ANNOTATIONS.items()))
+SETTINGS = {
+    name: Setting(name=name, annotation=_ANNOTATIONS[name], default=each.default, **each.metadata)
+    for name, each in TrainingSettings.__dataclass_fields__.items()
+}
+"""All settings by name, in the order of their declaration."""
+
+
+def settings_used_in(use: Use) -> tuple[str, ...]:
+    """Names of the settings that a command or a form offers."""
+    return tuple(name for name, setting in SETTINGS.items() if use in setting.uses)
+
+
+def settings_in_group(group: str) -> frozenset[str]:
+    """Names of the settings of a group."""
+    return frozenset(name for name, setting in SETTINGS.items() if setting.group == group)
+
+
+def values_from_json(text: str) -> dict[str, Any]:
+    """Parse a JSON object of settings, complete or not."""
+    values = json.loads(text).items()
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values}
 
 
 def option_of(name: str) -> str:
     """Command line option of a setting."""
     return "--" + name.replace("_", "-")
-
-
-def meaning(name: str) -> str:
-    """Help text of a setting."""
-    return str(_metadata(name)["meaning"])
-
-
-def default(name: str) -> Any:
-    """Default value of a setting."""
-    return TrainingSettings.__dataclass_fields__[name].default
 
 
 def shown(value: Any) -> str:
@@ -188,8 +304,40 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def _metadata(name: str) -> Mapping[str, str]:
-    return TrainingSettings.__dataclass_fields__[name].metadata
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "greater than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
+
+
+def _setting_error(setting: Setting, value: Any, error: msgspec.ValidationError) -> HTransError:
+    """Turn an error of the schema into one line that names the option and the valid values."""
+    schema, text = setting.schema, str(error)
+    if setting.choices:
+        problem = f" {shown(value)} is not a valid choice; use {' or '.join(setting.choices)}"
+    elif ", got `" in text and schema["type"] == "array":
+        problem = f" {shown(value)}: give numbers such as 1,5,10"
+    elif ", got `" in text:
+        problem = f" {shown(value)} is not a valid {schema['type']}"
+    elif index := re.search(r"\[(\d+)\]", text):
+        problem = f": {shown(value[int(index[1])])} is not {_range(schema['items'])}"
+    elif "minItems" in schema:
+        problem = " is empty; give at least one weight, for example 1,5"
+    else:
+        zero = f"at least 1, or 0 for {setting.zero}"
+        problem = f" must be {zero if setting.zero else _range(schema)}"
+    return HTransError(setting.option + problem)
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    """Describe the range of a number."""
+    if schema.get("maximum") == sys.float_info.max:
+        return "a positive number"
+    return " and ".join(
+        f"{words} {schema[key]:g}" for key, words in _BOUNDS.items() if key in schema
+    )
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -205,11 +353,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """Settings that each preset changes. The defaults are those of the paper."""
-
-
-def settings_changes(**given: Any) -> dict[str, Any]:
-    """Drop the settings that the user did not set, that is, those that are None."""
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def settings_for(

@@ -18,7 +18,7 @@ import typer
 from json_fields import COMMANDS, LINES, SHAPES
 
 from core.engine.runs.retraining import CHANGEABLE
-from core.settings import CHOICES, PRESETS, TrainingSettings, default, option_of, shown
+from core.settings import PRESETS, SETTINGS, Setting, option_of, shown
 from core.systems import SYSTEMS
 from htrans_tui.cli import COMMANDS as COMMAND_MODULES
 from htrans_tui.cli import command_line
@@ -26,7 +26,6 @@ from htrans_tui.cli import command_line
 FOLDER = Path(__file__).parent / "reference"
 _MADE = "<!-- Made by docs/make_reference.py; change the program, not this file. -->"
 _STATED_DEFAULT = re.compile(r"\s*\[default: (?P<value>.*?)\]$")
-_NAMES = [*TrainingSettings.__dataclass_fields__]
 
 
 def commands() -> str:
@@ -103,11 +102,11 @@ def settings() -> str:
             ["option", *(f"`{preset}`" for preset in PRESETS), "meaning"],
             [
                 [
-                    f"`{_shown_option(name)}`",
-                    *(shown(values.get(name, default(name))) for values in PRESETS.values()),
-                    _setting_text(name),
+                    f"`{_shown_option(each)}`",
+                    *(shown(values.get(name, each.default)) for values in PRESETS.values()),
+                    _setting_text(each),
                 ]
-                for name in _NAMES
+                for name, each in SETTINGS.items()
             ],
         ),
         "## What the systems change",
@@ -120,9 +119,9 @@ def settings() -> str:
         changes = [
             f"{_named(name, value)}"
             for name, value in system.defaults.items()
-            if value != default(name)
+            if value != SETTINGS[name].default
         ]
-        refused = [f"`{option_of(name)}`" for name in _NAMES if name in system.unused]
+        refused = [f"`{option_of(name)}`" for name in SETTINGS if name in system.unused]
         lines += [f"### {system.name}", "", f"{_capital(system.description)}.", ""]
         lines.append(f"- Changed: {', '.join(changes) or 'nothing'}.")
         lines.append(f"- Without meaning: {', '.join(refused) or 'none'}.")
@@ -130,12 +129,9 @@ def settings() -> str:
     return _page(lines)
 
 
-def _setting_text(name: str) -> str:
-    metadata = TrainingSettings.__dataclass_fields__[name].metadata
-    text = f"{_capital(_text(metadata['meaning']))}."
-    if name in CHOICES:
-        text += f" One of {_listed(CHOICES[name])}."
-    return text
+def _setting_text(setting: Setting) -> str:
+    choices = f" One of {_listed(setting.choices)}." if setting.choices else ""
+    return _text(setting.help) + choices
 
 
 def json() -> str:
@@ -198,14 +194,14 @@ def _wrapped(line: str) -> str:
 def _named(name: str, value: Any) -> str:
     """An option with its value, as one would write it."""
     if isinstance(value, bool):
-        return f"`{option_of(name) if value else '--no-' + option_of(name).removeprefix('--')}`"
+        return f"`--{'' if value else 'no-'}{SETTINGS[name].hyphenated}`"
     return f"`{option_of(name)} {shown(value)}`"
 
 
-def _shown_option(name: str) -> str:
-    if isinstance(default(name), bool):
-        return f"{option_of(name)}, --no-{option_of(name).removeprefix('--')}"
-    return option_of(name)
+def _shown_option(setting: Setting) -> str:
+    if isinstance(setting.default, bool):
+        return f"{setting.option}, --no-{setting.hyphenated}"
+    return setting.option
 
 
 def _listed(names: Iterable[str]) -> str:

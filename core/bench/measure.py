@@ -21,7 +21,7 @@ from core.bench.phases import frozen_network, phases_of_an_epoch
 from core.bench.plain import train_plainly
 from core.bench.workload import Workload, random_workload
 from core.corpus.examples import validation_split
-from core.settings import TrainingSettings
+from core.settings import Precision, TrainingSettings
 from core.training.epochs import BatchProgress, EpochResult, Trainer, TrialKey
 from core.training.initialisation import from_scratch, parameter_groups
 
@@ -36,7 +36,7 @@ class Request:
     vocabulary: int = 20_000
     epochs: int = 1
     device: str = "cpu"
-    precision: str = "float32"
+    precision: Precision = "float32"
     trained_embeddings: bool = False
     batch_size: int = 128
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from core.errors import HTransError
 from core.planning.costs import CorpusSize, training_seconds
-from core.settings import TrainingSettings, option_of, settings_for
+from core.settings import TrainingSettings, option_of, settings_for, settings_in_group
 from core.training.class_weight_search import rounds
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 DocumentForm = Literal["tokens", "graphs", "tfidf"]
 
-TRANSFER_SETTINGS = frozenset({"transfer", "freeze", "two_rates", "transferred_learning_rate"})
-SEARCH_SETTINGS = frozenset({"class_weights", "search", "negatives"})
-DGCNN_SETTINGS = frozenset({"recursive_regularisation", "regularised_pairs"})
-LINEAR_SETTINGS = frozenset({"folds", "svm_c"})
-WEIGHTED_SETTINGS = frozenset({"weights_from"})
+TRANSFER_SETTINGS = settings_in_group("transfer")
+SEARCH_SETTINGS = settings_in_group("search")
+DGCNN_SETTINGS = settings_in_group("dgcnn")
+LINEAR_SETTINGS = settings_in_group("linear")
+WEIGHTED_SETTINGS = settings_in_group("weights")
 
 FROM_SCRATCH: Mapping[str, Any] = {"transfer": False, "freeze": False, "two_rates": False}
 ONE_TRIAL: Mapping[str, Any] = {

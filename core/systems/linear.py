@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.planning.costs import FOLD_WORD, CorpusSize
-from core.settings import TrainingSettings
+from core.settings import SETTINGS, TrainingSettings
 from core.systems.base import LINEAR_SETTINGS, ONE_TRIAL, DocumentForm, System
 
 if TYPE_CHECKING:
@@ -40,11 +40,7 @@ class LinearSystem(System):
         "tune_thresholds": True,
         "calibrate": True,
     }
-    unused = (
-        frozenset(TrainingSettings.__dataclass_fields__)
-        - LINEAR_SETTINGS
-        - {"max_words", "consistent", "seed"}
-    )
+    unused = frozenset(SETTINGS) - LINEAR_SETTINGS - {"max_words", "consistent", "seed"}
 
     def search_rounds(
         self,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.engine.artifacts.workspace_store import Store, open_store
 from core.engine.runs.lookup import has_ended
 from core.errors import HTransError
-from core.settings import settings_changes
+from core.settings import settings_used_in
 from core.workspace import Workspace
 from htrans_tui.cli.comparing import check_output, named_report, write_report
 from htrans_tui.cli.options import (
@@ -27,7 +27,7 @@ from htrans_tui.cli.options import (
 )
 from htrans_tui.cli.output import print_json, print_table, progress, say
 from htrans_tui.cli.panels import PanelCommand
-from htrans_tui.cli.runs import parse_weights, setting
+from htrans_tui.cli.setting_options import NO_CHANGES, setting_options
 
 if TYPE_CHECKING:
     from core.engine.monitoring.status import Status
@@ -43,6 +43,12 @@ def register(app: typer.Typer) -> None:
     app.command(cls=PanelCommand)(reproduce)
 
 
+@setting_options(
+    settings_used_in("reproduce"),
+    max_words=typer.Option(
+        help="Words of a document that GRU-Att reads; dgcnn and linear read all. [default: 100]"
+    ),
+)
 def reproduce(
     corpus: Annotated[str, typer.Argument(help="Name of an imported corpus.")],
     preset: Annotated[
@@ -64,15 +70,7 @@ def reproduce(
     categories: Annotated[
         str | None, typer.Option(help="Ids, comma-separated; their ancestors come along.")
     ] = None,
-    class_weights: Annotated[str | None, setting("class_weights")] = None,
-    epochs: Annotated[int | None, setting("epochs")] = None,
-    patience: Annotated[int | None, setting("patience")] = None,
-    max_words: Annotated[
-        int | None,
-        typer.Option(
-            help="Words of a document that GRU-Att reads; dgcnn and linear read all. [default: 100]"
-        ),
-    ] = None,
+    changes: Mapping[str, Any] = NO_CHANGES,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     engine: EngineOption = None,
@@ -98,12 +96,7 @@ def reproduce(
         corpus=corpus,
         name=name or corpus,
         preset=preset,
-        changes=settings_changes(
-            class_weights=None if class_weights is None else parse_weights(class_weights),
-            epochs=epochs,
-            patience=patience,
-            max_words=max_words,
-        ),
+        changes=changes,
         seeds=_seeds(seeds),
         systems=ids_in(systems) or ORDER,
         ablation=ablation,

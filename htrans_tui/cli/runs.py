@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,6 @@ from core.engine.artifacts.workspace_store import open_store
 from core.engine.host.devices import DEFAULT_WORKERS_PER_DEVICE
 from core.engine.runs.lookup import open_run
 from core.errors import HTransError
-from core.settings import default, meaning, option_of, settings_changes, shown
 from core.systems import SYSTEMS, system_named
 from core.text.plain_text import printable
 from htrans_tui.cli.options import (
@@ -29,11 +29,10 @@ from htrans_tui.cli.options import (
 )
 from htrans_tui.cli.output import print_json, print_table, progress, say
 from htrans_tui.cli.panels import PanelCommand
+from htrans_tui.cli.setting_options import NO_CHANGES, setting_options
 from htrans_tui.cli.tables import print_f1, print_tree, run_line
 from htrans_tui.formatting import duration
 
-TRAINING = "Training"
-SYSTEM = "Systems and decision rules"
 _CLEAR = "\x1b[2J\x1b[H"
 
 
@@ -43,29 +42,7 @@ def register(app: typer.Typer) -> None:
         app.command(cls=PanelCommand)(command)
 
 
-def setting(name: str, panel: str = TRAINING) -> Any:
-    """Return the option of a setting, with its meaning and default, in a help panel."""
-    usual = shown(default(name))
-    told = f" [default: {usual}]" if usual else ""
-    return typer.Option(help=f"{_sentence(name)}{told}", show_default=False, rich_help_panel=panel)
-
-
-def _sentence(name: str) -> str:
-    text = meaning(name)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _switch(name: str) -> Any:
-    usual = "depends on the system" if default(name) else "off"
-    option = option_of(name)
-    return typer.Option(
-        f"{option}/--no-{option.removeprefix('--')}",
-        help=f"{_sentence(name)} [default: {usual}]",
-        show_default=False,
-        rich_help_panel=SYSTEM,
-    )
-
-
+@setting_options()
 def train(
     corpus: Annotated[str, typer.Argument(help="Name of an imported corpus.")],
     name: Annotated[
@@ -87,34 +64,7 @@ def train(
     ] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
-    class_weights: Annotated[str | None, setting("class_weights")] = None,
-    epochs: Annotated[int | None, setting("epochs")] = None,
-    patience: Annotated[int | None, setting("patience")] = None,
-    max_words: Annotated[int | None, setting("max_words")] = None,
-    batch_size: Annotated[int | None, setting("batch_size")] = None,
-    hidden_units: Annotated[int | None, setting("hidden_units")] = None,
-    dropout: Annotated[float | None, setting("dropout")] = None,
-    learning_rate: Annotated[float | None, setting("learning_rate")] = None,
-    transferred_learning_rate: Annotated[float | None, setting("transferred_learning_rate")] = None,
-    validation_fraction: Annotated[float | None, setting("validation_fraction")] = None,
-    dimensions: Annotated[int | None, setting("dimensions")] = None,
-    negatives: Annotated[int | None, setting("negatives")] = None,
-    search: Annotated[str | None, setting("search")] = None,
-    precision: Annotated[str | None, setting("precision")] = None,
-    seed: Annotated[int | None, setting("seed")] = None,
-    transfer: Annotated[bool | None, _switch("transfer")] = None,
-    freeze: Annotated[bool | None, _switch("freeze")] = None,
-    two_rates: Annotated[bool | None, _switch("two_rates")] = None,
-    weights_from: Annotated[str | None, setting("weights_from", SYSTEM)] = None,
-    recursive_regularisation: Annotated[
-        float | None, setting("recursive_regularisation", SYSTEM)
-    ] = None,
-    regularised_pairs: Annotated[str | None, setting("regularised_pairs", SYSTEM)] = None,
-    folds: Annotated[int | None, setting("folds", SYSTEM)] = None,
-    svm_c: Annotated[float | None, setting("svm_c", SYSTEM)] = None,
-    tune_thresholds: Annotated[bool | None, _switch("tune_thresholds")] = None,
-    calibrate: Annotated[bool | None, _switch("calibrate")] = None,
-    consistent: Annotated[str | None, setting("consistent", SYSTEM)] = None,
+    changes: Mapping[str, Any] = NO_CHANGES,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
@@ -125,34 +75,6 @@ def train(
 
     The run continues after this command has ended.
     """
-    changes = settings_changes(
-        class_weights=None if class_weights is None else parse_weights(class_weights),
-        epochs=epochs,
-        patience=patience,
-        max_words=max_words,
-        batch_size=batch_size,
-        hidden_units=hidden_units,
-        dropout=dropout,
-        learning_rate=learning_rate,
-        transferred_learning_rate=transferred_learning_rate,
-        validation_fraction=validation_fraction,
-        dimensions=dimensions,
-        negatives=negatives,
-        search=search,
-        precision=precision,
-        seed=seed,
-        transfer=transfer,
-        freeze=freeze,
-        two_rates=two_rates,
-        weights_from=weights_from,
-        recursive_regularisation=recursive_regularisation,
-        regularised_pairs=regularised_pairs,
-        folds=folds,
-        svm_c=svm_c,
-        tune_thresholds=tune_thresholds,
-        calibrate=calibrate,
-        consistent=consistent,
-    )
     settings = system_named(system).settings(preset, changes)
     from core.engine.monitoring.status import status_of
     from core.engine.runs.engine_choice import EngineRequest
@@ -201,14 +123,6 @@ def train(
             raise HTransError(
                 f"run {run.name!r} ended as {state}; see: htrans-tui status {run.name}"
             )
-
-
-def parse_weights(text: str) -> tuple[float, ...]:
-    """Comma-separated class weights."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise HTransError(f"--class-weights {text}: give numbers such as 1,5,10") from None
 
 
 def runs(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:

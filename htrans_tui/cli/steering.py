@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
 from core.engine.runs.lookup import RunCategory, open_run
-from core.settings import settings_changes
+from core.settings import settings_used_in
 from htrans_tui.cli.options import WorkspaceOption, workspace_at
 from htrans_tui.cli.panels import PanelCommand
-from htrans_tui.cli.runs import parse_weights
+from htrans_tui.cli.setting_options import NO_CHANGES, setting_options
 
 RunName = Annotated[str, typer.Argument(help="Name of the run.")]
 CategoryName = Annotated[
@@ -81,6 +81,7 @@ def cancel(
             _say(run, "cancelled", cancel_in_run(store, record, category, subtree=subtree))
 
 
+@setting_options(settings_used_in("retrain"), default="the run's value", panels=False)
 def retrain(
     run: RunName,
     category: Annotated[str, typer.Argument(help="Id of the category.")],
@@ -93,17 +94,7 @@ def retrain(
             show_default=False,
         ),
     ] = None,
-    class_weights: Annotated[
-        str | None, typer.Option(help="Class weights to try, if others than the run's.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Most epochs, if others.")] = None,
-    patience: Annotated[int | None, typer.Option(help="Patience, if another.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Batch size, if another.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Learning rate, if another.")] = None,
-    transferred_learning_rate: Annotated[
-        float | None, typer.Option(help="Learning rate of what comes from the parent, if another.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, if another.")] = None,
+    changes: Mapping[str, Any] = NO_CHANGES,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Train a category again.
@@ -114,15 +105,6 @@ def retrain(
     from core.engine.runs.retraining import retrain as start
 
     place = workspace_at(workspace)
-    changes = settings_changes(
-        class_weights=None if class_weights is None else parse_weights(class_weights),
-        epochs=epochs,
-        patience=patience,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        transferred_learning_rate=transferred_learning_rate,
-        seed=seed,
-    )
     request = RetrainRequest(category, subtree=subtree, origin=from_, changes=changes)
     with open_run(place, run) as (store, record):
         _say(run, "to be retrained", start(store, place, record, request))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,9 +14,8 @@ from hypothesis import strategies as st
 from core.errors import HTransError
 from core.settings import (
     PRESETS,
+    SETTINGS,
     TrainingSettings,
-    default,
-    meaning,
     option_of,
     settings_for,
     shown,
@@ -151,11 +151,30 @@ def test_settings_come_back_from_the_database_as_they_went_in(
 
 
 def test_every_setting_has_a_meaning_and_a_default() -> None:
-    assert meaning("max_words").endswith("0 for all")
-    assert "random" in meaning("seed")
-    assert len({meaning(name) for name in NAMES}) == len(NAMES)
+    assert SETTINGS["max_words"].description.endswith("0 for all")
+    assert "random" in SETTINGS["seed"].description
+    assert len({SETTINGS[name].description for name in NAMES}) == len(NAMES)
     for name in NAMES:
-        assert default(name) == getattr(TrainingSettings(), name)
+        assert SETTINGS[name].default == getattr(TrainingSettings(), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("epochs", "x", "is not a valid integer"),
+        ("epochs", True, "is not a valid integer"),
+        ("svm_c", "x", "is not a valid number"),
+        ("class_weights", ("a",), "give numbers such as 1,5,10"),
+    ],
+)
+def test_value_of_another_type_is_refused(name: str, value: Any, problem: str) -> None:
+    with pytest.raises(HTransError, match=f"^{option_of(name)} .*{problem}$"):
+        settings_for("paper", {name: value})
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    chosen = settings_for("paper", {"learning_rate": np.float64(0.5)})
+    assert json.loads(chosen.to_json())["learning_rate"] == 0.5
 
 
 def test_option_of_a_setting_is_written_with_hyphens() -> None:

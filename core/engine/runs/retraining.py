@@ -19,7 +19,7 @@ from core.engine.runs.steering import chosen_categories
 from core.engine.trials.attempt_settings import attempt_settings
 from core.engine.trials.scheduling import refresh_stale, settle_run
 from core.errors import ConflictError, HTransError, NotFoundError
-from core.settings import TrainingSettings, option_of
+from core.settings import TrainingSettings, option_of, settings_used_in
 from core.systems import System, system_named
 from core.workspace import Workspace
 from db.connection import Store
@@ -38,15 +38,7 @@ from db.states import ENDED, OPEN
 from db.workers import present_workers
 
 ORIGINS = ("parent", "scratch", "current")
-CHANGEABLE = (
-    "class_weights",
-    "epochs",
-    "patience",
-    "batch_size",
-    "learning_rate",
-    "transferred_learning_rate",
-    "seed",
-)
+CHANGEABLE = settings_used_in("retrain")
 """Settings that an attempt may have different from its run: none that changes the network."""
 
 

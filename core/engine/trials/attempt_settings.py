@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
-from core.settings import TrainingSettings
+from core.settings import TrainingSettings, values_from_json
 from db.runs import Run
 
 
 def attempt_settings(run: Run, changes: str) -> TrainingSettings:
     """The settings of an attempt: the run's with the attempt's changes, a JSON object."""
-    values = json.loads(changes)
-    if "class_weights" in values:
-        values["class_weights"] = tuple(values["class_weights"])
-    return dataclasses.replace(TrainingSettings.from_json(run.settings), **values)
+    settings = TrainingSettings.from_json(run.settings)
+    return dataclasses.replace(settings, **values_from_json(changes))

@@ -109,10 +109,7 @@ class CategorySteering(HTransScreen[None]):
             retrained = retrain(store, services.workspace, run, request)
             return f"to be retrained: {_some(retrained)}"
 
-        weights = ",".join(f"{weight:g}" for weight in settings.class_weights)
-        dialog = RetrainDialog(
-            category.key, below(self._categories, category), weights, settings.epochs, look
-        )
+        dialog = RetrainDialog(category.key, below(self._categories, category), settings, look)
         self.app.push_screen(dialog, begin)
 
     def action_restore(self) -> None:

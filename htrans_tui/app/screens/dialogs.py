@@ -15,10 +15,12 @@ from textual.widgets import Button, Input, RadioSet, Static
 
 from core.engine.runs.retraining import ORIGINS, RetrainPlan, RetrainRequest
 from core.errors import HTransError
-from core.settings import settings_changes
+from core.settings import SETTINGS, TrainingSettings, settings_used_in, shown
 from core.text.plain_text import printable
 from htrans_tui.app.widgets.marks import CheckMark, RadioMark
 from htrans_tui.formatting import duration
+
+_SETTINGS = [SETTINGS[name] for name in settings_used_in("retrain form")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +102,17 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
         self,
         key: str,
         below: int,
-        class_weights: str,
-        epochs: int,
+        settings: TrainingSettings,
         outlook: Callable[[RetrainRequest], RetrainPlan],
     ) -> None:
         """`below` counts the categories below; `outlook` raises `HTransError` for what cannot be.
 
-        `class_weights` and `epochs` are the run's, shown where nothing else is typed.
+        `settings` are the run's. Empty fields show them.
         """
         super().__init__()
         self._key = key
         self._below = below
-        self._class_weights = class_weights
-        self._epochs = epochs
+        self._settings = settings
         self._outlook = outlook
 
     def compose(self) -> ComposeResult:
@@ -126,10 +126,13 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
                 yield RadioMark("as the system does", value=True)
                 for origin in ORIGINS:
                     yield RadioMark(origin)
-            yield Static("class weights", classes="field", markup=False)
-            yield Input(placeholder=self._class_weights, id="class-weights")
-            yield Static("most epochs", classes="field", markup=False)
-            yield Input(placeholder=str(self._epochs), id="epochs", type="integer")
+            for setting in _SETTINGS:
+                yield Static(setting.name.replace("_", " "), classes="field", markup=False)
+                yield Input(
+                    placeholder=shown(getattr(self._settings, setting.name)),
+                    id=setting.hyphenated,
+                    type="integer" if setting.schema.get("type") == "integer" else "text",
+                )
             yield Static("", id="outlook", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Retrain", id="go", variant="primary")
@@ -190,18 +193,11 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
 
     def _request(self) -> RetrainRequest:
         chosen = self.query_one("#origin", RadioSet).pressed_index
-        weights = self.query_one("#class-weights", Input).value.strip()
-        epochs = self.query_one("#epochs", Input).value.strip()
-        try:
-            changes = settings_changes(
-                class_weights=tuple(map(float, weights.split(","))) if weights else None,
-                epochs=int(epochs) if epochs else None,
-            )
-        except ValueError as error:
-            raise HTransError("give numbers such as 1,5,10") from error
+        fields = {each: self.query_one(f"#{each.hyphenated}", Input) for each in _SETTINGS}
+        typed = {setting: field.value.strip() for setting, field in fields.items()}
         return RetrainRequest(
             self._key,
             subtree=self.query_one("#subtree", CheckMark).value,
             origin=ORIGINS[chosen - 1] if chosen > 0 else None,
-            changes=changes,
+            changes={each.name: each.parse(text) for each, text in typed.items() if text},
         )

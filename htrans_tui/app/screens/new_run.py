@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Select, Static
 
-from core.settings import PRESETS
+from core.settings import PRESETS, SETTINGS, Setting, settings_used_in, shown
 from core.systems import SYSTEMS, system_named
 from core.text.plain_text import printable
 from core.workspace import Workspace
@@ -22,14 +22,19 @@ from htrans_tui.app.subprocesses import run_python
 
 PATIENCE = 0.6
 """Seconds without a change after which it is asked what the run comes to."""
+
+
+def _placeholder(setting: Setting) -> str:
+    in_preset = any(setting.name in changes for changes in PRESETS.values())
+    usual = "as the preset has it" if in_preset else shown(setting.default)
+    return setting.placeholder or usual
+
+
+_SETTINGS = [SETTINGS[name] for name in settings_used_in("run form")]
 _FIELDS = {
     "name": "corpus and system",
     "categories": "all; or ids, comma-separated",
-    "class-weights": "as the preset has it",
-    "epochs": "as the preset has it",
-    "max-words": "as the preset has it",
-    "seed": "0",
-    "weights-from": "a finished run",
+    **{each.hyphenated: _placeholder(each) for each in _SETTINGS},
 }
 """Options of `train` that are typed, and what is shown where nothing is."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -14,7 +15,7 @@ from core.errors import HTransError
 from core.metrics.calibration import Calibration
 from core.metrics.decisions import CategoryRule, DecisionRule, consistent, rule_of, with_rule
 from core.metrics.precision_recall import Matrix
-from core.settings import TrainingSettings
+from core.settings import settings_for
 
 TREE = Taxonomy(
     [
@@ -213,9 +214,7 @@ def test_any_other_word_is_refused(text: str, word: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name or "paper")
 def test_a_run_is_started_with_the_rule_of_its_settings(rule: DecisionRule) -> None:
-    settings = TrainingSettings(
-        tune_thresholds=rule.tune_thresholds, calibrate=rule.calibrate, consistent=rule.consistent
-    )
+    settings = settings_for("paper", dataclasses.asdict(rule))
     assert rule_of(settings) == rule
     assert rule.needs_validation == (rule.tune_thresholds or rule.calibrate)
 
