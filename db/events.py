@@ -30,6 +30,26 @@ def add_event(
     )
 
 
+def add_event_once(
+    store: Store,
+    kind: str,
+    message: str,
+    run_id: int,
+    run_category_id: int | None,
+    within: float = 60.0,
+) -> None:
+    """Record an event unless the run has the same one from the last `within` seconds.
+
+    Runs inside a transaction.
+    """
+    same = store.row(
+        "SELECT 1 FROM events WHERE run_id = ? AND message = ? AND at > ?",
+        (run_id, message, time.time() - within),
+    )
+    if same is None:
+        add_event(store, kind, message, run_id, run_category_id)
+
+
 def events_of(store: Store, run_id: int) -> list[Event]:
     """The events of a run, the newest first."""
     rows = store.rows(

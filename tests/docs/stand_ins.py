@@ -20,7 +20,7 @@ import torch
 from core.engine.artifacts.run_data import RunData
 from core.engine.host.launch import running_supervisor
 from core.engine.prediction.predict_worker import PredictedChunk, PredictionRequest, Predictor
-from core.engine.trials.trial_work import work_on
+from core.engine.trials.trial_work import LocalExecutor, work_on
 from core.prediction.inputs import InputDocument
 from core.settings import TrainingSettings
 from core.systems import System
@@ -97,7 +97,7 @@ def _train_everything(store: Store, workspace: Workspace) -> None:
     worker = start_worker(store)
     while (claim := claim_trial(store, worker)) is not None:
         data = RunData(store, workspace, run_with_id(store, claim.run_id))
-        work_on(store, data, claim, torch.device("cpu"), lambda: False)
+        work_on(store, data, claim, LocalExecutor(torch.device("cpu")), lambda: False)
     set_worker_state(store, worker, "ended")
 
 

@@ -42,11 +42,13 @@ class TwoNodes:
         self.cluster.remove_node(self.second, allow_graceful=False)
         self.second = self.cluster.add_node(num_cpus=1)
 
-    def kill_desk(self) -> bool:
+    def kill_mailbox(self) -> bool:
         """SIGKILL for the actor; False while there is none."""
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                if "TaskMailbox" in process.name() or "ray::Desk" in " ".join(process.cmdline()):
+                if "TaskMailbox" in process.name() or "ray::TaskMailbox" in " ".join(
+                    process.cmdline()
+                ):
                     process.kill()
                     return True
         return False
@@ -128,7 +130,7 @@ def test_disturbed_in_every_way_a_run_has_the_bits_of_one_machine(
 
     more_epochs()
     if FULL:
-        assert nodes.kill_desk()
+        assert nodes.kill_mailbox()
         more_epochs(2)
         pause_and_resume()
         more_epochs()

@@ -19,7 +19,7 @@ from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, start_run
 from core.engine.scoring.scores import save_array
 from core.engine.trials import scheduling
-from core.engine.trials.trial_work import work_on
+from core.engine.trials.trial_work import LocalExecutor, work_on
 from core.settings import settings_for
 from core.systems import system_named
 from core.workspace import Workspace
@@ -231,7 +231,7 @@ def train_here(
     data = RunData(store, workspace, run)
     while not stopping() and (claim := claim_trial(store, worker)) is not None:
         assert claim.run_id == run.id
-        work_on(store, data, claim, torch.device("cpu"), stopping)
+        work_on(store, data, claim, LocalExecutor(torch.device("cpu")), stopping)
 
 
 def scored_run(

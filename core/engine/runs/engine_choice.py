@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.engine.host.devices import DEFAULT_WORKERS_PER_DEVICE, cpu_cores, slots
 from core.engine.host.launch import running_supervisor
-from core.engine.host.ray_requirement import cluster_slots
+from core.engine.host.ray_connection import cluster_slots
 from core.errors import ConflictError, HTransError
 from db.connection import Store
 from db.workers import configure_engine, present_workers

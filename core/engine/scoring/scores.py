@@ -45,7 +45,7 @@ def scores_of(
     model it is all training documents, each scored without having trained. Raises
     `ScoringAbandonedError` if `stop` says so. A category without a model has score 0 everywhere.
     """
-    examples = data.examples(category, "test") if split == "test" else _validation(data, category)
+    examples = examples_of(data, category, split)
     trial_id = category.kept_trial_id
     if trial_id is None:
         return examples, np.zeros(len(examples), dtype=np.float32)
@@ -56,6 +56,11 @@ def scores_of(
         scores = _load(path, len(examples))
         assert scores is not None
     return examples, scores
+
+
+def examples_of(data: RunData, category: RunCategory, split: str) -> Examples:
+    """The documents of a category's split "test" or "validation", with targets (documents,)."""
+    return data.examples(category, "test") if split == "test" else _validation(data, category)
 
 
 def save_array(path: Path, array: npt.NDArray[Any]) -> None:

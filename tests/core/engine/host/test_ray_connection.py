@@ -7,7 +7,7 @@ import importlib.util
 import pytest
 
 from core.engine.host.identity import own_identity
-from core.engine.host.ray_requirement import cluster_slots, require_ray
+from core.engine.host.ray_connection import cluster_slots, require_ray
 from core.engine.runs.engine_choice import EngineRequest, choose_engine
 from core.errors import ConflictError, HTransError
 from db.connection import Store
