@@ -366,7 +366,7 @@ SHAPES: dict[str, tuple[str, Fields]] = {
         {
             "folder": ("string", "where"),
             "trained": ("integer", "categories with a model"),
-            "without": ("integer", "categories without, never predicted"),
+            "without": ("integer", "categories without a model, never predicted"),
             "bytes": ("integer", "size of the folder's files"),
             "onnx_difference": (
                 "number or null",
@@ -383,7 +383,7 @@ SHAPES: dict[str, tuple[str, Fields]] = {
             "workspace": ("string or null", "the workspace; null if there is none"),
             "problems": ("list of finding", "what is wrong; exit code 1 if any"),
             "notes": ("list of finding", "what is only worth knowing"),
-            "mended": ("list of finding", "what `--fix` has mended"),
+            "mended": ("list of finding", "issues that `--fix` repaired"),
         },
     ),
     "finding": (

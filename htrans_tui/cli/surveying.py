@@ -1,4 +1,4 @@
-"""What `import --dry-run` prints."""
+"""Output of `import --dry-run`."""
 
 from __future__ import annotations
 
@@ -15,111 +15,123 @@ if TYPE_CHECKING:
     from core.engine.ingest.import_plan import ImportRequest
     from core.engine.ingest.survey import Survey
 
-_SHOWN = 10
-_MOST_SOURCES = 30
+_MAX_LABELS = 10
+_MAX_SOURCES = 30
 _RARE = 10
-_DEEPEST = 20
+_MAX_INDENT = 20
 
 
 def survey(
-    request: ImportRequest, place: Workspace, vectors: Sequence[str] | None, *, as_json: bool
+    request: ImportRequest, workspace: Workspace, vectors: Sequence[str] | None, *, as_json: bool
 ) -> None:
-    """Look at a corpus, print what was seen; raise `HTransError` if it cannot be imported."""
+    """Survey a corpus without importing it, and print the result.
+
+    Args:
+        request: The import that is surveyed.
+        workspace: The workspace that holds the word vectors.
+        vectors: Names of word vectors to report the coverage of; None for all.
+        as_json: Print one JSON value instead of text.
+
+    Raises:
+        HTransError: If the import would fail.
+    """
     from core.engine.ingest.catalog import vector_folders
     from core.engine.ingest.survey import survey_corpus
 
-    folders = vector_folders(place, vectors)
-    with progress("looking", "documents") as step:
-        found = survey_corpus(request, folders, step)
+    folders = vector_folders(workspace, vectors)
+    with progress("surveying", "documents") as step:
+        result = survey_corpus(request, folders, step)
     if as_json:
-        print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(result))
     else:
-        _print(found)
-    if found.problem_count:
-        problems = "problem" if found.problem_count == 1 else "problems"
+        _print(result)
+    if result.problem_count:
+        problems = "problem" if result.problem_count == 1 else "problems"
         raise HTransError(
-            f"{found.problem_count:,} {problems} would make the import fail; nothing was imported"
+            f"the import would fail: {result.problem_count:,} {problems}; nothing was imported"
         )
 
 
-def _print(found: Survey) -> None:
-    if found.train + found.test:
-        _print_documents(found)
-    for note in found.notes:
+def _print(result: Survey) -> None:
+    if result.train + result.test:
+        _print_documents(result)
+    for note in result.notes:
         say(note)
-    if found.unknown_labels:
-        some = list(found.unknown_labels.items())
-        say(f"labels outside the taxonomy, with their documents ({len(some):,} kinds):")
-        for label, number in some[:_SHOWN]:
-            say(f"  {printable(label)}: {number:,}")
-    for problem in found.problems:
+    if result.unknown_labels:
+        unknown = list(result.unknown_labels.items())
+        say(f"{len(unknown):,} labels outside the taxonomy, with their number of documents:")
+        for label, count in unknown[:_MAX_LABELS]:
+            say(f"  {printable(label)}: {count:,}")
+    for problem in result.problems:
         say(f"problem: {printable(problem)}")
 
 
-def _drawn(found: Survey) -> str:
-    if not found.drawn:
+def _drawn(result: Survey) -> str:
+    if not result.drawn:
         return ""
-    return f"; {found.drawn:,} state no split and were drawn (--split-field names a field)"
+    return f"; {result.drawn:,} without a split drawn at random (--split-field names the field)"
 
 
-def _print_documents(found: Survey) -> None:
-    used = max(found.train + found.test, 1)
-    repeated = found.duplicates
-    unused = f", {found.unused:,} in no split" if found.unused else ""
+def _print_documents(result: Survey) -> None:
+    used = max(result.train + result.test, 1)
+    repeated = result.duplicates
+    unused = f", {result.unused:,} in no split" if result.unused else ""
     lines = {
-        "format": found.format,
-        "taxonomy": f"{found.taxonomy}: {len(found.categories):,} categories on {found.levels} "
-        f"level{'s' if found.levels != 1 else ''}",
-        "documents": f"{found.records:,}: {found.train:,} for training, {found.test:,} for test"
-        f"{unused}{_drawn(found)}",
-        "labels": f"{found.labels / used:.2f} a document; {found.without_labels:,} have none",
-        "words": f"{found.words:,} different ones among the first {found.max_words} of each "
-        f"document; {found.tokens / used:.1f} a document, {found.longer:,} have "
-        f"{found.max_words} or more",
-        "repeated": f"{repeated['across']:,} test documents have the text of a training document, "
-        f"{repeated['within_train']:,} training and {repeated['within_test']:,} test documents "
-        "that of another of their split",
-        "empty": f"{found.without_text:,} documents have no text",
+        "format": result.format,
+        "taxonomy": f"{result.taxonomy}: {len(result.categories):,} categories on {result.levels} "
+        f"level{'s' if result.levels != 1 else ''}",
+        "documents": f"{result.records:,}: {result.train:,} for training, {result.test:,} for test"
+        f"{unused}{_drawn(result)}",
+        "labels": f"{result.labels / used:.2f} per document; "
+        f"{result.without_labels:,} documents without labels",
+        "words": f"{result.words:,} distinct words among the first {result.max_words} of each "
+        f"document; {result.tokens / used:.1f} per document, {result.longer:,} documents with "
+        f"{result.max_words} or more",
+        "repeated": f"{repeated['across']:,} test documents repeat the text of a training "
+        f"document; {repeated['within_train']:,} training and {repeated['within_test']:,} test "
+        "documents repeat a text of their own split",
+        "empty": f"{result.without_text:,} documents without text",
     }
     for name, line in lines.items():
         print(f"{name:<10} {line}")
-    for each in found.vectors:
+    for coverage in result.vectors:
         print(
-            f"{'vectors':<10} {printable(each['name'])}: {each['covered']:,} of the words "
-            f"({each['share']:.1%}), {each['token_share']:.1%} of the text"
+            f"{'vectors':<10} {printable(coverage['name'])}: covers {coverage['covered']:,} words "
+            f"({coverage['share']:.1%}), {coverage['token_share']:.1%} of the tokens"
         )
     print()
-    _print_sources(found)
-    _print_categories(found)
+    _print_sources(result)
+    _print_categories(result)
 
 
-def _print_sources(found: Survey) -> None:
-    if len(found.sources) < 2:
+def _print_sources(result: Survey) -> None:
+    if len(result.sources) < 2:
         return
     columns = ("records", "train", "test", "unused")
     rows = [
         [source, *(f"{counts[name]:,}" for name in columns)]
-        for source, counts in list(found.sources.items())[:_MOST_SOURCES]
+        for source, counts in list(result.sources.items())[:_MAX_SOURCES]
     ]
     print_table(("source", *columns), rows, "lrrrr")
-    if len(found.sources) > _MOST_SOURCES:
-        print(f"and {len(found.sources) - _MOST_SOURCES:,} more")
+    if len(result.sources) > _MAX_SOURCES:
+        print(f"and {len(result.sources) - _MAX_SOURCES:,} more")
     print()
 
 
-def _print_categories(found: Survey) -> None:
+def _print_categories(result: Survey) -> None:
     rows = [
         [
-            "  " * min(c.level - 1, _DEEPEST) + c.id,
+            "  " * min(c.level - 1, _MAX_INDENT) + c.id,
             c.name if c.name != c.id else "",
             f"{c.train:,}",
             f"{c.test:,}",
         ]
-        for c in found.categories
+        for c in result.categories
     ]
     print_table(("category", "name", "train", "test"), rows, "llrr")
-    empty = sum(1 for c in found.categories if not c.train)
-    rare = sum(1 for c in found.categories if 0 < c.train < _RARE)
-    for number, what in ((empty, "no training document"), (rare, f"fewer than {_RARE}")):
-        if number:
-            print(f"{number:,} {'category has' if number == 1 else 'categories have'} {what}")
+    empty = sum(1 for c in result.categories if not c.train)
+    rare = sum(1 for c in result.categories if 0 < c.train < _RARE)
+    for count, documents in ((empty, "no"), (rare, f"fewer than {_RARE}")):
+        if count:
+            subject = "category has" if count == 1 else "categories have"
+            print(f"{count:,} {subject} {documents} training documents")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
+    """Register the commands of this module."""
     app.command()(doctor)
     app.command()(backup)
     app.command()(settings)
@@ -27,40 +27,40 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     fix: Annotated[
-        bool, typer.Option("--fix", help="Repair what can be repaired without losing a result.")
+        bool, typer.Option("--fix", help="Make the repairs that lose no result.")
     ] = False,
-    workspace: WorkspaceOption = None,
+    workspace_path: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Check the installation and the workspace for problems.
 
-    Checks every file of the workspace. The exit code is 1 if problems remain.
+    Checks every file of the workspace. Exits with code 1 if problems remain.
     """
     from core.engine.maintenance.doctor import Examination, examine
     from core.engine.maintenance.machine import this_machine
 
-    place = workspace_at(workspace)
-    there = place.database.is_file()
-    with progress("examining", "checks") as step:
+    workspace = workspace_at(workspace_path)
+    is_workspace = workspace.database.is_file()
+    with progress("checking", "checks") as step:
         machine = this_machine()
-        found = examine(place, fix=fix, progress=step) if there else Examination((), ())
+        result = examine(workspace, fix=fix, progress=step) if is_workspace else Examination((), ())
     if json:
         print_json(
             {
                 **dataclasses.asdict(machine),
-                "workspace": str(place.root) if there else None,
-                "problems": [dataclasses.asdict(f) for f in found.problems],
-                "notes": [dataclasses.asdict(f) for f in found.left if f.is_note],
-                "mended": [dataclasses.asdict(f) for f in found.mended],
+                "workspace": str(workspace.root) if is_workspace else None,
+                "problems": [dataclasses.asdict(f) for f in result.problems],
+                "notes": [dataclasses.asdict(f) for f in result.left if f.is_note],
+                "mended": [dataclasses.asdict(f) for f in result.mended],
             }
         )
     else:
         _print_machine(machine)
-        if there:
-            _print_examination(found)
+        if is_workspace:
+            _print_examination(result)
         else:
-            print(f"{place.root} is no workspace yet: nothing else to examine")
-    if found.problems:
+            print(f"{workspace.root} is not a workspace; only the installation was checked")
+    if result.problems:
         raise typer.Exit(1)
 
 
@@ -73,48 +73,49 @@ def _print_machine(machine: Machine) -> None:
     )
 
 
-def _print_examination(found: Examination) -> None:
-    for mended in found.mended:
-        print(printable(f"mended: {mended.kind} {mended.subject}: {mended.problem}"))
-    for finding in found.left:
-        sign = "note" if finding.is_note else "problem"
-        text = f"{finding.kind} {finding.subject}: {finding.problem}; {finding.remedy}"
-        print(printable(f"{sign}: {text}"))
-    number = len(found.problems)
-    if number:
-        print(f"{number} problem{'s' if number != 1 else ''} left")
+def _print_examination(result: Examination) -> None:
+    for issue in result.mended:
+        print(printable(f"repaired: {issue.kind} {issue.subject}: {issue.problem}"))
+    for issue in result.left:
+        severity = "note" if issue.is_note else "problem"
+        text = f"{issue.kind} {issue.subject}: {issue.problem}; {issue.remedy}"
+        print(printable(f"{severity}: {text}"))
+    remaining = len(result.problems)
+    if remaining:
+        print(f"{remaining} problem{'s' if remaining != 1 else ''} left")
     else:
-        print("nothing is wrong")
+        print("no problems found")
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="The new .tar file, or .tar.gz to compress it.")],
-    workspace: WorkspaceOption = None,
+    file: Annotated[Path, typer.Argument(help="New .tar file, or .tar.gz to compress it.")],
+    workspace_path: WorkspaceOption = None,
 ) -> None:
     """Copy the workspace into one tar archive.
 
-    Training may continue meanwhile. Unpack the archive with tar.
+    Training may continue during the backup. Restore it by unpacking it with tar.
     """
     from core.engine.maintenance.backup import back_up
 
-    place = workspace_at(workspace)
+    workspace = workspace_at(workspace_path)
     with progress("copying", "files") as step:
-        copied = back_up(place, file, step)
+        copied = back_up(workspace, file, step)
     print(f"{file}: {copied.files:,} files, {copied.bytes / 1e6:,.1f} MB")
     if copied.missing:
         raise HTransError(
-            f"{file} was written, but files that the database refers to are missing: "
-            f"{len(copied.missing)}, first {copied.missing[0]}; see: htrans-tui doctor"
+            f"{file} is incomplete: {len(copied.missing)} missing from the workspace, first "
+            f"{copied.missing[0]}; see: htrans-tui doctor"
         )
 
 
 def settings() -> None:
     """Print the app's settings and keys as TOML.
 
-    The path of the settings file goes to standard error.
+    Prints the path of the settings file to standard error.
     """
     from htrans_tui.app.preferences import as_toml, read_preferences
 
-    found = read_preferences()
-    say(f"kept in {found.path}{'' if found.path.exists() else ', which is not there yet'}")
-    print(as_toml(found), end="")
+    preferences = read_preferences()
+    missing = "" if preferences.path.exists() else " (does not exist yet)"
+    say(f"settings file: {preferences.path}{missing}")
+    print(as_toml(preferences), end="")

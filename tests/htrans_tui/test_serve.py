@@ -243,7 +243,7 @@ def test_who_can_be_reached_is_warned(tmp_path: Path, workspace: Workspace, stee
         assert at.url.startswith("http://127.0.0.1:")
         warning = at.said.read_text()
     assert re.fullmatch(r"warning: .*no login.*texts.*\n", warning)
-    assert ("steer" in warning) is steering
+    assert ("change its runs" in warning) is steering
 
 
 def test_names_and_origins_of_a_server() -> None:
