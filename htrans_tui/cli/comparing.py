@@ -59,9 +59,9 @@ def compare(
     if json:
         print_json(result.to_json())
         return
-    from htrans_tui.report.tables import advice_sentences, change_line, measures, per_category
+    from htrans_tui.report.tables import advice_sentences, change_line, per_category, run_metrics
 
-    _print(measures(result.comparison), markdown)
+    _print(run_metrics(result.comparison), markdown)
     for group in result.groups[1:]:
         print(("- " if markdown else "") + printable(change_line(result, group)))
     print()

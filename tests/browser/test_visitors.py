@@ -49,7 +49,7 @@ def test_visitors_look_and_classify_and_steer_nothing(
         one.keys("q")
         one.page.get_by_text("The app has ended").wait_for()
         assert psutil.wait_procs(processes, timeout=10)[1] == []
-        one.page.get_by_role("button", name="Open it again").click()
+        one.page.get_by_role("button", name="Reopen").click()
         one.shows("small", "● done")
         assert at.end() == (0, "")
     assert not os.path.lexists(tmp_path / "state"), "visits leave nothing behind"

@@ -186,8 +186,8 @@ async def test_without_a_workspace_the_app_says_so(tmp_path: Path) -> None:
 
 
 async def test_an_app_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visit, "PATIENCE", 0.3)
-    monkeypatch.setattr(visit, "INPUT_PATIENCE", 0.3)
+    monkeypatch.setattr(visit, "STOP_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(visit, "INPUT_TIMEOUT_S", 0.3)
     script = (
         "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "print('__GANGLION__', flush=True); "
