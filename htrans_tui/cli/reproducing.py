@@ -116,19 +116,19 @@ def reproduce(
         check_plan(store, planned)
         _train(store, place, planned)
     first = planned[0].name
-    names = [one.name for one in planned] + [f"{first}+{rule}" for rule in RULES]
-    found = named_report(place, names, device)
-    write_report(found, file)
+    names = [run.name for run in planned] + [f"{first}+{rule}" for rule in RULES]
+    result = named_report(place, names, device)
+    write_report(result, file)
     if json:
-        print_json(found.to_json())
+        print_json(result.to_json())
         return
     from htrans_tui.report.tables import advice_sentences, report_tables
 
-    for table in list(report_tables(found))[:4]:
+    for table in list(report_tables(result))[:4]:
         print(table.title)
         print_table(table.header, table.rows, table.right)
         print()
-    for sentence in advice_sentences(found):
+    for sentence in advice_sentences(result):
         print(sentence)
     say(f"full report: {file}")
 
@@ -140,18 +140,18 @@ def _seeds(text: str) -> tuple[int, ...]:
         raise HTransError(f"--seeds {text}: expected integers such as 0,1") from None
 
 
-def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
+def _train(store: Store, workspace: Workspace, planned: Sequence[Planned]) -> None:
     """Start planned runs as they become ready, and wait until all have ended."""
     from core.engine.monitoring.status import status_of
     from core.engine.runs.reproduction import start_ready
     from core.engine.runs.waiting import EngineWatch
 
-    watch = EngineWatch(store, place)
+    watch = EngineWatch(store, workspace)
     views: dict[str, Status] = {}
     reported: set[str] = set()
     with progress("reproducing", "categories") as step:
         while True:
-            runs, notes = start_ready(store, place, planned)
+            runs, notes = start_ready(store, workspace, planned)
             for note in notes:
                 say(note)
             for run in runs:

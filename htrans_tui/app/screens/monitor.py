@@ -405,23 +405,23 @@ def title(status: Status, width: int) -> str:
     """Format the first line of the screen with as many parts as fit `width` cells."""
     run = status.run
     name, state = printable(run.run.name), f"{run.run.state} {run.done}/{run.total}"
-    busy = sum(1 for worker in status.workers if worker.is_busy)
-    workers = [f"{busy} worker{'s' if busy != 1 else ''}"] if busy else []
-    eta, eta_with_basis, metrics, short_metrics = [], [], [], []
+    at_work = sum(1 for worker in status.workers if worker.is_busy)
+    workers = [f"{at_work} worker{'s' if at_work != 1 else ''}"] if at_work else []
+    left, basis, measures, briefly = [], [], [], []
     if run.eta_seconds is not None:
-        eta = [f"ETA {duration(run.eta_seconds)}"]
-        eta_with_basis = [f"{eta[0]} ({run.eta_basis})"]
+        left = [f"ETA {duration(run.eta_seconds)}"]
+        basis = [f"{left[0]} ({run.eta_basis})"]
     if run.test_micro_f1 is not None and run.test_macro_f1 is not None:
         micro, macro = f"{run.test_micro_f1:.3f}", f"{run.test_macro_f1:.3f}"
-        metrics = [f"test micro-F1 {micro}", f"macro-F1 {macro}"]
-        short_metrics = [f"test F1 micro {micro} macro {macro}"]
+        measures = [f"test micro-F1 {micro}", f"macro-F1 {macro}"]
+        briefly = [f"test F1 micro {micro} macro {macro}"]
     lines = [
         " htrans-tui  " + " · ".join(parts)
         for parts in (
-            [name, run.run.system, state, *workers, *eta_with_basis, *metrics],
-            [name, run.run.system, state, *workers, *eta, *metrics],
-            [name, run.run.system, state, *eta, *metrics],
-            [name, state, *eta, *short_metrics],
+            [name, run.run.system, state, *workers, *basis, *measures],
+            [name, run.run.system, state, *workers, *left, *measures],
+            [name, run.run.system, state, *left, *measures],
+            [name, state, *left, *briefly],
         )
     ]
     return next((line for line in lines if cell_len(line) <= width), lines[-1])
