@@ -36,7 +36,7 @@ COMMANDS = {
     "predicting": ("predict", "export"),
     "comparing": ("compare", "report"),
     "reproducing": ("reproduce",),
-    "upkeep": ("doctor", "backup", "settings"),
+    "maintenance": ("doctor", "backup", "settings"),
     "bench": ("bench",),
     "serve": ("serve",),
 }

@@ -240,7 +240,7 @@ def import_(
         processes=processes,
     )
     if dry_run:
-        from htrans_tui.cli.surveying import survey
+        from htrans_tui.cli.survey import survey
 
         survey(request, workspace_at(workspace_path), vectors, as_json=json)
         return

@@ -42,7 +42,7 @@ def pause(
         if category is None:
             print(f"{run}: {pause_run(store, record).state}")
         else:
-            _say(run, "paused", pause_category(store, record, category, subtree=subtree))
+            _report(run, "paused", pause_category(store, record, category, subtree=subtree))
 
 
 def resume(
@@ -59,7 +59,7 @@ def resume(
         if category is None:
             print(f"{run}: {resume_run(store, workspace, record).state}")
         else:
-            _say(
+            _report(
                 run, "resumed", resume_category(store, workspace, record, category, subtree=subtree)
             )
 
@@ -80,7 +80,7 @@ def cancel(
         if category is None:
             print(f"{run}: {cancel_run(store, record).state}")
         else:
-            _say(run, "cancelled", cancel_in_run(store, record, category, subtree=subtree))
+            _report(run, "cancelled", cancel_in_run(store, record, category, subtree=subtree))
 
 
 def retrain(
@@ -127,7 +127,7 @@ def retrain(
     )
     request = RetrainRequest(category, subtree=subtree, origin=from_, changes=changes)
     with open_run(place, run) as (store, record):
-        _say(run, "queued for retraining:", start(store, place, record, request))
+        _report(run, "queued for retraining:", start(store, place, record, request))
 
 
 def restore(
@@ -165,7 +165,7 @@ def delete(
         print(f"{run}: deleted")
 
 
-def _say(run: str, verb: str, categories: Sequence[RunCategory]) -> None:
+def _report(run: str, verb: str, categories: Sequence[RunCategory]) -> None:
     keys = ", ".join(category.key for category in categories[:5])
     more = f" and {len(categories) - 5} more" if len(categories) > 5 else ""
     print(f"{run}: {verb} {keys}{more}")

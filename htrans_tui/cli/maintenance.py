@@ -27,7 +27,8 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     fix: Annotated[
-        bool, typer.Option("--fix", help="Make the repairs that lose no result.")
+        bool,
+        typer.Option("--fix", help="Repair problems that can be fixed without losing results."),
     ] = False,
     workspace_path: WorkspaceOption = None,
     json: JsonOption = False,
