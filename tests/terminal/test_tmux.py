@@ -156,7 +156,7 @@ def test_a_subtree_is_retrained_from_scratch_and_compared_by_keys_alone(
         terminal.text("animals")
         terminal.shows("1 of 7: worst F1 first, matching 'animals'")
         terminal.keys("Enter", "r")
-        terminal.shows("Retrain animals", "2 below it become stale")
+        terminal.shows("Retrain animals", "2 below become stale")
         terminal.keys("Space")
         terminal.shows("3 categories")
         terminal.keys("Tab", "Down", "Down", "Space")
