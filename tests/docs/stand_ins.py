@@ -45,7 +45,7 @@ DOCUMENTS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class PlainLabel:
+class CommandResult:
     """What a command printed, and its exit code."""
 
     code: int
@@ -53,7 +53,7 @@ class PlainLabel:
     err: str
 
 
-def call(arguments: Sequence[str], stdin: bytes = b"") -> PlainLabel:
+def call(arguments: Sequence[str], stdin: bytes = b"") -> CommandResult:
     """Run the program in this process as its console script does."""
     out, err = io.StringIO(), io.StringIO()
     code: Any = 0
@@ -67,7 +67,7 @@ def call(arguments: Sequence[str], stdin: bytes = b"") -> PlainLabel:
             except SystemExit as end:
                 code = end.code
     options._global.clear()
-    return PlainLabel(int(code or 0), out.getvalue(), err.getvalue())
+    return CommandResult(int(code or 0), out.getvalue(), err.getvalue())
 
 
 @contextlib.contextmanager

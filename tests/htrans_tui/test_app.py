@@ -107,7 +107,7 @@ async def test_the_selected_category_shows_its_curves_and_class_weights(still: W
         await pilot.press("d", "d", "d", "down")
         await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
         await pilot.press("down")
-        await until(pilot, lambda: "waits for its parent" in text_of(app, "#training-title"))
+        await until(pilot, lambda: "parent is not trained" in text_of(app, "#training-title"))
 
 
 @pytest.mark.slow
@@ -306,7 +306,7 @@ async def test_narrow_terminals_stack_and_wide_ones_place_beside(still: Workspac
         await pilot.pause()
         assert tree.region.right <= details.region.x
         titles = text_of(app, "#column-titles")
-        assert titles.split() == ["n⁺", "loss", "w", "F1", "test"]
+        assert titles.split() == ["pos", "loss", "weight", "F1", "test"]
 
 
 @pytest.mark.slow

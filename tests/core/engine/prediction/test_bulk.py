@@ -418,7 +418,7 @@ def test_exported_and_asked_from_the_top_down_a_table_has_the_same_labels(
     arguments = ("predict", str(folder), str(small.path), "--workers=1", "--device=cpu")
     done = htrans(nowhere, *arguments, "--top-down", "--output", str(output))
     assert done.returncode == 0, done.stderr
-    assert "pairs of document and category" in done.stderr
+    assert "document-category pairs" in done.stderr
     assert not nowhere.root.exists()
     with output.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -163,4 +163,4 @@ def test_reproduce_trains_compares_writes_and_goes_on(own_copy: Workspace, tmp_p
     assert set(labels[4:]) == {f"htrans + {rule}" for rule in ("tuned", "calibrated", "up", "down")}
     refused = htrans(own_copy, *arguments[:-1], "--output=nowhere/page.html")
     assert refused.returncode == 1
-    assert "there is no folder" in refused.stderr
+    assert "no such folder" in refused.stderr
