@@ -130,10 +130,9 @@ def test_backup_reports_a_missing_file_in_one_line(own_copy: Workspace, tmp_path
 def test_backup_of_no_workspace_is_an_error_of_one_line(tmp_path: Path) -> None:
     result = htrans(Workspace(tmp_path / "nowhere"), "backup", str(tmp_path / "b.tar"))
     assert result.returncode == 1
-    assert result.stderr.splitlines() == [
-        f"error: {tmp_path / 'nowhere'} is no workspace yet; import a corpus into it, or name "
-        "another folder with --workspace"
-    ]
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: {tmp_path / 'nowhere'} ")
+    assert "--workspace" in line
     assert not (tmp_path / "b.tar").exists()
 
 

@@ -27,7 +27,8 @@ from core.text.vocabulary import Vocabulary
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_numbers, positive_numbers
-from db.runs import Run, RunCategory, trained_together
+from db.run_categories import RunCategory, categories_sharing_model
+from db.runs import Run
 from db.trials import trial_with_id
 from db.vectors import vectors_with_id
 
@@ -141,7 +142,7 @@ class RunData:
 
     def together(self, category: RunCategory) -> list[RunCategory]:
         """The category and those that share its model, in the order of the model's outputs."""
-        return trained_together(self._store, category.trained_by)
+        return categories_sharing_model(self._store, category.owner_id)
 
     def model_of(self, trial_id: int) -> TrainedModel:
         """The model that a trial kept.

@@ -34,7 +34,7 @@ from core.engine.trials.reporter import record_batches, record_result
 from core.engine.trials.scheduling import release
 from core.systems.trial import TrialResult
 from db.connection import Store
-from db.runs import run_category
+from db.run_categories import run_category
 from db.scorings import requeue_scoring
 from db.trials import Claim, LostClaimError, holds, rewind_progress
 from db.workers import place_worker

@@ -47,7 +47,8 @@ from core.engine.trials.trial_spec import assign
 from core.errors import TrainingError
 from core.workspace import Workspace
 from db.connection import Store, StoreError
-from db.runs import run_category, run_with_id
+from db.run_categories import run_category
+from db.runs import run_with_id
 from db.scorings import claim_scoring, fail_scoring, has_pending_scoring, requeue_scoring
 from db.trials import Claim, LostClaimError, claim_trial, holds, may_go_on
 from db.workers import (

@@ -15,7 +15,7 @@ from core.formats.corpus.format import SPLITS
 from core.formats.taxonomy import edges, skos
 from core.progress import Progress
 from db.connection import Store
-from db.corpora import corpus_named, documents_between, stated_labels_between, taxonomy_of
+from db.corpora import corpus_named, documents_between, explicit_labels_between, taxonomy_of
 
 FORMATS = {"jsonl": "documents.jsonl", "parquet": "documents.parquet"}
 TAXONOMY_FORMATS = {"edges": "taxonomy.tsv", "skos": "taxonomy.ttl"}
@@ -84,7 +84,7 @@ def export_corpus(
 
 def _documents(store: Store, corpus_id: int, total: int, progress: Progress) -> Iterator[Document]:
     for start in range(0, total, _CHUNK):
-        labels = stated_labels_between(store, corpus_id, start, start + _CHUNK)
+        labels = explicit_labels_between(store, corpus_id, start, start + _CHUNK)
         for number, key, split, text in documents_between(store, corpus_id, start, start + _CHUNK):
             stated = tuple(labels.get(number, ()))
             yield Document(key, text, stated, SPLITS[split], f"document {number}")

@@ -28,8 +28,9 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_labels, document_text
 from db.metrics import record_metrics
-from db.runs import Run, RunCategory, run_categories
-from db.thresholds import SetThreshold, forget_threshold, record_threshold, set_threshold
+from db.run_categories import RunCategory, run_categories
+from db.runs import Run
+from db.thresholds import SetThreshold, delete_threshold, record_threshold, set_threshold
 
 
 class NotPreparedError(ConflictError):
@@ -115,7 +116,7 @@ class CategoryPredictions:
     def forget_threshold(self, store: Store) -> None:
         """Let the run's own way to decide hold again."""
         with store.write(durable=True):
-            forget_threshold(store, self.trial_id, self.category.id)
+            delete_threshold(store, self.trial_id, self.category.id)
         self._record(store, self.ranked.counts(self.rule(store).least))
 
     def text(self, store: Store, place: int) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from db.connection import Store
 from db.events import Event, events_of
-from db.runs import run_category
+from db.run_categories import run_category
 from db.status import attempt_records
 from db.trials import Epoch, Trial, epochs_of, trials_of
 
@@ -63,7 +63,7 @@ def trial_histories(store: Store, run_category_id: int, attempt: int) -> tuple[T
 
     A category that shares a model has the trials of the model's owner category.
     """
-    owner = run_category(store, run_category_id).trained_by
+    owner = run_category(store, run_category_id).owner_id
     return tuple(
         TrialHistory(trial, tuple(epochs_of(store, trial.id)))
         for trial in trials_of(store, owner, attempt)

@@ -23,7 +23,7 @@ from db.changes import changed_since, newest_change
 from db.connection import Store
 from db.corpora import corpus_with_id
 from db.runs import Run, list_runs, run_with_id
-from db.status import followers
+from db.status import shared_model_users
 
 _ETA_AGE = 10.0
 
@@ -146,6 +146,6 @@ class _KeptRun:
 def _followers(store: Store, run_id: int) -> dict[int, tuple[int, ...]]:
     """Row ids of the categories that share another's model, by that other's."""
     by_lead: dict[int, list[int]] = {}
-    for lead, id_ in followers(store, run_id):
+    for lead, id_ in shared_model_users(store, run_id):
         by_lead.setdefault(lead, []).append(id_)
     return {lead: tuple(ids) for lead, ids in by_lead.items()}

@@ -16,7 +16,8 @@ from core.text.text_reader import TextReader
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, taxonomy_of
-from db.runs import Run, RunCategory, run_categories
+from db.run_categories import RunCategory, run_categories
+from db.runs import Run
 
 
 def load_classifier(

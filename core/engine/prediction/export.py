@@ -24,7 +24,8 @@ from core.progress import Progress
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, sample_texts
-from db.runs import Run, run_categories
+from db.run_categories import run_categories
+from db.runs import Run
 from db.thresholds import set_thresholds
 
 ONNX_FILE = "model.onnx"

@@ -37,7 +37,8 @@ from core.prediction.scorers import Scorer
 from core.text.tokenizer import LocatedToken
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import RunCategory, run_categories, run_named
+from db.run_categories import RunCategory, run_categories
+from db.runs import run_named
 from db.thresholds import set_thresholds
 
 Request = dict[str, Any]

@@ -64,7 +64,7 @@ def load_models(source: ModelSource, device: torch.device, *, top_down: bool) ->
         from core.engine.artifacts.run_data import RunData
         from core.engine.prediction.classification import load_classifier
         from core.engine.prediction.top_down import bounds_of
-        from db.runs import run_categories
+        from db.run_categories import run_categories
 
         workspace = Workspace(source.workspace)
         with Store(workspace.database) as store:

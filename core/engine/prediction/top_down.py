@@ -24,7 +24,7 @@ from core.progress import Progress
 from core.systems.trial import ScoringInputs
 from db.connection import Store
 from db.corpora import taxonomy_of
-from db.runs import RunCategory, run_categories
+from db.run_categories import RunCategory, run_categories
 from db.thresholds import record_top_down_bounds, set_thresholds, top_down_bounds
 
 MARGIN = 2.0

@@ -10,7 +10,8 @@ from core.engine.artifacts.workspace_store import open_store
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import taxonomy_of
-from db.runs import Run, RunCategory, run_categories, run_category, run_named
+from db.run_categories import RunCategory, run_categories, run_category
+from db.runs import Run, run_named
 from db.states import ENDED
 
 __all__ = ["Run", "RunCategory", "category_with_id", "has_ended", "open_run", "run_taxonomy"]

@@ -19,7 +19,8 @@ from core.systems import SYSTEMS, System, system_named
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named
-from db.runs import Run, run_categories, run_named
+from db.run_categories import run_categories
+from db.runs import Run, run_named
 
 ORDER = (
     "htrans",

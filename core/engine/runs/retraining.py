@@ -22,18 +22,10 @@ from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings, option_of
 from core.systems import System, system_named
 from core.workspace import Workspace
+from db.attempts import add_attempt, attempts_of
 from db.connection import Store
-from db.runs import (
-    Run,
-    RunCategory,
-    add_attempt,
-    attempts_of,
-    category_costs,
-    reopen_run,
-    run_category,
-    run_state,
-    update_category,
-)
+from db.run_categories import RunCategory, category_costs, run_category, update_category
+from db.runs import Run, reopen_run, run_state
 from db.states import ENDED, OPEN
 from db.workers import present_workers
 
@@ -80,7 +72,7 @@ def retrain(
     with store.write(durable=True):
         trainable, origin = _checked(store, run, request)
         for category in trainable:
-            if category.lead_id is not None:
+            if category.shared_owner_id is not None:
                 continue
             first = category.id == trainable[0].id
             waits = not first and transfer

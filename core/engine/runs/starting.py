@@ -22,16 +22,8 @@ from db.corpora import (
     taxonomy_of,
     training_positives,
 )
-from db.runs import (
-    NewRunCategory,
-    Run,
-    chosen_weights,
-    create_run,
-    end_run,
-    has_category_to_train,
-    run_named,
-    run_with_id,
-)
+from db.run_categories import NewRunCategory, chosen_weights, has_category_to_train
+from db.runs import Run, create_run, end_run, run_named, run_with_id
 from db.vectors import Vectors, vectors_named
 
 ENGINE_AT_WORK = "the engine is at work already; it keeps its devices and workers"
@@ -151,7 +143,7 @@ def _new_categories(
     size = corpus_size(tokens, document_numbers(store, corpus.id, "train"), words)
     positives = training_positives(store, corpus.id)
     new: list[NewRunCategory] = []
-    lead: str | None = None
+    owner: str | None = None
     for category in taxonomy:
         count = positives.get(category.id, 0)
         below = category.parent is not None
@@ -165,14 +157,14 @@ def _new_categories(
         )
         state = "empty" if not count else "waiting" if waits else "ready"
         origin = "parent" if waits else "scratch"
-        follows = lead if count else None
+        follows = owner if count else None
         new.append(
             NewRunCategory(
                 category.id, count, state, origin, cost, follows, weights.get(category.id)
             )
         )
-        if system.shared_model and count and lead is None:
-            lead = category.id
+        if system.shared_model and count and owner is None:
+            owner = category.id
     return new
 
 
@@ -224,7 +216,7 @@ def _expectation(
     costs = [
         CategoryCost(c.key, taxonomy[c.key].parent if c.state == "waiting" else None, c.cost)
         for c in categories
-        if c.state != "empty" and c.lead is None
+        if c.state != "empty" and c.owner is None
     ]
     expected = estimate(store, costs, settings, workers, system_named(request.system))
     basis = "epochs in this workspace" if expected.measured else "the reference machine's speed"

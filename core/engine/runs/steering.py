@@ -14,17 +14,14 @@ from core.errors import ConflictError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store
 from db.events import add_event
-from db.runs import (
-    Run,
+from db.run_categories import (
     RunCategory,
     has_running_category,
     run_categories,
-    run_state,
-    run_with_id,
     set_held,
-    set_run_state,
     waiting_below,
 )
+from db.runs import Run, run_state, run_with_id, set_run_state
 from db.states import ENDED, OPEN, PAUSED_RUN
 from db.trials import Claim, resume_trials
 
@@ -140,9 +137,9 @@ def chosen_categories(store: Store, run: Run, key: str, *, subtree: bool) -> lis
             if category.parent_id in chosen:
                 chosen[category.id] = category
     # What shares a model with a category is chosen with it, the one that has the trials first.
-    leads = [category.trained_by for category in chosen.values()]
-    together = [c for lead in dict.fromkeys(leads) for c in every if c.trained_by == lead]
-    return sorted(together, key=lambda c: c.lead_id is not None)
+    leads = [category.owner_id for category in chosen.values()]
+    together = [c for lead in dict.fromkeys(leads) for c in every if c.owner_id == lead]
+    return sorted(together, key=lambda c: c.shared_owner_id is not None)
 
 
 def _unfinished(store: Store, run: Run, key: str, subtree: bool, verb: str) -> list[RunCategory]:

@@ -8,7 +8,8 @@ from core.metrics.platt_params import PlattParams
 from core.settings import TrainingSettings
 from db.connection import Store
 from db.metrics import platt_params
-from db.runs import Run, RunCategory
+from db.run_categories import RunCategory
+from db.runs import Run
 from db.thresholds import SetThreshold, set_threshold, set_thresholds
 
 

@@ -27,7 +27,8 @@ from core.progress import Progress
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.metrics import record_metrics
-from db.runs import RunCategory, run_categories, run_with_id
+from db.run_categories import RunCategory, run_categories
+from db.runs import run_with_id
 from db.scorings import end_scoring
 
 

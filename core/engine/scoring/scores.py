@@ -26,7 +26,7 @@ from core.metrics.thresholds import best_threshold
 from core.systems.trial import ScoringInputs
 from db.connection import Store
 from db.metrics import platt_params, record_platt_params
-from db.runs import RunCategory
+from db.run_categories import RunCategory
 from db.thresholds import set_threshold
 
 Stop = Callable[[], bool]

@@ -11,23 +11,18 @@ from collections.abc import Callable
 
 from core.settings import TrainingSettings
 from core.training.class_weight_search import TrialScore, best_trial, next_rung, to_prune
+from db.attempts import model_attempt, model_sources, record_attempt_model
 from db.connection import Store
 from db.events import add_event
-from db.runs import (
+from db.run_categories import (
     category_state,
     category_states,
-    end_run,
-    model_attempt,
-    model_sources,
-    record_attempt_model,
     release_children,
-    run_settings,
-    run_state,
-    set_run_state,
     set_stale,
     update_category,
     waiting_below,
 )
+from db.runs import end_run, run_settings, run_state, set_run_state
 from db.scorings import enqueue_scoring, fail_scoring_of, has_pending_scoring
 from db.states import CLOSED_CATEGORY, OPEN
 from db.trials import (

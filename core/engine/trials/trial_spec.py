@@ -9,9 +9,10 @@ from core.engine.trials.attempt_settings import attempt_settings
 from core.errors import TrainingError
 from core.systems.trial import TrialInputs, TrialSpec
 from core.training.class_weight_search import next_rung
+from db.attempts import Attempt, attempts_of
 from db.connection import Store
 from db.corpora import taxonomy_of
-from db.runs import Attempt, RunCategory, attempts_of, run_category
+from db.run_categories import RunCategory, run_category
 from db.trials import Claim, record_source, trial_with_id
 
 

@@ -27,7 +27,7 @@ from core.models.matrix_product import use_kernel
 from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
 from db.connection import Store, StoreError
-from db.runs import run_category
+from db.run_categories import run_category
 from db.scorings import claim_scoring, fail_scoring, requeue_scoring
 from db.trials import Claim, LostClaimError, holds, rewind_progress
 

@@ -25,7 +25,8 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus
 from db.metrics import record_platt_params
-from db.runs import Run, run_categories
+from db.run_categories import run_categories
+from db.runs import Run
 from htrans_tui.report.markdown import markdown_page
 from htrans_tui.report.page import html_page
 from htrans_tui.report.tables import advice_sentences, change_line, report_tables

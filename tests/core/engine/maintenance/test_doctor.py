@@ -432,7 +432,7 @@ def test_a_newer_schema_is_named_and_left_as_it_is(own_copy: Workspace) -> None:
         )
     store.close()
     found = examine(own_copy, fix=True)
-    assert [(f.kind, f.remedy) for f in found.problems] == [("schema", "upgrade this one")]
+    assert [(f.kind, f.remedy) for f in found.problems] == [("schema", "upgrade htrans-tui")]
     assert found.mended == ()
 
 

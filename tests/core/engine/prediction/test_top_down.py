@@ -18,8 +18,9 @@ from core.engine.scoring.scores import scores_of
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_text
-from db.runs import Run, run_categories, run_named
-from db.thresholds import forget_threshold, record_threshold
+from db.run_categories import run_categories
+from db.runs import Run, run_named
+from db.thresholds import delete_threshold, record_threshold
 from tests.support.builders import category_of, category_trials
 from tests.support.trained import OTHER_SYSTEMS
 
@@ -133,7 +134,7 @@ def test_bounds_are_kept_until_a_threshold_or_a_model_changes(
     assert lower["cats"] < first["cats"], "more is accepted below, so more must be asked"
     assert lower["bread"] == first["bread"]
     with store.write():
-        forget_threshold(store, cats.kept_trial_id, cats.id)
+        delete_threshold(store, cats.kept_trial_id, cats.id)
     assert learned(store, own_copy, run) == first
     assert len(times) == 3
 

@@ -10,9 +10,11 @@ from core.engine.trials.attempt_settings import attempt_settings
 from core.engine.trials.scheduling import fail
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.workspace import Workspace
+from db.attempts import attempts_of
 from db.connection import Store
 from db.events import events_of
-from db.runs import Run, attempts_of, run_categories
+from db.run_categories import run_categories
+from db.runs import Run
 from db.trials import claim_trial
 from tests.support.builders import (
     category_of,

@@ -20,7 +20,8 @@ from core.engine.trials.scheduling import fail, finish, has_work, release
 from core.errors import ConflictError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import Run, RunCategory, run_category
+from db.run_categories import RunCategory, run_category
+from db.runs import Run
 from db.trials import LostClaimError, claim_trial, holds, may_go_on
 from tests.support.builders import (
     a_model,

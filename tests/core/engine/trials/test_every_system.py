@@ -21,7 +21,8 @@ from core.systems import SYSTEMS
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus, corpus_named
-from db.runs import Run, run_categories, run_named
+from db.run_categories import run_categories
+from db.runs import Run, run_named
 from tests.support.builders import (
     category_of,
     category_trials,

@@ -18,9 +18,11 @@ from core.engine.runs.steering import (
 from core.engine.trials.scheduling import crash, fail, release
 from core.errors import ConflictError, HTransError
 from core.workspace import Workspace
+from db.attempts import attempts_of
 from db.connection import Store
 from db.metrics import record_metrics
-from db.runs import Run, attempts_of, run_categories, trained_together
+from db.run_categories import categories_sharing_model, run_categories
+from db.runs import Run
 from db.trials import claim_trial
 from tests.support.builders import (
     category_of,
@@ -68,7 +70,7 @@ def test_one_trial_trains_all_that_share_the_model(store: Store, run: Run, worke
     assert trial_states(store, run, "animals") == ["ready"]
     assert all(trial_states(store, run, key) == [] for key in SHARING[1:])
     lead = category_of(store, run, "animals")
-    assert [c.key for c in trained_together(store, lead.id)] == SHARING
+    assert [c.key for c in categories_sharing_model(store, lead.id)] == SHARING
     claim = claim_next(store, worker)
     assert states(store, run) == {"running"}
     assert claim_trial(store, worker) is None
