@@ -122,7 +122,7 @@ class _RunReader:
             self._events, self._faults = events, newest_faults(events)
             self._watch(status, None)
         else:
-            self._watch(status, self._status.different)
+            self._watch(status, self._status.updated)
         chosen = next((c for c in status.categories if c.id == category_id), None)
         if chosen is None:
             self._details = None

@@ -336,7 +336,7 @@ class ClusterSupervisor:
                 data.system.name,
                 data.settings,
                 data.settings.seed,
-                data.outputs_of(data.together(category)),
+                data.outputs_of(data.model_categories(category)),
                 _splits(data),
                 run_kernel(self._store, claim.run_id),
             )

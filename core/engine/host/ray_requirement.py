@@ -1,4 +1,4 @@
-"""Whether Ray is installed, and how many trials a cluster takes; asked without loading Ray."""
+"""Checks of Ray and its cluster, without importing Ray in this process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 
 from core.errors import HTransError
 
-_PATIENCE = 60.0
-_REACHING = 5.0
+_PROBE_TIMEOUT = 60.0
+_CONNECT_TIMEOUT = 5.0
 
 
 class NoClusterError(HTransError):
-    """There is no Ray cluster at the address, or it has gone."""
+    """There is no Ray cluster at the address, or its connection was lost."""
 
 
 def require_ray() -> None:
@@ -28,15 +28,15 @@ def require_ray() -> None:
 
 
 def check_address(address: str) -> None:
-    """Raise `NoClusterError` at once if nothing listens at HOST:PORT, where Ray would try on."""
+    """Raise `NoClusterError` if nothing listens at HOST:PORT; Ray itself would retry for long."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit() or "//" in address:
         raise NoClusterError(
-            f"--address {address}: give HOST:PORT of the head, as ray start told it, and run this "
-            "on a machine of the cluster"
+            f"--address {address}: expected HOST:PORT of the head node, as printed by ray start; "
+            "run this command on a machine of the cluster"
         )
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACHING):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT):
             return
     except OSError as error:
         raise NoClusterError(
@@ -46,10 +46,18 @@ def check_address(address: str) -> None:
 
 
 def cluster_slots(address: str | None, device: str, workers_per_device: int) -> int | None:
-    """How many trials a cluster trains at the same time, asked in a process of its own.
+    """Number of trials that a cluster trains in parallel. Queries Ray in a subprocess.
 
-    None if no address is given and none runs on this machine. Raises `HTransError` for an address
-    without a cluster, and for one without a slot.
+    Args:
+        address: HOST:PORT of the head node; None for a cluster on this machine.
+        device: "auto", "cpu" or "cuda".
+        workers_per_device: Trials that share a GPU.
+
+    Returns:
+        None if no address is given and no cluster is running on this machine.
+
+    Raises:
+        HTransError: Ray is not installed, there is no cluster, or it has no free device.
     """
     require_ray()
     if device not in ("auto", "cpu", "cuda"):
@@ -58,14 +66,14 @@ def cluster_slots(address: str | None, device: str, workers_per_device: int) -> 
         )
     if address is not None:
         check_address(address)
-    asked = json.dumps([address, device, workers_per_device])
+    request = json.dumps([address, device, workers_per_device])
     try:
         result = subprocess.run(
-            [sys.executable, "-m", "core.engine.cluster.probe", asked],
+            [sys.executable, "-m", "core.engine.cluster.probe", request],
             capture_output=True,
             text=True,
             check=False,
-            timeout=_PATIENCE,
+            timeout=_PROBE_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
         raise HTransError(f"the Ray cluster at {address} does not answer") from None
@@ -73,9 +81,12 @@ def cluster_slots(address: str | None, device: str, workers_per_device: int) -> 
     if result.returncode != 0 or not lines:
         if address is None:
             return None
-        raise NoClusterError(f"what answers at {address} is no Ray cluster that lets us in")
+        raise NoClusterError(
+            f"{address} is not a Ray cluster, or the cluster refused the connection; check "
+            "--address and the Ray version"
+        )
     slots = int(lines[-1])
     if slots == 0:
-        what = "GPU" if device == "cuda" else "CPU"
-        raise HTransError(f"the Ray cluster has no free {what}: start a node that has one")
+        kind = "GPU" if device == "cuda" else "CPU"
+        raise HTransError(f"the Ray cluster has no free {kind}; start a node that has one")
     return slots

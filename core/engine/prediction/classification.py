@@ -70,7 +70,7 @@ def hierarchy_of(
 
 def scorer_of(store: Store, data: RunData, category: RunCategory, device: torch.device) -> Scorer:
     """The scorer of a category that has a model."""
-    return hierarchy_of(store, data, data.together(category), device).scorer(device)
+    return hierarchy_of(store, data, data.model_categories(category), device).scorer(device)
 
 
 def reader_of(store: Store, data: RunData) -> TextReader:

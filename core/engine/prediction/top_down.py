@@ -125,7 +125,7 @@ def _scores_on(
         lambda: data.tfidf.vectors(data.tokens, rows),
     )
     columns = data.system.scores(inputs, device, lambda: False)
-    keys = [member.key for member in data.together(category)]
+    keys = [member.key for member in data.model_categories(category)]
     return columns[:, keys.index(category.key)]
 
 

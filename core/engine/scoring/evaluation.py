@@ -122,7 +122,7 @@ def measure_done(
 
     Raises `ScoringAbandonedError` if `stop` says so.
     """
-    for one in data.together(category):
+    for one in data.model_categories(category):
         for split in measured_splits(data):
             score_category(store, data, one, split, device, stop)
     if category.kept_trial_id is None:

@@ -102,7 +102,7 @@ def _fit(examples: Examples, scores: Scores) -> PlattParams:
 
 
 def _validation(data: RunData, category: RunCategory) -> Examples:
-    together = data.together(category)
+    together = data.model_categories(category)
     validation = data.validation(together)
     if not data.system.shared_model:
         return validation
@@ -140,7 +140,7 @@ def save_scores(
     columns: npt.NDArray[np.float32],
 ) -> None:
     """Keep probabilities (documents, categories) of all that the category's model serves."""
-    for place, one in enumerate(data.together(category)):
+    for place, one in enumerate(data.model_categories(category)):
         path = scores_path(data.folder, one.id, trial_id, split)
         save_array(path, np.ascontiguousarray(columns[:, place]))
 

@@ -27,7 +27,7 @@ def assign(store: Store, data: RunData, claim: Claim) -> TrialSpec:
     source = None
     if attempt.origin != "scratch":
         source = _source(store, category, claim, attempt)
-    together = data.together(category)
+    together = data.model_categories(category)
     related = data.system.related_outputs(
         [member.key for member in together],
         lambda: taxonomy_of(store, data.run.corpus_id),
