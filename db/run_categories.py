@@ -143,7 +143,7 @@ def categories_sharing_model(store: Store, run_category_id: int) -> list[RunCate
     return [_category(row) for row in rows]
 
 
-def chosen_weights(store: Store, run_id: int) -> dict[str, float]:
+def selected_weights(store: Store, run_id: int) -> dict[str, float]:
     """The class weight that the search selected, by category key."""
     rows = store.rows(
         "SELECT c.key, t.class_weight FROM run_categories rc "

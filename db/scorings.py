@@ -115,18 +115,14 @@ def end_scoring(store: Store, run_id: int, trial_id: int, *, if_not_last: bool =
     With `if_not_last`, it stays in the queue if it is the only unfinished scoring of the run.
     """
     with store.write():
-        if if_not_last and not _has_unfinished_scoring(store, run_id, except_trial=trial_id):
+        if if_not_last and not has_unfinished_scoring(store, run_id, except_trial=trial_id):
             return False
         store.execute("UPDATE trials SET scorings = NULL WHERE id = ?", (trial_id,))
         return True
 
 
-def scores_are_missing(store: Store, run_id: int) -> bool:
-    """Whether a scoring of a run is pending or in progress."""
-    return _has_unfinished_scoring(store, run_id)
-
-
-def _has_unfinished_scoring(store: Store, run_id: int, except_trial: int | None = None) -> bool:
+def has_unfinished_scoring(store: Store, run_id: int, except_trial: int | None = None) -> bool:
+    """Whether a scoring of a run is pending or in progress, other than that of `except_trial`."""
     row = store.row(
         f"SELECT 1 {_MODELS} AND rc.run_id = ? AND t.id IS NOT ? "
         f"AND (t.scorings < {MAX_SCORINGS} OR {_BEING_SCORED}) LIMIT 1",

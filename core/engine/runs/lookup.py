@@ -36,7 +36,11 @@ def has_ended(run: Run) -> bool:
 
 
 def category_with_id(store: Store, run_category_id: int) -> RunCategory:
-    """Return one category of a run by its row id; raise `NotFoundError` if it is gone."""
+    """Return one category of a run by its row id.
+
+    Raises:
+        NotFoundError: The category does not exist any more.
+    """
     return run_category(store, run_category_id)
 
 

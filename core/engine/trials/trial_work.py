@@ -1,4 +1,4 @@
-"""What a worker on the database's machine does with a trial: train, keep, hand on, score."""
+"""The work of a local worker on a trial: train, record the outcome, score the documents."""
 
 from __future__ import annotations
 
@@ -41,12 +41,20 @@ def work_on(
     device: torch.device,
     stopping: Callable[[], bool],
 ) -> None:
-    """Train the claimed trial to its end, or until it is to stop, and record what came of it.
+    """Train the claimed trial until it ends or must stop, and record the outcome.
 
-    Raises `LostClaimError` when the trial was taken away; then nothing more is written.
+    Args:
+        store: The database.
+        data: Data of the run.
+        claim: The claimed trial.
+        device: Where to train.
+        stopping: Whether the worker must end.
+
+    Raises:
+        LostClaimError: The worker has lost the trial. Nothing is written after that.
     """
     if _train(store, data, claim, device, stopping):
-        # By now the memory that training took is free again.
+        # The memory of the training is free by now.
         _after_category(store, data, claim, device, stopping)
 
 
@@ -57,31 +65,31 @@ def _train(
     device: torch.device,
     stopping: Callable[[], bool],
 ) -> bool:
-    """Whether the category is done with this trial."""
+    """Train the trial; return whether this completes the category."""
     checkpoints = checkpoints_of(data.folder, claim)
     label = f"trial {claim.trial_id}"
 
     def save(checkpoint: Checkpoint) -> None:
         if not holds(store, claim):
-            raise LostClaimError(f"{label}: was taken from this worker")
+            raise LostClaimError(f"{label}: the worker has lost the trial")
         checkpoints.save(checkpoint, claim.number)
 
-    def tell(error: CorruptFileError) -> None:
-        _log.warning("%s; going back to the checkpoint before it", error)
+    def report_damage(error: CorruptFileError) -> None:
+        _log.warning("%s; using the previous checkpoint", error)
         record_corruption(store, claim, error)
 
     try:
-        assignment = assign(store, data, claim)
-        label = assignment.label
-        _log.info("%s: begins", label)
-        use_kernel(assignment.kernel)
-        prepared = data.system.prepare(assignment, inputs_of(data, assignment), device)
+        spec = assign(store, data, claim)
+        label = spec.label
+        _log.info("%s: started", label)
+        use_kernel(spec.kernel)
+        prepared = data.system.prepare(spec, inputs_of(data, spec), device)
         training = prepared.training
-        resumed = checkpoints.load(tell)
+        resumed = checkpoints.load(report_damage)
         if resumed is not None:
             training.restore(resumed)
         rewind_progress(store, claim, *training.position)
-        outcome = training.run(LocalReporter(store, claim, stopping), save, assignment.until)
+        outcome = training.run(LocalReporter(store, claim, stopping), save, spec.until)
     except TrainingError as error:
         _log.warning("%s: %s", label, error)
         return record_failure(store, data, claim, str(error))
@@ -90,7 +98,7 @@ def _train(
         _log.info("%s: interrupted, checkpoint written", label)
         return False
     if outcome is Outcome.AT_RUNG:
-        _log.info("%s: rests after %d epochs", label, training.position[0] - 1)
+        _log.info("%s: waiting at rung after %d epochs", label, training.position[0] - 1)
         return record_resting(store, data, claim)
     category_done = record_finished(store, data, claim, prepared.result())
     _log.info("%s: done", label)
@@ -104,7 +112,7 @@ def _after_category(
     device: torch.device,
     stopping: Callable[[], bool],
 ) -> None:
-    """Remove what the search has left behind, and score the documents."""
+    """Remove unused embedding tables and score the documents."""
     clear_unused_tables(store, data, claim)
     scoring = claim_scoring(store, claim.owner, claim.run_category_id)
     if scoring is not None:
@@ -118,17 +126,17 @@ def score(
     device: torch.device,
     stopping: Callable[[], bool],
 ) -> None:
-    """Score the documents of a category that is done, as `db.scorings.claim_scoring` has it."""
+    """Score the documents of a category whose scoring was claimed by `claim_scoring`."""
     category = run_category(store, claim.run_category_id)
     try:
         use_kernel(run_kernel(store, claim.run_id))
         measure_done(store, data, category, device, stopping)
     except ScoringAbandonedError:
         requeue_scoring(store, claim)
-        _log.info("%s: scoring of the documents left for later", category.key)
+        _log.info("%s: scoring postponed", category.key)
     except StoreError:
         raise
     except Exception as error:
-        _log.exception("%s: the documents are not scored", category.key)
+        _log.exception("%s: scoring failed", category.key)
         with store.write():
             fail_scoring(store, claim.trial_id, describe(error))

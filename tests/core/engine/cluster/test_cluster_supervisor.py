@@ -243,7 +243,7 @@ def test_a_lost_machine_is_no_crash_and_a_killed_process_is_one(
     assert (
         "the machine 10.0.0.7 has left the cluster; the trial goes on from its checkpoint" in said
     )
-    assert "crash 1: its process was killed; it goes on from its checkpoint" in said
+    assert "crash 1: its process was killed; it resumes from its checkpoint" in said
 
 
 @pytest.mark.slow

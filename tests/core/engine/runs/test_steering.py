@@ -315,9 +315,9 @@ def test_category_cannot_be_resumed_while_the_whole_run_is_paused(
 ) -> None:
     pause_category(store, forest, "animals", subtree=False)
     pause_run(store, forest)
-    with pytest.raises(ConflictError, match="the whole run"):
+    with pytest.raises(ConflictError, match="htrans-tui resume"):
         resume_category(store, workspace, forest, "animals", subtree=False)
-    with pytest.raises(ConflictError, match=r"'food' .* is not paused by itself"):
+    with pytest.raises(ConflictError, match=r"'food' .* is not paused"):
         resume_category(store, workspace, forest, "food", subtree=False)
     assert started == []
 
@@ -342,9 +342,9 @@ def test_finished_category_is_neither_paused_nor_cancelled(
 ) -> None:
     finish_all(store, worker)
     before = contents(store)
-    with pytest.raises(ConflictError, match="is done: nothing of it can be paused"):
+    with pytest.raises(ConflictError, match="is done .*paused"):
         pause_category(store, forest, "cats", subtree=False)
-    with pytest.raises(ConflictError, match="is done: nothing of it can be cancelled"):
+    with pytest.raises(ConflictError, match="is done .*cancelled"):
         cancel_in_run(store, forest, "cats", subtree=True)
     with pytest.raises(NotFoundError, match="has no category 'horses'"):
         pause_category(store, forest, "horses", subtree=False)
