@@ -51,7 +51,7 @@ def doctor(
                 "workspace": str(place.root) if there else None,
                 "problems": [dataclasses.asdict(f) for f in found.problems],
                 "notes": [dataclasses.asdict(f) for f in found.left if f.is_note],
-                "mended": [dataclasses.asdict(f) for f in found.mended],
+                "mended": [dataclasses.asdict(f) for f in found.repaired],
             }
         )
     else:
@@ -74,7 +74,7 @@ def _print_machine(machine: Machine) -> None:
 
 
 def _print_examination(found: Examination) -> None:
-    for mended in found.mended:
+    for mended in found.repaired:
         print(printable(f"mended: {mended.kind} {mended.subject}: {mended.problem}"))
     for finding in found.left:
         sign = "note" if finding.is_note else "problem"

@@ -73,7 +73,7 @@ def test_doctor_json_names_each_problem_and_exit_code_tells(own_copy: Workspace)
         {
             "kind": "orphan",
             "subject": str(orphan.relative_to(own_copy.root)),
-            "problem": "a model of no trial",
+            "problem": "a model without a trial",
             "remedy": "remove it with: htrans-tui doctor --fix",
             "fixable": True,
             "is_note": False,
@@ -85,7 +85,9 @@ def test_doctor_fix_says_what_it_mended_and_a_second_run_is_clean(own_copy: Work
     orphan = an_orphan(own_copy)
     found = htrans(own_copy, "doctor")
     assert found.returncode == 1
-    assert f"problem: orphan artifacts/run-0001/{orphan.name}: a model of no trial" in found.stdout
+    assert (
+        f"problem: orphan artifacts/run-0001/{orphan.name}: a model without a trial" in found.stdout
+    )
     assert found.stdout.splitlines()[-1] == "1 problem left"
     assert orphan.exists()
     mended = htrans(own_copy, "doctor", "--fix")

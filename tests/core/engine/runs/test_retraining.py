@@ -178,10 +178,10 @@ def test_restoring_what_is_not_there_is_refused(
 ) -> None:
     with pytest.raises(NotFoundError, match="no model of an earlier attempt"):
         restore(store, run, "cats")
-    with pytest.raises(NotFoundError, match="attempt 9; .*: 1"):
+    with pytest.raises(NotFoundError, match=r"attempt 9; .*: 1"):
         restore(store, run, "cats", 9)
     retrain(store, workspace, run, RetrainRequest("cats"))
-    with pytest.raises(ConflictError, match="is ready; .*htrans-tui cancel"):
+    with pytest.raises(ConflictError, match=r"is ready; .*htrans-tui cancel"):
         restore(store, run, "cats", 1)
 
 

@@ -192,9 +192,8 @@ def test_vectors_are_noted_with_the_words_that_they_cover(
     run, notes = start_run(store, workspace, replace(REQUEST, vectors="tiny"))
     assert run.vectors_id == 1
     assert run.coverage == pytest.approx(2 / words)
-    assert (
-        notes[0] == f"vectors tiny: 2 of the corpus's {words} words have a vector ({2 / words:.0%})"
-    )
+    share = f"{2 / words:.0%}"
+    assert notes[0] == f"vectors tiny: 2 of the corpus's {words} words have a vector ({share})"
 
 
 def test_run_without_vectors_says_so(store: Store, workspace: Workspace, corpus: Corpus) -> None:

@@ -342,9 +342,9 @@ def test_finished_category_is_neither_paused_nor_cancelled(
 ) -> None:
     finish_all(store, worker)
     before = contents(store)
-    with pytest.raises(ConflictError, match="is done .*paused"):
+    with pytest.raises(ConflictError, match=r"is done .*paused"):
         pause_category(store, forest, "cats", subtree=False)
-    with pytest.raises(ConflictError, match="is done .*cancelled"):
+    with pytest.raises(ConflictError, match=r"is done .*cancelled"):
         cancel_in_run(store, forest, "cats", subtree=True)
     with pytest.raises(NotFoundError, match="has no category 'horses'"):
         pause_category(store, forest, "horses", subtree=False)

@@ -259,7 +259,7 @@ def test_source_of_class_weights_must_have_chosen_some(
     store: Store, workspace: Workspace, corpus: Corpus
 ) -> None:
     linear = trained(store, corpus, "linear")
-    with pytest.raises(HTransError, match="linear .* class weights"):
+    with pytest.raises(HTransError, match=r"linear .* class weights"):
         start_system(
             store, workspace, corpus.name, "gru-att-multi-weighted", weights_from=linear.name
         )

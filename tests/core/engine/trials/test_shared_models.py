@@ -160,7 +160,7 @@ def test_shared_model_cannot_start_from_a_parent_or_with_other_class_weights(
     finish_with(store, claim_next(store, worker), 0.5)
     with pytest.raises(ConflictError, match="use --from scratch or current"):
         retrain(store, workspace, run, RetrainRequest("cats", origin="parent"))
-    with pytest.raises(HTransError, match="--class-weights .* system"):
+    with pytest.raises(HTransError, match=r"--class-weights .* system"):
         retrain(store, workspace, run, RetrainRequest("cats", changes={"class_weights": (2.0,)}))
     lead = category_of(store, run, "animals")
     assert len(attempts_of(store, lead.id)) == 1
