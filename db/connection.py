@@ -186,7 +186,7 @@ def _clear_errors(path: Path) -> Iterator[None]:
         if isinstance(error, sqlite3.IntegrityError):
             raise
         raise StoreError(
-            f"{path}: {error}; the file is damaged or not an htrans-tui database. Restore a backup"
+            f"{path}: {error} (damaged, or not an htrans-tui database); restore a backup"
         ) from error
 
 

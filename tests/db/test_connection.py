@@ -98,7 +98,7 @@ def test_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_file_that_is_no_database_is_a_clear_error(path: Path) -> None:
     path.write_text("Dear diary, " * 100)
-    with pytest.raises(StoreError, match=r"htrans.db: file is not a database; .*Restore a backup"):
+    with pytest.raises(StoreError, match=r"htrans.db: file is not a database.*; restore a backup"):
         Store(path)
     assert path.read_text().startswith("Dear diary")
 

@@ -85,9 +85,8 @@ def test_doctor_fix_says_what_it_mended_and_a_second_run_is_clean(own_copy: Work
     orphan = an_orphan(own_copy)
     found = htrans(own_copy, "doctor")
     assert found.returncode == 1
-    assert (
-        f"problem: orphan artifacts/run-0001/{orphan.name}: a model without a trial" in found.stdout
-    )
+    problem = f"problem: orphan artifacts/run-0001/{orphan.name}: a model without a trial"
+    assert problem in found.stdout
     assert found.stdout.splitlines()[-1] == "1 problem left"
     assert orphan.exists()
     mended = htrans(own_copy, "doctor", "--fix")

@@ -175,7 +175,7 @@ def test_a_label_that_is_dropped_by_rarity_is_no_problem(tmp_path: Path) -> None
     assert {c.id: c.train for c in found.categories} == {"animals": 4, "cats": 3}
     assert found.problem_count == 0
     assert found.notes == [
-        "5 of 7 categories have fewer than 2 training documents and were left out"
+        "5 of 7 categories have fewer than 2 training documents and were omitted"
     ]
 
 
