@@ -91,7 +91,7 @@ def _gains(report: Report) -> list[Plot]:
     """The gain of the baseline in each category against each group that decides as trained."""
     found = []
     for group in report.groups[1:]:
-        if group.contender.name != group.contender.run.name:
+        if group.variant.name != group.variant.run.name:
             continue
         bars = tuple(
             Bar(f"{c.category} ({c.support:,})", c.gain, f"{c.gain:+.3f}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from core.engine.comparison.comparison import TEST, Compared, Comparison
-from core.engine.comparison.report import LARGEST_P, Change, Group, Report, Spread
+from core.engine.comparison.comparison import TEST, Comparison, RunResult
+from core.engine.comparison.report import Change, Group, Report, Spread
 from core.systems import system_named
 from htrans_tui.formatting import duration
 
@@ -39,12 +39,12 @@ def measures(found: Comparison) -> Table:
     )
 
 
-def _measured(run: Compared, levels: list[int]) -> tuple[str, ...]:
+def _measured(run: RunResult, levels: list[int]) -> tuple[str, ...]:
     summary = run.summary
     return (
         run.name,
-        run.contender.run.system,
-        str(run.contender.run.seed),
+        run.variant.run.system,
+        str(run.variant.run.seed),
         duration(run.seconds),
         f"{summary.micro.f1:.4f}",
         "" if run.tested is None else p_value(run.tested.significance.p_micro),
@@ -57,17 +57,17 @@ def _measured(run: Compared, levels: list[int]) -> tuple[str, ...]:
 
 
 def _tests(found: Comparison) -> str:
-    than = list(dict.fromkeys(run.tested.than for run in found.runs if run.tested is not None))
+    than = list(dict.fromkeys(run.tested.baseline for run in found.runs if run.tested is not None))
     against = than[0] if len(than) == 1 else f"the run of the same seed of {', '.join(than)}"
     return (
         f"{found.documents:,} test documents, {len(found.ids)} categories. p: {TEST} against "
-        f"{against}, two-sided; * at most {LARGEST_P}."
+        f"{against}, two-sided; * at most {MAX_P}."
     )
 
 
 def p_value(value: float) -> str:
     """A p with a star if it is significant."""
-    return f"{value:.4f}{'*' if value <= LARGEST_P else ' '}"
+    return f"{value:.4f}{'*' if value <= MAX_P else ' '}"
 
 
 def per_category(found: Comparison) -> Table:
@@ -112,7 +112,7 @@ def report_tables(report: Report) -> Iterator[Table]:
             "down: what has an ancestor that is not accepted is dropped.",
         )
     for group in report.groups[1:]:
-        if group.contender.name == group.contender.run.name:
+        if group.variant.name == group.variant.run.name:
             yield _changes(report, group)
     yield measures(report.comparison)
 
@@ -153,7 +153,7 @@ def _system(report: Report, group: Group) -> tuple[str, ...]:
 def _steps(report: Report) -> Table:
     rows = []
     for group in sorted(report.binary, key=_switched_on):
-        settings = group.contender.settings
+        settings = group.variant.settings
         weights = settings.class_weights
         searched = ",".join(f"{weight:g}" for weight in weights)
         rows.append(
@@ -178,7 +178,7 @@ def _steps(report: Report) -> Table:
 
 
 def _switched_on(group: Group) -> int:
-    settings = group.contender.settings
+    settings = group.variant.settings
     switches = (settings.transfer, settings.two_rates, settings.freeze)
     return sum(switches) + (len(settings.class_weights) > 1)
 
@@ -243,13 +243,13 @@ def advice_sentences(report: Report) -> list[str]:
         f"Best macro-F1: {best.label}, {best.macro.mean:.4f}. "
         f"Best micro-F1: {micro.label}, {micro.micro.mean:.4f}."
     ]
-    if report.advice.alike:
+    if report.advice.not_worse:
         said.append(
-            f"Not significantly worse in macro-F1 than {best.label} (p > {LARGEST_P}): "
-            f"{'; '.join(report.advice.alike)}."
+            f"Not significantly worse in macro-F1 than {best.label} (p > {MAX_P}): "
+            f"{'; '.join(report.advice.not_worse)}."
         )
     else:
-        said.append(f"All others are significantly worse in macro-F1 (p ≤ {LARGEST_P}).")
+        said.append(f"All others are significantly worse in macro-F1 (p ≤ {MAX_P}).")
     cheapest = by_label[report.advice.cheapest]
     if cheapest is best:
         said.append(f"Use {best.label}: nothing that is as good takes less work.")
@@ -283,17 +283,17 @@ def settings_of(report: Report) -> list[tuple[str, str]]:
     """For each group, the settings in which it differs from the paper's."""
     found = []
     for group in report.groups:
-        run = group.contender.run
-        if group.contender.name != run.name:
+        run = group.variant.run
+        if group.variant.name != run.name:
             continue
         usual = system_named(run.system).settings("paper", {})
-        settings = group.contender.settings
+        settings = group.variant.settings
         differ = [
             f"{name} {_setting(getattr(settings, name))}"
             for name in type(settings).__dataclass_fields__
             if name != "seed" and getattr(settings, name) != getattr(usual, name)
         ]
-        seeds = ", ".join(str(run.contender.run.seed) for run in group.runs)
+        seeds = ", ".join(str(run.variant.run.seed) for run in group.runs)
         found.append((group.label, "; ".join([f"seeds {seeds}", *differ])))
     return found
 
@@ -309,9 +309,9 @@ def _yes(value: bool) -> str:
 
 
 def _shown(spread: Spread) -> str:
-    if spread.least == spread.most:
+    if spread.low == spread.high:
         return f"{spread.mean:.4f}"
-    return f"{spread.mean:.4f} ({spread.least:.3f}–{spread.most:.3f})"
+    return f"{spread.mean:.4f} ({spread.low:.3f}–{spread.high:.3f})"
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -82,7 +82,7 @@ class ImportRequest:
         }
         given = [name for name, is_given in split_options.items() if is_given]
         if len(given) > 1:
-            raise HTransError(f"{' and '.join(given)} exclude each other; use one of them")
+            raise HTransError(f"{' and '.join(given)} cannot be combined; use one of them")
         if self.test_fraction is not None and not 0 <= self.test_fraction < 1:
             raise HTransError("--test-fraction must be at least 0 and below 1")
         if not 1 <= self.max_words <= MAX_WORDS:

@@ -93,7 +93,7 @@ class ThresholdScreen(HTransScreen[None]):
             return
 
         def forget(store: Store) -> str:
-            found.forget_threshold(store)
+            found.reset_threshold(store)
             return f"{found.category.key} decides as the run does"
 
         self._least = self._rule.least
@@ -103,7 +103,7 @@ class ThresholdScreen(HTransScreen[None]):
         """Read how the category decides; `keep` leaves a threshold that is being tried."""
         assert self._predictions is not None
         rule = self._predictions.rule(self._store)
-        by_hand = self._predictions.by_hand(self._store)
+        by_hand = self._predictions.manual_threshold(self._store)
         moved = self._least != self._rule.least
         said = f"set by hand on {by_hand.split}" if by_hand is not None else ""
         if keep and rule == self._rule and said == self._saved:

@@ -182,7 +182,7 @@ def test_a_label_that_is_dropped_by_rarity_is_no_problem(tmp_path: Path) -> None
 def test_options_that_contradict_each_other_are_refused() -> None:
     asked = ImportRequest("x", ("icd10cm:1",))
     for changes, problem in (
-        ({"test_sources": ("a",), "test_fraction": 0.5}, "--test and --test-fraction both say"),
+        ({"test_sources": ("a",), "test_fraction": 0.5}, "--test and --test-fraction"),
         ({"test_fraction": 1.0}, "--test-fraction"),
         ({"test_fraction": float("nan")}, "--test-fraction"),
         ({"max_words": 0}, "--max-words"),

@@ -81,7 +81,7 @@ def test_what_is_wrong_with_a_record_is_told_here_unless_lenient(tmp_path: Path)
 
 
 def test_paths_take_no_file_and_other_formats_need_one(tmp_path: Path) -> None:
-    with pytest.raises(HTransError, match="paths takes no file"):
+    with pytest.raises(HTransError, match="--taxonomy-format paths"):
         choose_taxonomy(plan(tmp_path, ["a"], edges=EDGES, taxonomy_format="paths"))
     with pytest.raises(HTransError, match="--taxonomy-format skos needs --taxonomy FILE"):
         choose_taxonomy(plan(tmp_path, ["a"], taxonomy_format="skos"))
