@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.engine.comparison.comparison import TEST, Comparison, RunResult
-from core.engine.comparison.report import Change, Group, Report, Spread
+from core.engine.comparison.report import MAX_P, Change, Group, Report, Spread
 from core.systems import system_named
 from htrans_tui.formatting import duration
 
