@@ -170,7 +170,7 @@ def holds(store: Store, claim: Claim) -> bool:
     return store.row(f"SELECT 1 FROM trials WHERE {_HELD}", _key(claim)) is not None
 
 
-def may_go_on(store: Store, claim: Claim) -> bool:
+def may_continue(store: Store, claim: Claim) -> bool:
     """Whether the run is running and the category is not held."""
     row = store.row(
         "SELECT r.state = 'running' AND NOT rc.held FROM run_categories rc "

@@ -35,7 +35,7 @@ from core.engine.cluster.tasks import (
     version,
 )
 from core.engine.host.disk import is_full
-from core.engine.host.exit_reason import describe
+from core.engine.host.exit_reason import error_summary
 from core.engine.host.ray_requirement import NoClusterError, check_address
 from core.errors import HTransError
 
@@ -151,7 +151,9 @@ class RayCluster:
             return ray.get(task)
         except RayTaskError as error:
             cause = error.cause or error
-            raise TaskLostError(describe(cause), is_crash=not _is_circumstance(cause)) from error
+            raise TaskLostError(
+                error_summary(cause), is_crash=not _is_circumstance(cause)
+            ) from error
         except OutOfMemoryError as error:
             reason = "out of memory: killed by Ray's memory monitor; give a trial more of the node"
             raise TaskLostError(reason, is_crash=True) from error

@@ -27,9 +27,9 @@ from core.engine.cluster.slots import Slot, Task
 from core.engine.cluster.throttled_events import ThrottledEvents
 from core.engine.host.disk import is_full
 from core.engine.runs.steering import pause_for_space
-from core.engine.scoring.evaluation import measure_done
+from core.engine.scoring.evaluation import evaluate_completed
 from core.engine.scoring.scores import save_scores
-from core.engine.trials.outcomes import record_failure, record_finished, record_resting
+from core.engine.trials.outcomes import record_failure, record_finished, record_waiting
 from core.engine.trials.reporter import record_batches, record_result
 from core.engine.trials.scheduling import release
 from core.systems.trial import TrialResult
@@ -98,7 +98,7 @@ class Recorder:
         try:
             for split, columns in end.scores.items():
                 save_scores(data, category, task.claim.trial_id, split, columns)
-            measure_done(self._store, data, category, _CPU)
+            evaluate_completed(self._store, data, category, _CPU)
         except OSError as error:
             if not is_full(error):
                 raise
@@ -138,7 +138,7 @@ class Recorder:
         if end.checkpoint is not None:
             self._save_checkpoint(task, end.checkpoint)
         if end.how == "resting":
-            return record_resting(store, data, claim)
+            return record_waiting(store, data, claim)
         release(store, claim)
         return False
 

@@ -29,7 +29,7 @@ from core.engine.cluster.recording import Recorder, as_array
 from core.engine.cluster.slots import Slot, Task
 from core.engine.cluster.tasks import ScoringOrder
 from core.engine.cluster.throttled_events import ThrottledEvents
-from core.engine.host.exit_reason import describe
+from core.engine.host.exit_reason import error_summary
 from core.engine.host.identity import is_alive, own_identity
 from core.engine.host.ray_requirement import NoClusterError
 from core.engine.trials.outcomes import (
@@ -50,7 +50,7 @@ from db.connection import Store, StoreError
 from db.run_categories import run_category
 from db.runs import run_with_id
 from db.scorings import claim_scoring, fail_scoring, has_pending_scoring, requeue_scoring
-from db.trials import Claim, LostClaimError, claim_trial, holds, may_go_on
+from db.trials import Claim, LostClaimError, claim_trial, holds, may_continue
 from db.workers import (
     Engine,
     add_worker,
@@ -217,7 +217,7 @@ class ClusterSupervisor:
             raise
         except Exception as error:
             _log.exception("trial %d cannot be submitted", claim.trial_id)
-            crash(self._store, claim.trial_id, slot.worker, describe(error))
+            crash(self._store, claim.trial_id, slot.worker, error_summary(error))
             self._wait(slot)
 
     def _put_off(self, slot: Slot, claim: Claim, why: str) -> None:
@@ -257,7 +257,7 @@ class ClusterSupervisor:
             if not holds(self._store, task.claim):
                 task.give("leave")
             else:
-                task.give("go on" if may_go_on(self._store, task.claim) else "stop")
+                task.give("go on" if may_continue(self._store, task.claim) else "stop")
 
     def _kill_overdue(self) -> None:
         now = time.monotonic()
@@ -354,7 +354,7 @@ class ClusterSupervisor:
             raise
         except Exception as error:
             _log.exception("trial %d: the documents cannot be scored", claim.trial_id)
-            self._fail_scoring(claim, describe(error))
+            self._fail_scoring(claim, error_summary(error))
             self._wait(slot, 5.0)
 
     def _fail_scoring(self, claim: Claim, reason: str) -> None:

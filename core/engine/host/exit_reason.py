@@ -48,7 +48,7 @@ def exit_reason(code: int, log: Path, kills_before: int | None) -> str:
     return f"ended with exit code {code}{_log_tail(log)}"
 
 
-def describe(error: BaseException) -> str:
+def error_summary(error: BaseException) -> str:
     """Describe an exception of a trial, with a remedy if memory ran out."""
     text = " ".join(str(error).split())
     name = type(error).__name__

@@ -114,7 +114,7 @@ def score_category(
         _record(store, category, split, count(examples.targets, accepted))
 
 
-def measure_done(
+def evaluate_completed(
     store: Store,
     data: RunData,
     category: RunCategory,

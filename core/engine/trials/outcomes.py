@@ -7,7 +7,7 @@ from dataclasses import replace
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import checkpoints_of, model_path, scores_path
 from core.engine.scoring.scores import save_array
-from core.engine.trials.scheduling import fail, finish, remove_unused_tables, rest
+from core.engine.trials.scheduling import fail, finish, remove_unused_tables, wait_at_rung
 from core.errors import CorruptFileError
 from core.files import sha256, write_bytes
 from core.models.model_files import save_embeddings
@@ -48,9 +48,9 @@ def record_finished(store: Store, data: RunData, claim: Claim, result: TrialResu
     return category_done
 
 
-def record_resting(store: Store, data: RunData, claim: Claim) -> bool:
+def record_waiting(store: Store, data: RunData, claim: Claim) -> bool:
     """Let a trial wait at its rung; return whether this completes the category."""
-    category_done = rest(store, claim)
+    category_done = wait_at_rung(store, claim)
     _remove_pruned_checkpoints(store, data, claim)
     return category_done
 

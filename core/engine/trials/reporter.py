@@ -12,7 +12,7 @@ from db.trials import (
     Epoch,
     LostClaimError,
     holds,
-    may_go_on,
+    may_continue,
     record_epoch,
     record_progress,
 )
@@ -89,7 +89,7 @@ class LocalReporter:
         version = self._store.data_version()
         if version != self._version:
             self._version = version
-            self._stop = not may_go_on(self._store, self._claim)
+            self._stop = not may_continue(self._store, self._claim)
             if not holds(self._store, self._claim):
                 raise LostClaimError(f"trial {self._claim.trial_id} was taken from this worker")
         return self._stop

@@ -37,7 +37,7 @@ from db.trials import (
     finish_trial,
     has_trial_to_train,
     is_table_needed,
-    may_go_on,
+    may_continue,
     promote_trial,
     prune_trial,
     release_trial,
@@ -105,11 +105,11 @@ def fail(store: Store, claim: Claim, reason: str) -> bool:
 def release(store: Store, claim: Claim) -> None:
     """Release an unfinished trial: ready, or paused if its run or category is paused."""
     with store.write(durable=True):
-        release_trial(store, claim, "ready" if may_go_on(store, claim) else "paused")
+        release_trial(store, claim, "ready" if may_continue(store, claim) else "paused")
         settle(store, claim.run_category_id)
 
 
-def rest(store: Store, claim: Claim) -> bool:
+def wait_at_rung(store: Store, claim: Claim) -> bool:
     """Let a trial wait at its rung; return whether this completes the category.
 
     When all trials of the category wait or have ended, the worse half is pruned and the others are

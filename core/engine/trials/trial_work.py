@@ -10,14 +10,14 @@ import torch
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import checkpoints_of
 from core.engine.artifacts.run_kernel import run_kernel
-from core.engine.host.exit_reason import describe
-from core.engine.scoring.evaluation import measure_done
+from core.engine.host.exit_reason import error_summary
+from core.engine.scoring.evaluation import evaluate_completed
 from core.engine.trials.outcomes import (
     clear_unused_tables,
     record_corruption,
     record_failure,
     record_finished,
-    record_resting,
+    record_waiting,
 )
 from core.engine.trials.reporter import LocalReporter
 from core.engine.trials.scheduling import release
@@ -99,7 +99,7 @@ def _train(
         return False
     if outcome is Outcome.AT_RUNG:
         _log.info("%s: waiting at rung after %d epochs", label, training.position[0] - 1)
-        return record_resting(store, data, claim)
+        return record_waiting(store, data, claim)
     category_done = record_finished(store, data, claim, prepared.result())
     _log.info("%s: done", label)
     return category_done
@@ -130,7 +130,7 @@ def score(
     category = run_category(store, claim.run_category_id)
     try:
         use_kernel(run_kernel(store, claim.run_id))
-        measure_done(store, data, category, device, stopping)
+        evaluate_completed(store, data, category, device, stopping)
     except ScoringAbandonedError:
         requeue_scoring(store, claim)
         _log.info("%s: scoring postponed", category.key)
@@ -139,4 +139,4 @@ def score(
     except Exception as error:
         _log.exception("%s: scoring failed", category.key)
         with store.write():
-            fail_scoring(store, claim.trial_id, describe(error))
+            fail_scoring(store, claim.trial_id, error_summary(error))

@@ -22,7 +22,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.run_categories import RunCategory, run_category
 from db.runs import Run
-from db.trials import LostClaimError, claim_trial, holds, may_go_on
+from db.trials import LostClaimError, claim_trial, holds, may_continue
 from tests.support.builders import (
     a_model,
     category_of,
@@ -276,9 +276,9 @@ def test_worker_at_a_held_category_is_to_let_go_and_leaves_it_paused(
     store: Store, forest: Run, worker: int
 ) -> None:
     claim = claim_next(store, worker)
-    assert may_go_on(store, claim)
+    assert may_continue(store, claim)
     pause_category(store, forest, "animals", subtree=False)
-    assert not may_go_on(store, claim)
+    assert not may_continue(store, claim)
     release(store, claim)
     assert category_states(store, forest)["animals"] == "paused"
     assert "paused" in trial_states(store, forest, "animals")
