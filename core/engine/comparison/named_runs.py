@@ -22,7 +22,7 @@ Phase = Callable[[str], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True, slots=True)
 class NamedReport:
-    """A report, and notes about runs that limit what it says."""
+    """A report, with notes on unfinished runs and omitted categories."""
 
     report: Report
     notes: tuple[str, ...]
