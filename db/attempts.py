@@ -69,13 +69,13 @@ class ModelAttempt:
 
     run_id: int
     attempt: int
-    kept: int
+    active: int
 
 
 def model_attempt(store: Store, run_category_id: int) -> ModelAttempt | None:
     """The current attempt and the attempt of the active model, or None without a model."""
     row = store.row(
-        "SELECT rc.run_id, rc.attempt, t.attempt AS kept FROM run_categories rc "
+        "SELECT rc.run_id, rc.attempt, t.attempt AS active FROM run_categories rc "
         "JOIN trials t ON t.id = rc.kept_trial_id WHERE rc.id = ?",
         (run_category_id,),
     )

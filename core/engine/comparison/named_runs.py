@@ -61,5 +61,5 @@ def report_on(
         if run.state not in ENDED
     ]
     if comparison.left_out:
-        notes.append(f"{len(comparison.left_out)} categories are not in all runs and are left out")
+        notes.append(f"{len(comparison.left_out)} categories are omitted: not all runs have them")
     return NamedReport(report, tuple(notes))

@@ -139,15 +139,15 @@ class _Surveyor:
                 survey.records += sum(prepared.records.values())
                 for problem in prepared.problems:
                     self._problem(problem)
-                for part, number in prepared.records.items():
-                    self._source(part)["records"] += number
+                for part, count in prepared.records.items():
+                    self._source(part)["records"] += count
                 splits = list(map(self._document, prepared.documents, prepared.parts))
-                for split, part, number in zip(
+                for split, part, text_hash in zip(
                     splits, prepared.parts, prepared.hashes, strict=True
                 ):
                     self._source(part)[split] += 1
                     if split != "unused":
-                        self._hashes[split].append(number)
+                        self._hashes[split].append(text_hash)
                 self._words(*prepared.tokens_of([split != "unused" for split in splits]))
                 progress(survey.records)
         except HTransError as error:

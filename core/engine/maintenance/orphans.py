@@ -90,24 +90,26 @@ def _without_row(store: Store, workspace: Workspace, referred: ReferredFiles) ->
         "vectors": {workspace.vectors(vectors_id) for vectors_id in vectors_ids(store)},
     }
     owned["artifacts"].add(workspace.embeddings)
-    kept = referred.all
-    kept_folders = frozenset(path.parent for path in kept)
+    files = referred.all
+    folders_with_files = frozenset(path.parent for path in files)
     for parent, folders in owned.items():
         for child in _children(workspace.root / parent):
             if child in importing:
                 continue
             if child in folders:
-                orphaned = _below(child, kept, kept_folders)
+                orphaned = _below(child, files, folders_with_files)
                 yield from (o for o in orphaned if referred.all_tables_known or not _is_table(o))
             else:
                 yield Orphan(child, _describe_folder(parent, child))
 
 
-def _below(folder: Path, kept: frozenset[Path], kept_folders: frozenset[Path]) -> Iterator[Orphan]:
+def _below(
+    folder: Path, files: frozenset[Path], folders_with_files: frozenset[Path]
+) -> Iterator[Orphan]:
     for path in _children(folder):
-        if path in kept_folders:
-            yield from _below(path, kept, kept_folders)
-        elif path not in kept:
+        if path in folders_with_files:
+            yield from _below(path, files, folders_with_files)
+        elif path not in files:
             yield Orphan(path, _describe(path))
 
 

@@ -141,8 +141,8 @@ class InferenceServer:
         return self._classifier
 
     def _models(self) -> object:
-        kept = [(c.key, c.kept_trial_id) for c in run_categories(self._store, self._run.id)]
-        return kept, set_thresholds(self._store, self._run.id)
+        trials = [(c.key, c.kept_trial_id) for c in run_categories(self._store, self._run.id)]
+        return trials, set_thresholds(self._store, self._run.id)
 
     def _category(self, key: str) -> RunCategory:
         for category in run_categories(self._store, self._run.id):
@@ -156,7 +156,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        self._kept: list[Request | None] = []
+        self._pending: list[Request | None] = []
 
     def put(self, request: Request | None) -> None:
         """Add a request; None marks the end."""
@@ -164,26 +164,26 @@ class Waiting:
 
     def next(self) -> Request | None:
         """Wait for the next request to answer. Superseded requests are dropped."""
-        if not self._kept:
-            self._kept.append(self._requests.get())
+        if not self._pending:
+            self._pending.append(self._requests.get())
         self._drain()
-        request = self._kept.pop(0)
+        request = self._pending.pop(0)
         while request is not None and self._is_superseded(request):
-            request = self._kept.pop(0)
+            request = self._pending.pop(0)
         return request
 
     def has_text(self) -> bool:
         """Whether a newer text waits to be classified, or the end was marked."""
         self._drain()
-        return any(request is None or "text" in request for request in self._kept)
+        return any(request is None or "text" in request for request in self._pending)
 
     def _drain(self) -> None:
         while not self._requests.empty():
-            self._kept.append(self._requests.get())
+            self._pending.append(self._requests.get())
 
     def _is_superseded(self, request: Request) -> bool:
         kind = next((kind for kind in ("text", "explain") if kind in request), None)
-        return kind is not None and any(later and kind in later for later in self._kept)
+        return kind is not None and any(later and kind in later for later in self._pending)
 
 
 def serve(service: InferenceServer, waiting: Waiting) -> None:

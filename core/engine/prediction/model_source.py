@@ -81,8 +81,8 @@ def load_models(source: ModelSource, device: torch.device, *, top_down: bool) ->
             classifier, without = load_classifier(store, workspace, run, device)
             if top_down:
                 bounds = bounds_of(store, RunData(store, workspace, run), device)
-            kept = {c.key: c.kept_trial_id for c in run_categories(store, run.id)}
-            identity = [run.name, run.created_at, kept]
+            trials = {c.key: c.kept_trial_id for c in run_categories(store, run.id)}
+            identity = [run.name, run.created_at, trials]
     if top_down and not bounds:
         raise HTransError(
             f"{source.name}: no category has an ancestor with a model; omit --top-down"

@@ -138,7 +138,7 @@ def _scores_on(
 
 
 def _fingerprint(store: Store, data: RunData, trained: dict[str, RunCategory]) -> str:
-    kept = {key: category.kept_trial_id for key, category in trained.items()}
+    trials = {key: category.kept_trial_id for key, category in trained.items()}
     thresholds = {key: own.threshold for key, own in set_thresholds(store, data.run.id).items()}
-    content = json.dumps([kept, thresholds, MARGIN, MAX_BOUND], sort_keys=True)
+    content = json.dumps([trials, thresholds, MARGIN, MAX_BOUND], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

@@ -105,14 +105,14 @@ class RetrainPlan:
     Attributes:
         categories: Number of categories to retrain.
         stale: Number of categories below them that would become stale.
-        least: Estimated seconds if every trial stops as early as possible.
-        most: Estimated seconds if no trial stops early.
+        min_seconds: Estimated duration if every trial stops as early as possible.
+        max_seconds: Estimated duration if no trial stops early.
     """
 
     categories: int
     stale: int
-    least: float
-    most: float
+    min_seconds: float
+    max_seconds: float
 
 
 def plan_retrain(store: Store, run: Run, request: RetrainRequest) -> RetrainPlan:

@@ -203,12 +203,12 @@ def fall_back(store: Store, run_category_id: int, ended: str) -> None:
     """
     model = model_attempt(store, run_category_id)
     assert model is not None
-    update_category(store, run_category_id, state="done", attempt=model.kept)
-    if model.attempt != model.kept:
+    update_category(store, run_category_id, state="done", attempt=model.active)
+    if model.attempt != model.active:
         add_event(
             store,
             ended,
-            f"attempt {model.attempt} {ended}; the model of attempt {model.kept} stays active",
+            f"attempt {model.attempt} {ended}; the model of attempt {model.active} stays active",
             model.run_id,
             run_category_id,
         )
@@ -221,15 +221,15 @@ def refresh_stale(store: Store, run_id: int) -> None:
     """
     if not TrainingSettings.from_json(run_settings(store, run_id)).transfer:
         return
-    kept: dict[int, int | None] = {}
+    models: dict[int, int | None] = {}
     stale: dict[int, bool] = {}
     for category in model_sources(store, run_id):
         id_, parent_id = category.run_category_id, category.parent_id
-        kept[id_] = category.kept_trial_id
+        models[id_] = category.kept_trial_id
         stale[id_] = (
             category.origin == "parent"
             and parent_id is not None
-            and (category.source_trial_id != kept[parent_id] or stale[parent_id])
+            and (category.source_trial_id != models[parent_id] or stale[parent_id])
         )
         if stale[id_] != category.stale:
             set_stale(store, id_, stale=stale[id_])

@@ -75,10 +75,10 @@ def _source(store: Store, category: RunCategory, claim: Claim, attempt: Attempt)
     recorded = trial_with_id(store, claim.trial_id).source_trial_id
     if recorded is not None:
         return recorded
-    kept = category.kept_trial_id
+    source = category.kept_trial_id
     if attempt.origin == "parent" and category.parent_id is not None:
-        kept = run_category(store, category.parent_id).kept_trial_id
-    if kept is None:
+        source = run_category(store, category.parent_id).kept_trial_id
+    if source is None:
         raise TrainingError(f"origin {attempt.origin!r}: there is no model to start from")
-    record_source(store, claim, kept)
-    return kept
+    record_source(store, claim, source)
+    return source

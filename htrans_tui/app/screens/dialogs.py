@@ -181,7 +181,7 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
             button.disabled = True
             return False
         text = f"{found.categories} categor{'y' if found.categories == 1 else 'ies'}, "
-        text += f"{duration(found.least)} to {duration(found.most)}"
+        text += f"{duration(found.min_seconds)} to {duration(found.max_seconds)}"
         if found.stale:
             text += f"; {found.stale} below it become stale"
         said.update(text)
