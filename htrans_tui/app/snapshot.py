@@ -129,7 +129,7 @@ class _RunReader:
             self._events, self._faults = events, newest_faults(events)
             self._update_alerts(status, None)
         else:
-            self._update_alerts(status, self._status.different)
+            self._update_alerts(status, self._status.updated)
         selected = next((c for c in status.categories if c.id == category_id), None)
         if selected is None:
             self._details = None

@@ -52,7 +52,7 @@ def doctor(
                 "workspace": str(workspace.root) if is_workspace else None,
                 "problems": [dataclasses.asdict(f) for f in result.problems],
                 "notes": [dataclasses.asdict(f) for f in result.left if f.is_note],
-                "mended": [dataclasses.asdict(f) for f in result.mended],
+                "mended": [dataclasses.asdict(f) for f in result.repaired],
             }
         )
     else:
@@ -75,7 +75,7 @@ def _print_machine(machine: Machine) -> None:
 
 
 def _print_examination(result: Examination) -> None:
-    for issue in result.mended:
+    for issue in result.repaired:
         print(printable(f"repaired: {issue.kind} {issue.subject}: {issue.problem}"))
     for issue in result.left:
         severity = "note" if issue.is_note else "problem"

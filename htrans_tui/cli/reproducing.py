@@ -166,7 +166,7 @@ def _train(store: Store, workspace: Workspace, planned: Sequence[Planned]) -> No
                 if view.run.run.state == "paused" and name not in reported:
                     reported.add(name)
                     say(f"run {name} is paused; resume it with: htrans-tui resume {name}")
-            watch.look(still="running" in states)
+            watch.check(is_running="running" in states)
             time.sleep(_INTERVAL)
     for name, view in views.items():
         if view.run.run.state != "done":

@@ -91,7 +91,7 @@ def _gains(report: Report) -> list[Plot]:
     """Plot the baseline's gain per category over each group with the run's own decision rule."""
     plots = []
     for group in report.groups[1:]:
-        if group.contender.name != group.contender.run.name:
+        if group.variant.name != group.variant.run.name:
             continue
         bars = tuple(
             Bar(f"{c.category} ({c.support:,})", c.gain, f"{c.gain:+.3f}")

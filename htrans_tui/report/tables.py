@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from core.engine.comparison.comparison import TEST, Compared, Comparison
-from core.engine.comparison.report import LARGEST_P, Change, Group, Report, Spread
+from core.engine.comparison.comparison import TEST, Comparison, RunResult
+from core.engine.comparison.report import MAX_P, Change, Group, Report, Spread
 from core.systems import system_named
 from htrans_tui.formatting import duration
 
@@ -39,12 +39,12 @@ def run_metrics(comparison: Comparison) -> Table:
     )
 
 
-def _metrics_row(run: Compared, levels: list[int]) -> tuple[str, ...]:
+def _metrics_row(run: RunResult, levels: list[int]) -> tuple[str, ...]:
     summary = run.summary
     return (
         run.name,
-        run.contender.run.system,
-        str(run.contender.run.seed),
+        run.variant.run.system,
+        str(run.variant.run.seed),
         duration(run.seconds),
         f"{summary.micro.f1:.4f}",
         "" if run.tested is None else p_value(run.tested.significance.p_micro),
@@ -58,17 +58,17 @@ def _metrics_row(run: Compared, levels: list[int]) -> tuple[str, ...]:
 
 def _test_note(comparison: Comparison) -> str:
     tested = [run.tested for run in comparison.runs if run.tested is not None]
-    names = list(dict.fromkeys(test.than for test in tested))
+    names = list(dict.fromkeys(test.baseline for test in tested))
     baseline = names[0] if len(names) == 1 else f"the run with the same seed of {', '.join(names)}"
     return (
         f"{comparison.documents:,} test documents, {len(comparison.ids)} categories. p: {TEST} "
-        f"against {baseline}, two-sided; * p ≤ {LARGEST_P}."
+        f"against {baseline}, two-sided; * p ≤ {MAX_P}."
     )
 
 
 def p_value(value: float) -> str:
-    """Format a p-value, with a star if it is at most `LARGEST_P`."""
-    return f"{value:.4f}{'*' if value <= LARGEST_P else ' '}"
+    """Format a p-value, with a star if it is at most `MAX_P`."""
+    return f"{value:.4f}{'*' if value <= MAX_P else ' '}"
 
 
 def per_category(comparison: Comparison) -> Table:
@@ -114,7 +114,7 @@ def report_tables(report: Report) -> Iterator[Table]:
             "category; down: rejects categories with a rejected ancestor.",
         )
     for group in report.groups[1:]:
-        if group.contender.name == group.contender.run.name:
+        if group.variant.name == group.variant.run.name:
             yield _changes(report, group)
     yield run_metrics(report.comparison)
 
@@ -155,7 +155,7 @@ def _system(report: Report, group: Group) -> tuple[str, ...]:
 def _steps(report: Report) -> Table:
     rows = []
     for group in sorted(report.binary, key=_switched_on):
-        settings = group.contender.settings
+        settings = group.variant.settings
         weights = settings.class_weights
         searched = ",".join(f"{weight:g}" for weight in weights)
         rows.append(
@@ -180,7 +180,7 @@ def _steps(report: Report) -> Table:
 
 
 def _switched_on(group: Group) -> int:
-    settings = group.contender.settings
+    settings = group.variant.settings
     switches = (settings.transfer, settings.two_rates, settings.freeze)
     return sum(switches) + (len(settings.class_weights) > 1)
 
@@ -251,13 +251,13 @@ def advice_sentences(report: Report) -> list[str]:
         f"Best macro-F1: {best.label}, {best.macro.mean:.4f}. "
         f"Best micro-F1: {micro.label}, {micro.micro.mean:.4f}."
     ]
-    if report.advice.alike:
+    if report.advice.not_worse:
         sentences.append(
-            f"Not significantly worse in macro-F1 than {best.label} (p > {LARGEST_P}): "
-            f"{'; '.join(report.advice.alike)}."
+            f"Not significantly worse in macro-F1 than {best.label} (p > {MAX_P}): "
+            f"{'; '.join(report.advice.not_worse)}."
         )
     else:
-        sentences.append(f"All others are significantly worse in macro-F1 (p ≤ {LARGEST_P}).")
+        sentences.append(f"All others are significantly worse in macro-F1 (p ≤ {MAX_P}).")
     cheapest = by_label[report.advice.cheapest]
     if cheapest is best:
         sentences.append(f"Use {best.label}: no system of this quality needs less worker time.")
@@ -291,17 +291,17 @@ def settings_of(report: Report) -> list[tuple[str, str]]:
     """List the settings of each group that differ from the paper's."""
     settings_by_group = []
     for group in report.groups:
-        run = group.contender.run
-        if group.contender.name != run.name:
+        run = group.variant.run
+        if group.variant.name != run.name:
             continue
         paper = system_named(run.system).settings("paper", {})
-        settings = group.contender.settings
+        settings = group.variant.settings
         differences = [
             f"{name} {_setting(getattr(settings, name))}"
             for name in type(settings).__dataclass_fields__
             if name != "seed" and getattr(settings, name) != getattr(paper, name)
         ]
-        seeds = ", ".join(str(run.contender.run.seed) for run in group.runs)
+        seeds = ", ".join(str(run.variant.run.seed) for run in group.runs)
         settings_by_group.append((group.label, "; ".join([f"seeds {seeds}", *differences])))
     return settings_by_group
 
@@ -317,9 +317,9 @@ def _yes(value: bool) -> str:
 
 
 def _shown(spread: Spread) -> str:
-    if spread.least == spread.most:
+    if spread.low == spread.high:
         return f"{spread.mean:.4f}"
-    return f"{spread.mean:.4f} ({spread.least:.3f}–{spread.most:.3f})"
+    return f"{spread.mean:.4f} ({spread.low:.3f}–{spread.high:.3f})"
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -17,7 +17,7 @@ import pytest
 from core.workspace import Workspace
 from db.connection import Store
 from db.runs import list_runs
-from db.scorings import scores_are_missing
+from db.scorings import has_unfinished_scoring
 from db.workers import engine_of, present_workers
 from tests.faults.engine_runs import Models, models, run_state, start, until
 from tests.faults.mode import FULL
@@ -210,7 +210,9 @@ def on_both_engines(
                 result = htrans(place, *arguments, "--categories=cats,dogs", *options, *engine)
                 assert result.returncode == 0, result.stderr
             until(lambda: not store.value("SELECT count(*) FROM runs WHERE state != 'done'"), 300)
-            until(lambda: not any(scores_are_missing(store, run.id) for run in list_runs(store)))
+            until(
+                lambda: not any(has_unfinished_scoring(store, run.id) for run in list_runs(store))
+            )
             htrans(place, "engine", "stop")
         yield place
     finally:

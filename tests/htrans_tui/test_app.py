@@ -12,7 +12,8 @@ from textual.widgets import DataTable, TextArea
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import NewRunCategory, create_run
+from db.run_categories import NewRunCategory
+from db.runs import create_run
 from htrans_tui.app.actions import ACTIONS, Scope, keys_in
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.classify import ClassifyScreen

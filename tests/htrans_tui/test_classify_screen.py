@@ -8,7 +8,8 @@ from textual.widgets import DataTable
 
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import NewRunCategory, create_run, list_runs
+from db.run_categories import NewRunCategory
+from db.runs import create_run, list_runs
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.classify import ClassifyScreen, TextBox
 from tests.support.pilot import found, text_of, until

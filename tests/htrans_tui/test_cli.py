@@ -260,7 +260,7 @@ def test_without_a_workspace_every_command_says_how_to_make_one(tmp_path: Path) 
         (["train", "small", "--dropout", "1"], r"--dropout must be"),
         (["train", "small", "--device", "tpu"], r"--device tpu: unknown"),
         (["train", "small", "--name", "small"], r"a run 'small' already"),
-        (["status", "nobody"], r"no run 'nobody'; the newest are"),
+        (["status", "nobody"], r"no run 'nobody'"),
         (["evaluate", "small", "--split", "dev"], r"--split dev: use test or validation"),
         (["import", "x", "--name", "small"], r"x: "),
         (["vectors", "add", "missing.txt", "--name", "v"], r"missing.txt: no such file"),

@@ -11,8 +11,9 @@ from textual.screen import Screen
 from textual.widgets import Button, Checkbox, Footer, Input, Static, TabbedContent
 
 from core.workspace import Workspace
+from db.attempts import attempts_of
 from db.connection import Store
-from db.runs import attempts_of, run_named
+from db.runs import run_named
 from htrans_tui.app.actions import ACTIONS
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.dialogs import ChoiceDialog, RetrainDialog

@@ -266,7 +266,7 @@ def test_a_stopped_import_goes_on_by_the_same_command(
     assert "long" not in listed.stdout
     result = htrans(workspace, *command)
     assert result.returncode == 0, result.stderr
-    assert "an import that had been stopped went on after " in result.stderr
+    assert "the interrupted import was resumed after " in result.stderr
     assert everything(Store(workspace.database), workspace, "long") == expected
 
 

@@ -16,7 +16,8 @@ from core.engine.artifacts.document_index import open_index
 from core.engine.artifacts.run_files import scores_path
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import Run, RunCategory, run_categories, run_named
+from db.run_categories import RunCategory, run_categories
+from db.runs import Run, run_named
 from db.thresholds import record_threshold, set_threshold
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.dialogs import ChoiceDialog

@@ -211,7 +211,7 @@ async def test_a_run_that_is_deleted_while_it_is_watched_is_told(still: Workspac
         store = Store(still.database)
         with store.write():
             store.execute("DELETE FROM runs")
-        await until(pilot, lambda: "is gone" in text_of(app, "#title"))
+        await until(pilot, lambda: "does not exist" in text_of(app, "#title"))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
         await until(pilot, lambda: "No runs yet" in text_of(app, "#hint"))

@@ -25,7 +25,8 @@ from core.engine.artifacts.run_files import scores_path
 from core.engine.monitoring.load import GpuLoad, Load
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import list_runs, run_categories
+from db.run_categories import run_categories
+from db.runs import list_runs
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.inference_client import Answer, Shading
 from htrans_tui.app.preferences import Preferences

@@ -23,6 +23,7 @@ from core.engine.trials.trial_work import LocalExecutor, work_on
 from core.settings import settings_for
 from core.systems import system_named
 from core.workspace import Workspace
+from db.attempts import attempts_of
 from db.connection import Store
 from db.corpora import (
     Corpus,
@@ -34,16 +35,8 @@ from db.corpora import (
     taxonomy_of,
     training_positives,
 )
-from db.runs import (
-    NewRunCategory,
-    Run,
-    RunCategory,
-    attempts_of,
-    create_run,
-    run_categories,
-    run_category,
-    run_with_id,
-)
+from db.run_categories import NewRunCategory, RunCategory, run_categories, run_category
+from db.runs import Run, create_run, run_with_id
 from db.scorings import claim_scoring, end_scoring
 from db.trials import (
     Claim,
@@ -184,16 +177,16 @@ def record_shared_run(
     positives = training_positives(store, corpus.id)
     given = class_weights or {}
     categories: list[NewRunCategory] = []
-    lead: str | None = None
+    owner: str | None = None
     for category in taxonomy_of(store, corpus.id):
         count = positives.get(category.id, 0)
-        state, follows = ("ready", lead) if count else ("empty", None)
+        state, follows = ("ready", owner) if count else ("empty", None)
         categories.append(
             NewRunCategory(
-                category.id, count, state, lead=follows, class_weight=given.get(category.id)
+                category.id, count, state, owner=follows, class_weight=given.get(category.id)
             )
         )
-        lead = lead or (category.id if count else None)
+        owner = owner or (category.id if count else None)
     system = "gru-att-multi-weighted" if given else "gru-att-multi"
     run_id = create_run(
         store,

@@ -24,7 +24,7 @@ from core.engine.cluster.messages import (
 from core.engine.cluster.ray_cluster import RayCluster, RayTask
 from core.engine.cluster.shared_objects import SharedObjects
 from core.engine.cluster.tasks import ScoringSpec, TrialEnd, score_documents, train_trial
-from core.engine.scoring.evaluation import measure_done
+from core.engine.scoring.evaluation import evaluate_completed
 from core.engine.scoring.scores import examples_of, save_scores
 from core.engine.trials.executor import ClaimedTrial, TaskLostError
 from core.engine.trials.reporter import LocalReporter, record_batches, record_result
@@ -35,7 +35,7 @@ from core.training.epochs import Outcome
 from core.training.scoring import ScoringAbandonedError
 from db.connection import Store
 from db.events import add_event_once
-from db.runs import RunCategory
+from db.run_categories import RunCategory
 from db.trials import rewind_progress
 from db.workers import place_worker
 
@@ -111,7 +111,7 @@ class RayExecutor:
             raise ScoringAbandonedError
         for split, columns in scores.items():
             save_scores(data, category, trial_id, split, columns)
-        measure_done(store, data, category, torch.device("cpu"), stopping)
+        evaluate_completed(store, data, category, torch.device("cpu"), stopping)
 
     def _result_of(
         self, task: RayTask, should_stop: Callable[[], bool], record: Callable[[Any], None]

@@ -31,7 +31,7 @@ from core.engine.cluster.mailbox import TaskMailbox
 from core.engine.cluster.tasks import OtherVersionError, TaskContext, version
 from core.engine.host import ray_connection
 from core.engine.host.disk import is_full
-from core.engine.host.exit_reason import describe
+from core.engine.host.exit_reason import error_summary
 from core.engine.trials.executor import TaskLostError
 
 _COLLECT_INTERVAL = 0.1
@@ -176,7 +176,7 @@ class RayTask:
             return ray.get(self._reference)
         except RayTaskError as error:
             cause = error.cause or error
-            raise TaskLostError(describe(cause), is_crash=not _is_of_machine(cause)) from error
+            raise TaskLostError(error_summary(cause), is_crash=not _is_of_machine(cause)) from error
         except OutOfMemoryError as error:
             reason = "out of memory: killed by Ray's memory monitor; give a trial more of the node"
             raise TaskLostError(reason, is_crash=True) from error

@@ -1,7 +1,7 @@
-"""A run's status read again and again: only what has changed is read anew.
+"""Incremental reads of a run's status.
 
-Triggers number the changes of categories (`db.changes`); of what a category's row does not say, the
-running loss and the age of heartbeats, only categories at work are asked.
+Triggers number the changes of categories (`db.changes`), so a read fetches changed categories only.
+Running losses and heartbeat ages are not numbered; they are fetched for running categories.
 """
 
 from __future__ import annotations
@@ -23,34 +23,40 @@ from db.changes import changed_since, newest_change
 from db.connection import Store
 from db.corpora import corpus_with_id
 from db.runs import Run, list_runs, run_with_id
-from db.status import followers
+from db.status import shared_model_users
 
 _ETA_AGE = 10.0
 
 
 class LiveStatus:
-    """The status of one run, kept between readings.
+    """The status of one run, cached between reads.
 
-    `changed` are the row ids of the categories with another state, trial, epoch or measure than at
-    the reading before, all of them the first time; `different` are those and the ones whose
-    running loss or silence is another.
+    Attributes:
+        changed: Row ids of the categories whose state, trial, epoch or metrics changed since the
+            last read; all categories after the first read.
+        updated: `changed` and the categories whose running loss or heartbeat age changed.
     """
 
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
         self.changed: frozenset[int] = frozenset()
-        self.different: frozenset[int] = frozenset()
+        self.updated: frozenset[int] = frozenset()
         self._seen: int | None = None
         self._categories: dict[int, CategoryStatus] = {}
-        self._followers: dict[int, tuple[int, ...]] = {}
+        self._sharing: dict[int, tuple[int, ...]] = {}
         self._as_tuple: tuple[CategoryStatus, ...] = ()
         self._run = _KeptRun()
         self._test_documents: int | None = None
 
     def read(self, store: Store, now: float | None = None) -> Status:
-        """The status as it is; categories that have not changed are the same objects as before.
+        """Read the status. Unchanged categories are the same objects as in the last read.
 
-        Raises `NotFoundError` if the run has been deleted.
+        Args:
+            store: The database.
+            now: Seconds since 1970; None for the current time.
+
+        Raises:
+            NotFoundError: The run was deleted.
         """
         moment = time.time() if now is None else now
         with store.snapshot():
@@ -65,55 +71,55 @@ class LiveStatus:
         newest = newest_change(store, self.run_id)
         if self._seen is None:
             fresh = categories_of(store, self.run_id, now)
-            self._followers = _followers(store, self.run_id)
+            self._sharing = _sharing(store, self.run_id)
             self._categories = {}
             self.changed = frozenset(category.id for category in fresh)
         else:
             self.changed = changed_since(store, self.run_id, self._seen)
             fresh = categories_among(store, self._to_read(), now)
         self._seen = newest
-        different = {c.id: c for c in fresh if self._categories.get(c.id) != c}
-        for lead in list(different.values()):
-            different |= self._follow(lead, different)
-        self.different = self.changed | different.keys()
-        if different:
-            self._categories |= different
+        updated = {c.id: c for c in fresh if self._categories.get(c.id) != c}
+        for owner in list(updated.values()):
+            updated |= self._sharing_with(owner, updated)
+        self.updated = self.changed | updated.keys()
+        if updated:
+            self._categories |= updated
             self._as_tuple = tuple(self._categories.values())
 
     def _to_read(self) -> frozenset[int]:
-        """Those that have changed, and those at work themselves."""
-        followers = {id for ids in self._followers.values() for id in ids}
-        at_work = {c.id for c in self._as_tuple if c.state == "running"}
-        return self.changed | (at_work - followers)
+        """Changed categories, and running categories with trials of their own."""
+        sharing = {id for ids in self._sharing.values() for id in ids}
+        running = {c.id for c in self._as_tuple if c.state == "running"}
+        return self.changed | (running - sharing)
 
-    def _follow(
-        self, lead: CategoryStatus, known: dict[int, CategoryStatus]
+    def _sharing_with(
+        self, owner: CategoryStatus, updated: dict[int, CategoryStatus]
     ) -> dict[int, CategoryStatus]:
-        """Those that share the model of `lead`, with its running loss, work and silence."""
-        if lead.state != "running":
+        """The categories that share the model of `owner`, with the progress of its trial."""
+        if owner.state != "running":
             return {}
-        following = {}
-        for id in self._followers.get(lead.id, ()):
-            before = known.get(id) or self._categories.get(id)
-            if before is not None and before.state == "running":
-                following[id] = replace(
-                    before,
-                    epoch=lead.epoch,
-                    training_loss=lead.training_loss,
-                    seconds=lead.seconds,
-                    silent_seconds=lead.silent_seconds,
+        sharing = {}
+        for id in self._sharing.get(owner.id, ()):
+            category = updated.get(id) or self._categories.get(id)
+            if category is not None and category.state == "running":
+                sharing[id] = replace(
+                    category,
+                    epoch=owner.epoch,
+                    training_loss=owner.training_loss,
+                    seconds=owner.seconds,
+                    silent_seconds=owner.silent_seconds,
                 )
-        return following
+        return sharing
 
 
 class LiveRuns:
-    """All runs in short, kept between readings."""
+    """The status of all runs, cached between reads."""
 
     def __init__(self) -> None:
         self._kept: dict[int, _KeptRun] = {}
 
     def read(self, store: Store, now: float | None = None) -> tuple[RunStatus, ...]:
-        """The runs, the newest first."""
+        """Read the status of all runs, newest first."""
         with store.snapshot():
             moment = time.time() if now is None else now
             workers = workers_of(store, moment)
@@ -143,9 +149,9 @@ class _KeptRun:
         return self._status
 
 
-def _followers(store: Store, run_id: int) -> dict[int, tuple[int, ...]]:
-    """Row ids of the categories that share another's model, by that other's."""
-    by_lead: dict[int, list[int]] = {}
-    for lead, id_ in followers(store, run_id):
-        by_lead.setdefault(lead, []).append(id_)
-    return {lead: tuple(ids) for lead, ids in by_lead.items()}
+def _sharing(store: Store, run_id: int) -> dict[int, tuple[int, ...]]:
+    """Row ids of the categories that use a shared model, by row id of the owner category."""
+    by_owner: dict[int, list[int]] = {}
+    for owner, id_ in shared_model_users(store, run_id):
+        by_owner.setdefault(owner, []).append(id_)
+    return {owner: tuple(ids) for owner, ids in by_owner.items()}

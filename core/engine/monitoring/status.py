@@ -1,4 +1,4 @@
-"""What stands where: one immutable view of a run for command line and app alike."""
+"""Immutable status of runs, categories and workers for the command line and the app."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from db.status import (
 )
 
 SILENT = 10.0
-"""Seconds without a heartbeat after which a worker counts as silent."""
+"""Seconds without a heartbeat after which a worker is silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,11 @@ class RunStatus:
 class CategoryStatus:
     """A category of a run.
 
-    While it trains, `training_loss` is the running loss and `epoch` the epoch at work; once it is
-    done, losses, epoch and F1 are those of the kept model, and `class_weight` is the chosen one.
-    Of a category that shares its model, trials and `seconds` are the model's, F1 is its own.
-    `silent_seconds` is the age of the last heartbeat if the worker at it is silent;
-    `test_accepted` counts the test documents that the kept model accepts; `begun_at` is when the
-    attempt began, in seconds since 1970.
+    During training, `training_loss` is the running loss and `epoch` the current epoch. Afterwards,
+    losses, epoch, F1 and class weight are those of the selected trial. With a shared model, trials
+    and `seconds` belong to the owner category; F1 belongs to this category. `silent_seconds` is the
+    heartbeat age of a silent worker. `test_accepted` counts the test documents that the model
+    accepts. `begun_at` is the start of the attempt in seconds since 1970.
     """
 
     id: int
@@ -121,7 +120,7 @@ class CategoryStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """A worker and what it is at; `state` is "silent" if its heartbeat is old."""
+    """A worker and its current trial; `state` is "silent" if its heartbeat is old."""
 
     pid: int
     device: str
@@ -182,7 +181,7 @@ def iso(seconds: float | None) -> str | None:
 
 
 def status_of(store: Store, run_id: int, now: float | None = None) -> Status:
-    """Everything there is to show of a run, read from one state of the database."""
+    """Read the status of a run from one state of the database."""
     moment = time.time() if now is None else now
     with store.snapshot():
         workers = workers_of(store, moment)
@@ -192,7 +191,7 @@ def status_of(store: Store, run_id: int, now: float | None = None) -> Status:
 
 
 def all_runs(store: Store) -> list[RunStatus]:
-    """All runs in short, the newest first."""
+    """The status of all runs, newest first."""
     with store.snapshot():
         workers = workers_of(store)
         return [run_status(store, run, workers) for run in list_runs(store)]

@@ -21,7 +21,7 @@ import torch
 
 from core.engine.artifacts.run_data import RunData
 from core.engine.host.disk import is_full
-from core.engine.host.exit_reason import ENVIRONMENT, describe
+from core.engine.host.exit_reason import ENVIRONMENT, error_summary
 from core.engine.host.identity import own_identity
 from core.engine.runs.steering import pause_for_space
 from core.engine.trials.executor import Executor, TaskLostError
@@ -126,7 +126,7 @@ class Worker:
             if isinstance(error, OSError) and is_full(error):
                 raise _DiskFullError(claim, error) from error
             _log.exception("trial %d failed", claim.trial_id)
-            crash(self._store, claim.trial_id, self._id, describe(error))
+            crash(self._store, claim.trial_id, self._id, error_summary(error))
             self._data = None
             self._stop.wait(1.0)
 

@@ -1,4 +1,4 @@
-"""Settings of one attempt at a category."""
+"""Settings of an attempt at a category."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from db.runs import Run
 
 
 def attempt_settings(run: Run, changes: str) -> TrainingSettings:
-    """The settings of an attempt: the run's with the attempt's changes, a JSON object."""
+    """The settings of the run, updated with the changes of an attempt (a JSON object)."""
     values = json.loads(changes)
     if "class_weights" in values:
         values["class_weights"] = tuple(values["class_weights"])

@@ -13,7 +13,7 @@ from core.errors import CorruptFileError, HTransError
 from core.systems.trial import TrialResult, TrialSpec
 from core.training.epochs import Outcome
 from db.connection import Store
-from db.runs import RunCategory
+from db.run_categories import RunCategory
 from db.trials import Claim, LostClaimError, holds
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ import torch
 
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_kernel import run_kernel
-from core.engine.host.exit_reason import describe
-from core.engine.scoring.evaluation import measure_done
+from core.engine.host.exit_reason import error_summary
+from core.engine.scoring.evaluation import evaluate_completed
 from core.engine.trials.executor import ClaimedTrial, Executor, TaskLostError
 from core.engine.trials.outcomes import (
     clear_unused_tables,
     record_failure,
     record_finished,
-    record_resting,
+    record_waiting,
 )
 from core.engine.trials.reporter import LocalReporter
 from core.engine.trials.scheduling import release
@@ -27,7 +27,7 @@ from core.systems.trial import TrialResult
 from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
 from db.connection import Store, StoreError
-from db.runs import RunCategory, run_category
+from db.run_categories import RunCategory, run_category
 from db.scorings import claim_scoring, fail_scoring, requeue_scoring
 from db.trials import Claim, rewind_progress
 
@@ -69,7 +69,7 @@ def _train(
         return False
     if outcome is Outcome.AT_RUNG:
         _log.info("%s: waits at its rung", label)
-        return record_resting(store, data, claim)
+        return record_waiting(store, data, claim)
     assert result is not None
     category_done = record_finished(store, data, claim, result)
     _log.info("%s: done", label)
@@ -94,7 +94,7 @@ def score(
             fail_scoring(
                 store,
                 claim.trial_id,
-                str(error) if isinstance(error, TaskLostError) else describe(error),
+                str(error) if isinstance(error, TaskLostError) else error_summary(error),
             )
 
 
@@ -130,4 +130,4 @@ class LocalExecutor:
     ) -> None:
         """See `Executor.score`."""
         use_kernel(run_kernel(store, data.run.id))
-        measure_done(store, data, category, self._device, stopping)
+        evaluate_completed(store, data, category, self._device, stopping)

@@ -9,7 +9,7 @@ from textual.widgets import TabbedContent
 from core.engine.artifacts.workspace_store import Store, open_store
 from core.engine.monitoring.status import CategoryStatus, RunStatus
 from core.engine.runs.lookup import RunCategory
-from core.engine.runs.retraining import RetrainPlan, RetrainRequest, outlook, restore, retrain
+from core.engine.runs.retraining import RetrainPlan, RetrainRequest, plan_retrain, restore, retrain
 from core.engine.runs.steering import (
     cancel_in_run,
     cancel_run,
@@ -97,7 +97,7 @@ class CategorySteering(HTransScreen[None]):
 
         def preview(request: RetrainRequest) -> RetrainPlan:
             with open_store(services.workspace, read_only=True) as store:
-                return outlook(store, run, request)
+                return plan_retrain(store, run, request)
 
         def begin(request: RetrainRequest | None) -> None:
             if request is not None:

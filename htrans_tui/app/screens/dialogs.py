@@ -186,7 +186,7 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
             button.disabled = True
             return False
         text = f"{plan.categories} categor{'y' if plan.categories == 1 else 'ies'}, "
-        text += f"{duration(plan.least)} to {duration(plan.most)}"
+        text += f"{duration(plan.min_seconds)} to {duration(plan.max_seconds)}"
         if plan.stale:
             text += f"; {plan.stale} below become stale"
         estimate.update(text)

@@ -89,14 +89,14 @@ class ThresholdScreen(HTransScreen[None]):
 
         self.services.steer(save)
 
-    def action_forget_threshold(self) -> None:
+    def action_reset_threshold(self) -> None:
         """Remove the saved threshold: the run's decision rule applies again."""
         predictions = self._predictions
         if predictions is None:
             return
 
         def forget(store: Store) -> str:
-            predictions.forget_threshold(store)
+            predictions.reset_threshold(store)
             return f"{predictions.category.key}: saved threshold removed"
 
         self._min_score = self._rule.least
@@ -106,7 +106,7 @@ class ThresholdScreen(HTransScreen[None]):
         """Read the decision rule of the category. `keep` keeps a threshold that is not saved."""
         assert self._predictions is not None
         rule = self._predictions.rule(self._store)
-        by_hand = self._predictions.by_hand(self._store)
+        by_hand = self._predictions.manual_threshold(self._store)
         moved = self._min_score != self._rule.least
         note = f"set by hand on {by_hand.split}" if by_hand is not None else ""
         if keep and rule == self._rule and note == self._saved_note:

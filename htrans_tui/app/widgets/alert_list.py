@@ -40,7 +40,7 @@ class AlertList(OptionList):
         self._shown = alerts, events
         highlighted = self.highlighted
         lines: list[tuple[Text, int | None]] = [
-            (Text(f"{ALERT} {printable(alert.message)}"), alert.category_id)
+            (Text(f"{ALERT} {printable(alert.message)}"), alert.run_category_id)
             for alert in alerts[:MAX_SHOWN]
         ]
         if len(alerts) > MAX_SHOWN:
@@ -63,7 +63,7 @@ class AlertList(OptionList):
 
 def alert_ids(alerts: Sequence[Alert]) -> frozenset[int]:
     """Return the row ids of the categories with alerts."""
-    return frozenset(alert.category_id for alert in alerts if alert.category_id is not None)
+    return frozenset(alert.run_category_id for alert in alerts if alert.run_category_id is not None)
 
 
 def _line(event: Event) -> Text:

@@ -256,7 +256,7 @@ class VirtualWorkers:
             finish_with(self._store, claim, f1)
         else:
             record_epoch(self._store, claim, an_epoch(passed, f1), is_kept=True, seconds=1.0)
-            scheduling.rest(self._store, claim)
+            scheduling.wait_at_rung(self._store, claim)
             assert trial_with_id(self._store, claim.trial_id).state in (
                 *("resting", "ready", "dropped"),
             )

@@ -21,7 +21,8 @@ from core.engine.trials.scheduling import finish
 from core.errors import NotFoundError
 from db.connection import Store
 from db.metrics import record_metrics
-from db.runs import Run, run_categories, run_with_id
+from db.run_categories import run_categories
+from db.runs import Run, run_with_id
 from db.trials import Claim, record_epoch, record_progress
 from db.workers import set_worker_state, worker_heartbeat
 from tests.support.builders import (
