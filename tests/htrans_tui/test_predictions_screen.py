@@ -142,7 +142,7 @@ async def test_a_threshold_is_tried_saved_and_taken_back(own_copy: Workspace) ->
         await opened(app, pilot, "fruit")
         await pilot.press("right_square_bracket", "right_square_bracket")
         assert "threshold 0.520" in text_of(app, "#metrics")
-        assert "threshold 0.520, saved 0.500" in text_of(app, "#metrics")
+        assert "threshold 0.520, active 0.500" in text_of(app, "#metrics")
         await pilot.press("left_square_bracket")
         assert at.counts(0.51) in text_of(app, "#metrics")
         await pilot.press("t")

@@ -201,15 +201,15 @@ class PredictionsScreen(ThresholdScreen):
         counts = predictions.ranked.counts(self._min_score)
         rates = counts.rates
         threshold = f" threshold {self._probability(self._min_score):.3f}"
-        is_saved = self._min_score == self._rule.least
-        if not is_saved:
-            threshold += f", saved {self._probability(self._rule.least):.3f}"
+        is_active = self._min_score == self._rule.least
+        if not is_active:
+            threshold += f", active {self._probability(self._rule.least):.3f}"
         parts = [
             threshold,
             f"P {rates.precision:.3f}  R {rates.recall:.3f}  F1 {rates.f1:.3f}",
             f"TP {counts.tp:,}  FP {counts.fp:,}  FN {counts.fn:,}",
         ]
-        if is_saved and self._saved_note:
+        if is_active and self._saved_note:
             parts.append(self._saved_note)
         self.query_one("#metrics", PlainLabel).set_text("   ".join(parts))
         kind, name = KINDS[self._kind]

@@ -107,12 +107,12 @@ class ThresholdScreen(HTransScreen[None]):
         assert self._predictions is not None
         rule = self._predictions.rule(self._store)
         by_hand = self._predictions.manual_threshold(self._store)
-        moved = self._min_score != self._rule.least
+        is_modified = self._min_score != self._rule.least
         note = f"set by hand on {by_hand.split}" if by_hand is not None else ""
         if keep and rule == self._rule and note == self._saved_note:
             return
         self._rule, self._saved_note = rule, note
-        if not (keep and moved):
+        if not (keep and is_modified):
             self._min_score = rule.least
         if keep:
             self._draw()
