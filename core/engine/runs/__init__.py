@@ -1,1 +1,1 @@
-"""What users ask of runs: start, steer, retrain, delete, reproduce, estimate."""
+"""What users ask of runs: start, steer, retrain, delete, reproduce."""

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from schedule_bounds import critical_path, knee, lower_bound, total_work, upper_bound
 
 from core.engine.trials import scheduling
+from core.planning.remaining import UnfinishedCategory
 from core.planning.schedules import CategoryWork, Schedule, simulate, with_overhead
-from core.training.class_weight_search import rounds
+from core.training.class_weight_search import rungs_above
 from db.connection import Store
 from db.runs import Run
 from db.trials import Claim, claim_trial, record_epoch, trial_with_id
@@ -203,12 +204,16 @@ def recorded(store: Store) -> Run:
 def uneven(epochs: int, *, racing: bool) -> list[CategoryWork]:
     """Work for `FOREST` in which every trial takes another time."""
     parents = [FOREST[key] for key in KEYS]
+    rungs = rungs_above(0) if racing else ()
+    search = UnfinishedCategory(None, 1.0, epochs, epochs, len(WEIGHTS), rungs=rungs)
     return [
         CategoryWork(
             None if parent is None else KEYS.index(parent),
             tuple(
-                tuple(float(each * (5 + (7 * place + 3 * weight) % 11)) for weight in range(trials))
-                for trials, each in rounds(len(WEIGHTS), epochs, racing=racing)
+                tuple(
+                    each * (5 + (7 * place + 3 * weight) % 11) for weight, each in enumerate(trials)
+                )
+                for trials in search.work(epochs, 1.0).rounds
             ),
         )
         for place, parent in enumerate(parents)
