@@ -94,7 +94,7 @@ def test_simulation_by_hand(
     assert found.busy == total_work(forest) / (slots * makespan)
 
 
-def test_of_what_is_ready_the_tallest_goes_first_then_the_order_of_taxonomy_and_weight() -> None:
+def test_ready_trials_are_claimed_by_height_then_taxonomy_then_weight() -> None:
     forest = [full(None, 1.0), full(None, 1.0, 1.0), full(1, 1.0), full(None, 1.0), full(3, 1.0)]
     assert simulate(forest, 1).claims == ((1, 0), (1, 1), (3, 0), (0, 0), (2, 0), (4, 0))
 

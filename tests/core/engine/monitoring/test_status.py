@@ -240,7 +240,7 @@ def test_test_f1_of_a_category_is_that_of_the_test_documents(store: Store, run: 
     assert status.to_json()["categories"][0]["test_f1"] == 0.5
 
 
-def test_test_f1_of_the_run_waits_for_its_last_category_and_counts_empty_ones_as_zero(
+def test_test_f1_of_a_run_waits_for_all_categories_and_counts_empty_as_zero(
     store: Store,
 ) -> None:
     run = record_run(store, record_corpus(store))
