@@ -67,6 +67,8 @@ ENDED_TRIAL = (*COMPLETED_TRIAL, "failed", "cancelled")
 """States of a trial that no worker claims any more."""
 OPEN_TRIAL = (*OPEN, "resting")
 """States of an unfinished trial."""
+UNCLAIMED_TRIAL = ("ready", "waiting")
+"""States of an unfinished trial before a worker claims it."""
 STARTABLE_TRIAL = (*STARTABLE, "resting")
 """States of an unfinished trial that does not wait for its parent."""
 BUSY_WORKER = ("training", "scoring")

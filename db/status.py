@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from db.connection import Store
-from db.states import CLOSED_CATEGORY, COMPLETED_TRIAL, HOLDABLE, OPEN_TRIAL, sql_list
+from db.states import CLOSED_CATEGORY, COMPLETED_TRIAL, HOLDABLE, sql_list
 
 _AMONG = "rc.id IN (SELECT value FROM json_each(?))"
 _OF_RUN = "rc.run_id = ?"
@@ -153,49 +153,6 @@ def category_counts(store: Store, run_id: int) -> tuple[int, int]:
     )
     assert row is not None
     return row["total"], row["done"] or 0
-
-
-class TrialTotals(NamedTuple):
-    """Sums over the current trials of a run; `epochs` is the mean over completed trials.
-
-    `cost` is in seconds on the reference machine. The sums are None without a trial.
-    """
-
-    completed: int | None
-    epochs: float | None
-    seconds: float | None
-    cost: float | None
-
-
-def trial_totals(store: Store, run_id: int) -> TrialTotals:
-    """Sums over the trials of the current attempts of a run."""
-    completed = sql_list(COMPLETED_TRIAL)
-    row = store.row(
-        f"""
-        SELECT sum(t.state IN {completed}) AS ended,
-               avg(CASE WHEN t.state IN {completed} THEN t.epoch END) AS epochs,
-               sum(t.seconds) AS seconds, sum(coalesce(t.epoch, 0) * rc.cost) AS cost
-        FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
-        WHERE rc.run_id = ? AND t.attempt = rc.attempt
-        """,
-        (run_id,),
-    )
-    assert row is not None
-    return TrialTotals(*row)
-
-
-def remaining_cost(store: Store, run_id: int, epochs: float) -> float:
-    """Cost of the unfinished trials of a run if each trains for `epochs` epochs."""
-    cost = store.value(
-        f"""
-        SELECT sum(max(? - coalesce(t.epoch, 0), 0.5) * rc.cost)
-        FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
-        WHERE rc.run_id = ? AND t.attempt = rc.attempt
-        AND t.state IN {sql_list(OPEN_TRIAL)}
-        """,
-        (epochs, run_id),
-    )
-    return cost or 0.0
 
 
 class ScoreTotals(NamedTuple):

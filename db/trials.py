@@ -456,15 +456,6 @@ def batch_losses(store: Store, trial_id: int, after: int) -> Iterator[tuple[int,
     return ((row[0], row[1], row[2]) for row in cursor)
 
 
-def epoch_totals(store: Store) -> tuple[float, float] | None:
-    """Seconds and cost of all epochs of the workspace, or None before the first epoch."""
-    row = store.row(
-        "SELECT sum(e.seconds), sum(rc.cost) FROM epochs e JOIN trials t ON t.id = e.trial_id "
-        "JOIN run_categories rc ON rc.id = t.run_category_id"
-    )
-    return None if row is None or row[0] is None else (float(row[0]), float(row[1]))
-
-
 def trial_seconds(store: Store, run_id: int) -> list[tuple[str, int, float]]:
     """The current trials of a run as (category, trial row id, worker seconds).
 

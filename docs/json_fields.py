@@ -30,7 +30,7 @@ SHAPES: dict[str, tuple[str, Fields]] = {
             "total": ("integer", "number of categories"),
             "eta_seconds": (
                 "number or null",
-                "seconds until it ends; null when no worker is at it",
+                "seconds until it ends without its paused categories; null without a live worker",
             ),
             "eta_basis": ("string or null", "what the ETA rests on, in words"),
             "test_micro_f1": (

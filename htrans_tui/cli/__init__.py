@@ -21,7 +21,8 @@ import typer
 
 from core.errors import HTransError
 from core.text.plain_text import printable
-from htrans_tui.cli.options import WorkspaceOption, workspace_at
+from core.workspace import Workspace
+from htrans_tui.cli.options import WorkspaceOption, begin_call, workspace_at
 from htrans_tui.cli.output import say
 from htrans_tui.cli.panels import PanelGroup
 
@@ -114,6 +115,7 @@ def open_app(
 
 def main() -> None:
     """Run the command line. Prints every error as one line to stderr and exits with code 1."""
+    options = begin_call()
     try:
         command_line(sys.argv[1:])()
     except HTransError as error:
@@ -137,7 +139,8 @@ def main() -> None:
     except Exception as error:
         if _debugging():
             raise
-        _fail(f"unexpected {type(error).__name__}: {error}; {_log_traceback()}")
+        note = _log_traceback(options.chosen_workspace())
+        _fail(f"unexpected {type(error).__name__}: {error}; {note}")
 
 
 def _debugging() -> bool:
@@ -156,9 +159,9 @@ def _fail(message: str) -> None:
     sys.exit(1)
 
 
-def _log_traceback() -> str:
+def _log_traceback(workspace: Workspace) -> str:
     """Write the traceback to the workspace's logs and return a sentence that names the file."""
-    folder = workspace_at(None).logs
+    folder = workspace.logs
     path = folder / "command-line.log" if folder.is_dir() else Path("htrans-tui-error.log")
     try:
         with path.open("a", encoding="utf-8") as log:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -65,7 +67,28 @@ AddressOption = Annotated[
     ),
 ]
 
-_global: list[Path] = []
+
+@dataclass
+class GlobalOptions:
+    """Options of one call of the program that every command reads."""
+
+    workspace: Path | None = None
+
+    def chosen_workspace(self) -> Workspace:
+        """The workspace of --workspace, of the environment, or the default."""
+        return Workspace(
+            Path(self.workspace or os.environ.get("HTRANS_WORKSPACE") or DEFAULT_WORKSPACE)
+        )
+
+
+_OPTIONS: ContextVar[GlobalOptions] = ContextVar("options")
+
+
+def begin_call() -> GlobalOptions:
+    """Forget the options of an earlier call in this process; return those of a new call."""
+    options = GlobalOptions()
+    _OPTIONS.set(options)
+    return options
 
 
 def workspace_at(path: Path | None) -> Workspace:
@@ -75,10 +98,10 @@ def workspace_at(path: Path | None) -> Workspace:
         path: Value of --workspace. It is kept for later calls, because --workspace is accepted
             before and after the command.
     """
+    options = _OPTIONS.get(None) or begin_call()
     if path is not None:
-        _global[:] = [path]
-    selected = _global[0] if _global else os.environ.get("HTRANS_WORKSPACE") or DEFAULT_WORKSPACE
-    return Workspace(Path(selected))
+        options.workspace = path
+    return options.chosen_workspace()
 
 
 def ids_in(text: str | None) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from db.connection import Store
 from db.runs import run_with_id
 from db.trials import claim_trial
 from db.workers import set_worker_state
-from htrans_tui.cli import main, options
+from htrans_tui.cli import main
 from tests.support.archives import archive, record
 from tests.support.builders import start_worker
 
@@ -57,7 +57,6 @@ def call(arguments: Sequence[str], stdin: bytes = b"") -> CommandResult:
     """Run the program in this process as its console script does."""
     out, err = io.StringIO(), io.StringIO()
     code: Any = 0
-    options._global.clear()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys, "argv", ["htrans-tui", *arguments])
         patched.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
@@ -66,7 +65,6 @@ def call(arguments: Sequence[str], stdin: bytes = b"") -> CommandResult:
                 main()
             except SystemExit as end:
                 code = end.code
-    options._global.clear()
     return CommandResult(int(code or 0), out.getvalue(), err.getvalue())
 
 

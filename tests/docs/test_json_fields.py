@@ -53,7 +53,7 @@ CALLS: dict[str, tuple[str, ...]] = {
 """How each command is called, in this order."""
 
 
-def test_every_field_that_is_printed_is_named_and_every_one_that_is_named_is_printed(
+def test_documented_fields_are_those_that_are_printed(
     stand_ins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert set(CALLS) == {*COMMANDS, LINES[0]}

@@ -141,7 +141,7 @@ def test_disturbed_in_every_way_a_run_has_the_bits_of_one_machine(
         more_epochs()
         kill_the_supervisor()
     until(lambda: run_state(store) == "done", 300)
-    assert models(store) == undisturbed
+    assert models(store) == undisturbed.part("animals", "cats", "dogs")
     claims = _claims_of_done(store)
     assert finished.items() <= claims.items(), "a finished trial was trained again"
     # The documents of the last category are scored after that.

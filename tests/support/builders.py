@@ -140,8 +140,14 @@ def record_run(
     keys: Iterable[str] | None = None,
     weights: Sequence[float] = (1.0, 2.0),
     transfer: bool = True,
+    costs: Mapping[str, float] = MappingProxyType({}),
+    changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> Run:
-    """A run of a corpus, or of its categories `keys`; categories without positives are empty."""
+    """A run of a corpus, or of its categories `keys`; categories without positives are empty.
+
+    `costs` are those of an epoch by category, 1.0 if not given. `changes` are settings that differ
+    from the preset `smoke`.
+    """
     positives = training_positives(store, corpus.id)
     wanted = set(PARENTS if keys is None else keys)
     categories = []
@@ -151,7 +157,8 @@ def record_run(
         state = "empty" if not count else "waiting" if waits else "ready"
         if category.id in wanted:
             origin = "parent" if waits else "scratch"
-            categories.append(NewRunCategory(category.id, count, state, origin))
+            cost = costs.get(category.id, 1.0)
+            categories.append(NewRunCategory(category.id, count, state, origin, cost))
     run_id = create_run(
         store,
         name=name,
@@ -160,7 +167,7 @@ def record_run(
         vectors_id=None,
         system="htrans" if transfer else "gru-att",
         settings=settings_for(
-            "smoke", {"class_weights": tuple(weights), "transfer": transfer}
+            "smoke", {"class_weights": tuple(weights), "transfer": transfer, **changes}
         ).to_json(),
         seed=0,
         coverage=0.0,

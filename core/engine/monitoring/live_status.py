@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from core.engine.monitoring.remaining_time import Eta, earlier_pace, eta
 from core.engine.monitoring.status import (
     CategoryStatus,
     RunStatus,
@@ -16,9 +17,11 @@ from core.engine.monitoring.status import (
     WorkerStatus,
     categories_among,
     categories_of,
+    present,
     run_status,
     workers_of,
 )
+from core.systems import system_named
 from db.changes import changed_since, newest_change
 from db.connection import Store
 from db.corpora import corpus_with_id
@@ -129,24 +132,36 @@ class LiveRuns:
 
 
 class _KeptRun:
-    """A run's status, made again when the run, its categories or the workers have changed.
+    """A run's status, read again when the run, its categories or the workers have changed.
 
-    What is left of a running one is reckoned anew every `_ETA_AGE` seconds too.
+    The ETA of a running one is simulated every `_ETA_AGE` seconds and falls in between.
     """
 
     def __init__(self) -> None:
         self._of: object = None
         self._status: RunStatus | None = None
+        self._eta_of: object = None
+        self._eta: Eta | None = None
+        self._eta_at = 0.0
+        self._pace: float | None = None
 
     def read(
         self, store: Store, run: Run, workers: tuple[WorkerStatus, ...], now: float
     ) -> RunStatus:
-        at_work = sum(1 for worker in workers if worker.is_busy)
-        age = now // _ETA_AGE if run.state == "running" else None
-        of = run, newest_change(store, run.id), at_work, age
+        number = present(workers)
+        eta_of = run, number, now // _ETA_AGE if run.state == "running" else None
+        if self._eta_of != eta_of:
+            self._eta_of, self._eta, self._eta_at = eta_of, self._read_eta(store, run, number), now
+        of = eta_of, newest_change(store, run.id)
         if self._status is None or self._of != of:
-            self._of, self._status = of, run_status(store, run, workers)
+            remaining = None if self._eta is None else self._eta.after(now - self._eta_at)
+            self._of, self._status = of, run_status(store, run, remaining)
         return self._status
+
+    def _read_eta(self, store: Store, run: Run, workers: int) -> Eta | None:
+        if run.state == "running" and self._pace is None:
+            self._pace = earlier_pace(store, system_named(run.system), run) or 1.0
+        return eta(store, run, workers, self._pace)
 
 
 def _sharing(store: Store, run_id: int) -> dict[int, tuple[int, ...]]:

@@ -1,1 +1,1 @@
-"""User actions on runs: start, steer, retrain, delete, reproduce and estimate."""
+"""User actions on runs: start, steer, retrain, delete and reproduce."""

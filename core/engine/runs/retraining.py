@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.engine.artifacts.attempt_settings import attempt_settings
 from core.engine.host.devices import cpu_cores
 from core.engine.host.launch import ensure_supervisor
-from core.engine.runs.estimate import CategoryCost, estimate
+from core.engine.monitoring.remaining_time import PlannedCategory, estimate
 from core.engine.runs.steering import chosen_categories
-from core.engine.trials.attempt_settings import attempt_settings
 from core.engine.trials.scheduling import refresh_stale, settle_run
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings, option_of
@@ -124,14 +124,14 @@ def plan_retrain(store: Store, run: Run, request: RetrainRequest) -> RetrainPlan
     below = chosen_categories(store, run, request.key, subtree=True)
     stale = sum(1 for c in below if c.kept_trial_id is not None and c not in trainable)
     epochs = category_costs(store, [category.id for category in trainable])
-    costs = [
-        CategoryCost(c.key, c.parent_key if transfer and index else None, epochs[c.id])
+    planned = [
+        PlannedCategory(c.key, c.parent_key if transfer and index else None, epochs[c.id])
         for index, c in enumerate(trainable)
         if c.id in epochs
     ]
-    workers = len([w for w in present_workers(store) if w.state != "starting"]) or cpu_cores()
-    expected = estimate(store, costs, settings, workers, system)
-    return RetrainPlan(len(trainable), stale if transfer else 0, expected.least, expected.most)
+    workers = len(present_workers(store)) or cpu_cores()
+    expected = estimate(store, planned, settings, workers, system, run)
+    return RetrainPlan(len(trainable), stale if transfer else 0, expected.earliest, expected.latest)
 
 
 def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> RunCategory:

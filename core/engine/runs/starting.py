@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from core.corpus.taxonomy import Taxonomy
 from core.engine.artifacts.token_store import ensure_graphs, ensure_tokens, token_folder
 from core.engine.host.launch import ensure_supervisor
+from core.engine.monitoring.remaining_time import Estimate, PlannedCategory, estimate
 from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
-from core.engine.runs.estimate import CategoryCost, corpus_size, estimate
 from core.errors import HTransError
+from core.planning.costs import corpus_size
 from core.progress import Progress
 from core.settings import TrainingSettings
 from core.systems import System, system_named
@@ -54,13 +55,14 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """A checked run, with notes for the user on vectors, trials and duration."""
+    """A checked run, its estimated duration, and notes for the user."""
 
     request: RunRequest
     corpus: Corpus
     vectors: Vectors | None
     coverage: float
     categories: list[NewRunCategory]
+    estimate: Estimate
     notes: list[str]
 
 
@@ -98,8 +100,14 @@ def plan_run(
     coverage, notes = _coverage(workspace, corpus, system, settings, vectors)
     dimensions = vectors.dimensions if vectors else settings.dimensions
     new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions, weights)
-    notes.append(_expectation(store, taxonomy, new, request, engine.slots))
-    return PlannedRun(request, corpus, vectors, coverage, new, notes)
+    planned = [
+        PlannedCategory(c.key, taxonomy[c.key].parent if c.state == "waiting" else None, c.cost)
+        for c in new
+        if c.state != "empty" and c.owner is None
+    ]
+    expected = estimate(store, planned, settings, engine.slots, system)
+    notes.append(_duration_note(expected, len(planned) * len(settings.class_weights), engine.slots))
+    return PlannedRun(request, corpus, vectors, coverage, new, expected, notes)
 
 
 def start_run(
@@ -228,31 +236,17 @@ def _given_weights(
     return weights
 
 
-def _expectation(
-    store: Store,
-    taxonomy: Taxonomy,
-    categories: list[NewRunCategory],
-    request: RunRequest,
-    workers: int,
-) -> str:
-    settings = request.settings
-    costs = [
-        CategoryCost(c.key, taxonomy[c.key].parent if c.state == "waiting" else None, c.cost)
-        for c in categories
-        if c.state != "empty" and c.owner is None
-    ]
-    expected = estimate(store, costs, settings, workers, system_named(request.system))
-    basis = "epochs in this workspace" if expected.measured else "the reference machine's speed"
-    trials = len(costs) * len(settings.class_weights)
-    said = (
+def _duration_note(expected: Estimate, trials: int, workers: int) -> str:
+    basis = "epochs in this workspace" if expected.is_measured else "the reference machine's speed"
+    note = (
         f"{trials:,} trial{'s' * (trials != 1)}; estimate with {workers} "
         f"worker{'s' * (workers != 1)}, from {basis}: "
     )
-    if expected.least == expected.most:
-        return said + _rough(expected.most)
+    if expected.earliest == expected.latest:
+        return note + _rough(expected.latest)
     return (
-        f"{said}{_rough(expected.least)} if all stop as early as they may, "
-        f"{_rough(expected.most)} if none does"
+        f"{note}{_rough(expected.earliest)} if all stop as early as they may, "
+        f"{_rough(expected.latest)} if none does"
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from core.engine.artifacts.attempt_settings import attempt_settings
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import trial_identity
 from core.engine.artifacts.run_kernel import run_kernel
-from core.engine.trials.attempt_settings import attempt_settings
 from core.errors import TrainingError
 from core.systems.trial import TrialInputs, TrialSpec
 from core.training.class_weight_search import next_rung

@@ -355,7 +355,7 @@ def test_of_two_on_one_output_the_second_is_refused(tmp_path: Path, pool: type[F
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 130, 256, 300])
-def test_scores_of_a_run_that_was_broken_off_are_those_of_an_undisturbed_one_to_the_last_digit(
+def test_an_interrupted_run_has_the_scores_of_an_undisturbed_one(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     models = load_models(

@@ -75,7 +75,7 @@ def test_the_lease_can_be_set(
     )
 
 
-def test_workers_of_a_killed_supervisor_that_are_gone_lose_their_trials_without_a_crash(
+def test_workers_gone_with_a_killed_supervisor_do_not_count_as_crashes(
     store: Store, supervisor: Supervisor, claim: Claim
 ) -> None:
     supervisor._reap_orphans()

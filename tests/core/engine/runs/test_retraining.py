@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.engine.artifacts.attempt_settings import attempt_settings
 from core.engine.runs.retraining import RetrainRequest, restore, retrain
 from core.engine.runs.steering import cancel_in_run
-from core.engine.trials.attempt_settings import attempt_settings
 from core.engine.trials.scheduling import fail
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.workspace import Workspace
