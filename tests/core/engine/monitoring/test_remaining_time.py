@@ -293,10 +293,10 @@ def test_eta_of_a_retraining_is_within_its_plan(store: Store, workspace: Workspa
     assert ended.state == "done"
     request = RetrainRequest("tall", subtree=True, changes={"epochs": 6, "class_weights": (1.0,)})
     plan = plan_retrain(store, ended, request)
-    assert plan.least == pytest.approx(4 * (5.0 + 3.0 + 1.5))
-    assert plan.most == pytest.approx(6 * (5.0 + 3.0 + 1.5))
+    assert plan.min_seconds == pytest.approx(4 * (5.0 + 3.0 + 1.5))
+    assert plan.max_seconds == pytest.approx(6 * (5.0 + 3.0 + 1.5))
     retrain(store, workspace, ended, request)
-    assert seconds_left(store, run, 2) == pytest.approx(plan.most, abs=ROUNDING)
+    assert seconds_left(store, run, 2) == pytest.approx(plan.max_seconds, abs=ROUNDING)
 
 
 def test_live_eta_falls_between_two_simulations(store: Store) -> None:
