@@ -238,7 +238,10 @@ def test_an_address_without_a_cluster_is_told_in_one_line(
     nodes: TwoNodes, workspaces: Callable[[str], Workspace]
 ) -> None:
     place = workspaces("nowhere")
-    for address, words in (("127.0.0.1:9", "no Ray cluster answers"), ("head", "give HOST:PORT")):
+    for address, words in (
+        ("127.0.0.1:9", "no Ray cluster answers"),
+        ("head", "expected HOST:PORT"),
+    ):
         result = htrans(place, "train", "small", "--engine=ray", f"--address={address}")
         assert result.returncode == 1
         assert words in result.stderr

@@ -157,7 +157,7 @@ def test_a_dry_run_tells_the_coverage_of_the_vectors(
         ((), 2, "--name"),
         (("--name", "x", "--test-from", "soon"), 2, "soon"),
         (("--name", "x", "--test-fraction", "1.5"), 1, "--test-fraction"),
-        (("--name", "x", "--test-fraction", "0.5", "--test", "y.csv"), 1, "choose one"),
+        (("--name", "x", "--test-fraction", "0.5", "--test", "y.csv"), 1, "use one of them"),
         (("--name", "x", "--text-field", "nobody"), 1, 'field "nobody" is missing; there are head'),
         (("--name", "x", "--language", "zz"), 1, "'zz'"),
         (("--name", "x", "--label-file", "none.txt"), 1, "none.txt"),

