@@ -164,6 +164,8 @@ def read_vocabulary(path: Path, syntax: str, language: str | None) -> Vocabulary
             _PARSERS[syntax](path, vocabulary)
     except HTransError:
         raise
+    except RecursionError as error:
+        raise InputError("nests too deeply to be read; flatten it", source=path) from error
     except Exception as error:  # rdflib raises IndexError, AssertionError and others
         problem = printable(f"{type(error).__name__}: {error}")[:200]
         raise InputError(

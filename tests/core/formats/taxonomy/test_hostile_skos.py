@@ -99,7 +99,7 @@ def test_too_large_file_is_refused(
     [("k.ttl", "[ <a:b> "), ("k.ttl", "( "), ("k.jsonld", '{"a": '), ("k.jsonld", "[")],
 )
 def test_deep_nesting_is_refused(tmp_path: Path, name: str, opening: str) -> None:
-    with pytest.raises(InputError, match=rf"{name}: is no valid .*RecursionError"):
+    with pytest.raises(InputError, match=rf"{name}: nests too deeply"):
         read_taxonomy(written(tmp_path, opening * 50_000, name))
 
 
