@@ -89,7 +89,7 @@ class ThresholdScreen(HTransScreen[None]):
 
         self.services.steer(save)
 
-    def action_reset_threshold(self) -> None:
+    def action_forget_threshold(self) -> None:
         """Remove the saved threshold: the run's decision rule applies again."""
         predictions = self._predictions
         if predictions is None:
