@@ -197,8 +197,8 @@ def keys() -> None:
                 press("end of filter", "\x1b", "▾", 0.6)
                 # The cursor stands on the first letter of what the empty field says.
                 press("filter", "/", "ext in id or name")
-                press("filter", "c", "with 'c'")
-                press("filter", "1", "with 'c1'")
+                press("filter", "c", "matching 'c'")
+                press("filter", "1", "matching 'c1'")
                 press("end of filter", "\x1b", "▾", 0.6)
                 press("tab", "d", "best epoch")
                 for _ in range(3):

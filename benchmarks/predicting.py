@@ -38,7 +38,8 @@ from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import add_categories, add_documents, begin_corpus, finish_corpus
-from db.runs import NewRunCategory, create_run, list_runs, run_categories
+from db.run_categories import NewRunCategory, run_categories
+from db.runs import create_run, list_runs
 
 TWENTY = (
     "Wheat prices rose after the frost while the central bank left its interest rates unchanged "

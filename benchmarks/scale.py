@@ -31,7 +31,7 @@ from core.engine.host.devices import cpu_cores
 from core.engine.host.launch import running_supervisor
 from core.engine.ingest.corpora import import_corpus
 from core.engine.ingest.import_plan import ImportRequest
-from core.engine.maintenance.bench import run_together
+from core.engine.maintenance.bench import run_parallel
 from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, start_run
 from core.planning.costs import CostModel, epoch_work
@@ -76,7 +76,7 @@ def parts(point: dict[str, Any]) -> list[float]:
 def seconds_of(point: dict[str, Any], workers: int) -> float:
     """Seconds of an epoch after the first, the mean of workers that run at the same time."""
     request = {**point, "kind": "engine", "epochs": 3}
-    results = run_together([request] * workers)
+    results = run_parallel([request] * workers)
     return float(np.mean([np.min(result["epochs"][1:]) for result in results]))
 
 

@@ -15,7 +15,8 @@ from core.corpus.taxonomy import Edge, Taxonomy
 from core.settings import TrainingSettings
 from db.connection import Store
 from db.corpora import add_categories, begin_corpus, finish_corpus
-from db.runs import NewRunCategory, create_run
+from db.run_categories import NewRunCategory
+from db.runs import create_run
 from db.trials import claim_trial, record_progress
 from db.workers import add_worker
 from htrans_tui.app.snapshot import SnapshotReader

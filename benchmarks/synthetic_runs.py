@@ -9,9 +9,10 @@ from itertools import accumulate, pairwise
 
 from core.corpus.taxonomy import Edge, Taxonomy
 from core.planning.costs import REFERENCE, CostModel, epoch_work
+from core.planning.remaining import UnfinishedCategory
 from core.planning.schedules import CategoryWork
 from core.settings import TrainingSettings
-from core.training.class_weight_search import rounds
+from core.training.class_weight_search import rungs_above
 
 RCV1_LEVELS = (4, 55, 43, 1)
 """About the number of RCV1's 103 topics on each level (Lewis et al. 2004)."""
@@ -83,9 +84,8 @@ def planned_work(
     Seconds are those of a slot that is `speedup` times as fast as the cost model's. Every category
     of `taxonomy` has positives.
     """
-    searched = rounds(
-        len(settings.class_weights), settings.epochs, racing=settings.search == "racing"
-    )
+    rungs = rungs_above(0) if settings.search == "racing" else ()
+    trials = len(settings.class_weights)
     places = {category.id: place for place, category in enumerate(taxonomy)}
     forest = []
     for category in taxonomy:
@@ -98,9 +98,8 @@ def planned_work(
             dimensions=settings.dimensions,
             trained_rows=corpus.distinct if trains_embeddings else 0,
         )
-        epoch = model.epoch(work) / speedup
         parent = None if category.parent is None else places[category.parent]
-        forest.append(
-            CategoryWork(parent, tuple((epoch * epochs,) * trials for trials, epochs in searched))
-        )
+        epochs = settings.epochs
+        planned = UnfinishedCategory(parent, model.epoch(work), epochs, epochs, trials, rungs=rungs)
+        forest.append(planned.work(epochs, 1 / speedup))
     return forest

@@ -44,7 +44,8 @@ from core.training.initialisation import from_scratch, parameter_groups
 from core.training.passes import PackedPass
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import run_category, run_named
+from db.run_categories import run_category
+from db.runs import run_named
 
 ONE_EPOCH = TrainingSettings(class_weights=(1.0,), epochs=1)
 

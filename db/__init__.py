@@ -1,1 +1,1 @@
-"""The SQLite store: connection, migrations, and one module per thing stored."""
+"""The SQLite store: connection, migrations and one module per subject."""

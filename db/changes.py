@@ -1,8 +1,8 @@
-"""Which categories of a run have changed since a reader last looked.
+"""Change numbers of categories, for incremental reads.
 
-Triggers write a row here whenever a category, its trials, epochs or measures change; readers ask
-for what is newer than the number that they have seen. Running losses are not among it: they are
-rows of their own, which only grow.
+Triggers assign a new number to a category when the category, its trials, epochs or metrics change.
+Readers query for numbers above the last one that they have seen. Running losses do not count as
+changes.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from db.connection import Store
 
 
 def newest_change(store: Store, run_id: int) -> int:
-    """The number of the run's last change, 0 without one."""
+    """The highest change number of a run, or 0."""
     return int(
         store.value("SELECT coalesce(max(number), 0) FROM changes WHERE run_id = ?", (run_id,))
     )
 
 
 def changed_since(store: Store, run_id: int, number: int) -> frozenset[int]:
-    """Row ids of the run's categories that have changed after the change of that number."""
+    """Row ids of the categories of a run whose change number is above `number`."""
     rows = store.rows(
         "SELECT run_category_id FROM changes WHERE run_id = ? AND number > ?", (run_id, number)
     )

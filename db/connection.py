@@ -1,4 +1,4 @@
-"""One connection to the workspace's database, and the one way to write through it."""
+"""The connection to the database of a workspace, and its write transactions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Row = sqlite3.Row
 BUSY_TIMEOUT = 30.0
-"""Seconds that a statement waits for another writer."""
+"""Seconds to wait for another writer."""
 
 
 class StoreError(HTransError):
@@ -26,27 +26,33 @@ class StoreError(HTransError):
 
 
 def may_write(path: Path) -> bool:
-    """Whether the database and the folder that holds its write-ahead log may be written."""
+    """Whether the database and the folder of its write-ahead log are writable."""
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 class Store:
     """A connection to `htrans.db`, closed at the end of a `with` block.
 
-    Use one for each thread and process; open it after a fork.
+    Every thread and every process needs its own. Open it after a fork.
     """
 
     def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
-        """Open the database and bring its schema up to date.
+        """Open the database and migrate its schema.
 
-        Raises `StoreError` if there is none (unless `create`) or if it is no SQLite database, and
-        `SchemaError` if a newer program wrote it, or if it is old and `read_only` forbids to
-        migrate it.
+        Args:
+            path: The database file.
+            create: Create the file if it does not exist.
+            read_only: Open without write access.
+
+        Raises:
+            StoreError: The file does not exist, or is not a SQLite database.
+            SchemaError: A newer version wrote the database, or it needs a migration and
+                `read_only` is set.
         """
         if not create and not path.is_file():
             raise StoreError(
-                f"{path.parent} is no workspace yet; import a corpus into it, "
-                "or name another folder with --workspace"
+                f"{path.parent} is not a workspace; import a corpus to create it, "
+                "or choose another folder with --workspace"
             )
         self.path = path
         with _clear_errors(path):
@@ -74,13 +80,13 @@ class Store:
 
     @property
     def utils(self) -> Database:
-        """The connection with the conveniences of sqlite-utils, which is loaded for them."""
+        """The connection as a sqlite-utils `Database`."""
         from sqlite_utils import Database
 
         return Database(self._connection)
 
     def _use_wal(self) -> None:
-        """Switch to the write-ahead log; SQLite does not wait for others who do so, so we do."""
+        """Switch to WAL mode. SQLite ignores the busy timeout here, so retry."""
         deadline = time.monotonic() + BUSY_TIMEOUT
         while True:
             try:
@@ -93,10 +99,10 @@ class Store:
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[None]:
-        """Run a block in one write transaction that holds the write lock from its start.
+        """Run a block in one write transaction, which takes the write lock at its start.
 
-        `durable` syncs to disk at the commit, as state transitions need; without it a power cut may
-        take the last few transactions, but never tears one.
+        With `durable`, the commit is synced to disk; state transitions need this. Without it, a
+        power failure can lose the last few transactions. A transaction is always atomic.
         """
         with _clear_errors(self.path):
             if durable:
@@ -114,12 +120,12 @@ class Store:
                     self._connection.execute("PRAGMA synchronous = NORMAL")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Run one statement. Writes belong inside `write`."""
+        """Run one statement. Write only inside `write`."""
         with _clear_errors(self.path):
             return self._connection.execute(sql, parameters)
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run one prepared statement for each row, inside `write`."""
+        """Run one prepared statement for each row. Write only inside `write`."""
         with _clear_errors(self.path):
             self._connection.executemany(sql, rows)
 
@@ -131,17 +137,17 @@ class Store:
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""
         with _clear_errors(self.path):
-            found: Row | None = self._connection.execute(sql, parameters).fetchone()
-            return found
+            row: Row | None = self._connection.execute(sql, parameters).fetchone()
+            return row
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first value of the first row of a query, or None."""
-        found = self.row(sql, parameters)
-        return None if found is None else found[0]
+        row = self.row(sql, parameters)
+        return None if row is None else row[0]
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read several queries from one state of the database, without blocking writers."""
+        """Run several queries on one state of the database, without blocking writers."""
         if self._connection.in_transaction:
             yield
             return
@@ -153,7 +159,7 @@ class Store:
                 self._connection.execute("ROLLBACK")
 
     def data_version(self) -> int:
-        """A number that changes when another connection has written; costs microseconds."""
+        """A number that changes when another connection writes. Takes microseconds."""
         return int(self.value("PRAGMA data_version"))
 
     def close(self) -> None:
@@ -165,9 +171,9 @@ def _uri(path: Path, *, read_only: bool) -> str:
     if not read_only:
         return f"{path.absolute().as_uri()}?mode=rwc"
     log = path.with_name(f"{path.name}-wal")
-    # Without a log there is nothing to share, and where nobody can write none can come to be.
-    alone = not may_write(path) and not log.exists()
-    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    # A database that nobody can write and that has no WAL needs no locks.
+    immutable = not may_write(path) and not log.exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}"
 
 
 @contextmanager
@@ -180,19 +186,19 @@ def _clear_errors(path: Path) -> Iterator[None]:
         if isinstance(error, sqlite3.IntegrityError):
             raise
         raise StoreError(
-            f"{path}: {error}; it is damaged or no database of this program: restore a backup"
+            f"{path}: {error} (damaged, or not an htrans-tui database); restore a backup"
         ) from error
 
 
 def _explain(path: Path, problem: str) -> str:
     remedies = {
-        "unable to open": "check that the folder exists and may be written",
+        "unable to open": "check that the folder exists and is writable",
         "locked": "another program holds the database; close it and try again",
-        "readonly": "the workspace may not be written; check its permissions",
+        "readonly": "the workspace is not writable; check its permissions",
         "full": "the disk is full; free some space and try again",
-        "disk I/O": "the disk cannot be read or written; check it",
+        "disk I/O": "the disk cannot be read or written; check the disk",
     }
-    for sign, remedy in remedies.items():
-        if sign in problem:
+    for keyword, remedy in remedies.items():
+        if keyword in problem:
             return f"{path}: {problem}; {remedy}"
     return f"{path}: {problem}"

@@ -13,7 +13,7 @@ from db.connection import Row, Store
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A corpus that has been imported."""
+    """An imported corpus."""
 
     id: int
     name: str
@@ -26,7 +26,7 @@ class Corpus:
     max_words: int
 
 
-_DELETED_TOGETHER = 20_000
+_DELETE_BATCH = 20_000
 """Documents that are deleted in one transaction."""
 _CORPUS = """
     SELECT c.id, c.name, c.language, c.documents, c.train, c.test, c.levels, c.max_words,
@@ -40,32 +40,40 @@ def _corpus(row: Row) -> Corpus:
 
 
 def list_corpora(store: Store) -> list[Corpus]:
-    """All corpora that are ready, by name."""
+    """All completely imported corpora, by name."""
     return [_corpus(row) for row in store.rows(f"{_CORPUS} ORDER BY c.name")]
 
 
 def corpus_named(store: Store, name: str) -> Corpus:
-    """The corpus of that name; raise `NotFoundError` naming those there are."""
+    """The corpus with this name.
+
+    Raises:
+        NotFoundError: There is no such corpus. The message lists the existing ones.
+    """
     row = store.row(f"{_CORPUS} AND c.name = ?", (name,))
     if row is None:
         names = [corpus.name for corpus in list_corpora(store)]
-        known = f"there are {', '.join(names)}" if names else "import one first"
+        known = f"the corpora are {', '.join(names)}" if names else "import one first"
         raise NotFoundError(f"there is no corpus {name!r}; {known}")
     return _corpus(row)
 
 
 def corpus_with_id(store: Store, corpus_id: int) -> Corpus:
-    """The corpus of a run."""
+    """The corpus with this row id.
+
+    Raises:
+        NotFoundError: The corpus does not exist any more.
+    """
     row = store.row(f"{_CORPUS} AND c.id = ?", (corpus_id,))
     if row is None:
-        raise NotFoundError(f"the corpus with the number {corpus_id} is gone")
+        raise NotFoundError(f"corpus {corpus_id} does not exist any more")
     return _corpus(row)
 
 
 def refuse_used_corpus_name(store: Store, name: str) -> None:
-    """Raise `ConflictError` if there is a corpus of that name, or one is being imported."""
+    """Raise `ConflictError` if a corpus of this name exists or is being imported."""
     if store.row("SELECT 1 FROM corpora WHERE name = ?", (name,)):
-        raise ConflictError(f"there is a corpus {name!r} already; choose another --name")
+        raise ConflictError(f"corpus {name!r} already exists; choose another --name")
 
 
 def begin_corpus(
@@ -78,9 +86,20 @@ def begin_corpus(
     importer: tuple[int, float],
     request: str = "",
 ) -> int:
-    """Reserve a name for a corpus that `importer` (pid, start time) is importing; return its id.
+    """Reserve a name and record the corpus as being imported; return its row id.
 
-    An import that is asked for with the same `request` can go on with it.
+    Args:
+        store: The database.
+        name: Name of the corpus.
+        language: Language code of the texts.
+        format_name: Format of the source.
+        taxonomy_source: Format of the taxonomy.
+        max_words: Words of a document that are tokenised.
+        importer: Pid and start time of the importing process.
+        request: Fingerprint of the import; an import with the same fingerprint can resume it.
+
+    Raises:
+        ConflictError: The name is in use.
     """
     with store.write(durable=True):
         refuse_used_corpus_name(store, name)
@@ -97,7 +116,7 @@ def begin_corpus(
 
 
 def add_categories(store: Store, corpus_id: int, taxonomy: Taxonomy) -> dict[str, int]:
-    """Store the categories of a taxonomy, inside a transaction; return row id by category id."""
+    """Store the categories of a taxonomy, inside a transaction; return row ids by category key."""
     ids: dict[str, int] = {}
     heights = taxonomy.heights
     for position, category in enumerate(taxonomy):
@@ -124,7 +143,14 @@ def add_documents(
     documents: Sequence[tuple[int, str, str, str]],
     labels: Sequence[tuple[int, int, int]],
 ) -> None:
-    """Store documents (number, id, split, text) and labels (category row, number, stated)."""
+    """Store documents and labels, inside a transaction.
+
+    Args:
+        store: The database.
+        corpus_id: Row id of the corpus.
+        documents: (number, id, split, text) of each document.
+        labels: (category row id, document number, 1 if assigned explicitly) of each label.
+    """
     store.execute_many(
         "INSERT INTO documents (corpus_id, number, key, split, text) "
         f"VALUES ({int(corpus_id)}, ?, ?, ?, ?)",
@@ -136,7 +162,7 @@ def add_documents(
 
 
 def known_keys(store: Store, corpus_id: int, keys: Sequence[str]) -> set[str]:
-    """Those of `keys` that are ids of documents of the corpus already."""
+    """The subset of `keys` that are ids of stored documents."""
     marks = ", ".join("?" * len(keys))
     rows = store.rows(
         f"SELECT key FROM documents WHERE corpus_id = ? AND key IN ({marks})", (corpus_id, *keys)
@@ -144,18 +170,18 @@ def known_keys(store: Store, corpus_id: int, keys: Sequence[str]) -> set[str]:
     return {row["key"] for row in rows}
 
 
-def document_keys(store: Store, corpus_id: int, split: str, places: Sequence[int]) -> list[str]:
-    """Ids of the documents at these places among those of a split."""
+def document_keys(store: Store, corpus_id: int, split: str, indices: Sequence[int]) -> list[str]:
+    """Ids of the documents at these indices of a split."""
     sql = (
         "SELECT key FROM documents WHERE corpus_id = ? AND split = ? "
         "ORDER BY number LIMIT 1 OFFSET ?"
     )
-    found = (store.row(sql, (corpus_id, split, place)) for place in places)
-    return [row["key"] for row in found if row is not None]
+    rows = (store.row(sql, (corpus_id, split, index)) for index in indices)
+    return [row["key"] for row in rows if row is not None]
 
 
 def finish_corpus(store: Store, corpus_id: int, train: int, test: int, levels: int) -> None:
-    """Make an imported corpus ready."""
+    """Mark an import as complete."""
     with store.write(durable=True):
         store.execute(
             "UPDATE corpora SET state = 'ready', documents = ?, train = ?, test = ?, levels = ?, "
@@ -166,7 +192,7 @@ def finish_corpus(store: Store, corpus_id: int, train: int, test: int, levels: i
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedCorpus:
-    """A corpus whose import has not ended; `progress` is what `record_progress` got last."""
+    """A corpus whose import has not ended; `progress` is the last value of `record_progress`."""
 
     id: int
     name: str
@@ -176,7 +202,7 @@ class UnfinishedCorpus:
 
 
 def unfinished_corpora(store: Store) -> list[UnfinishedCorpus]:
-    """The corpora whose import has not ended: it runs, or its process was killed."""
+    """The corpora whose import is running or was killed."""
     rows = store.rows("SELECT * FROM corpora WHERE state = 'importing' ORDER BY name")
     return [
         UnfinishedCorpus(
@@ -193,7 +219,7 @@ def unfinished_corpora(store: Store) -> list[UnfinishedCorpus]:
 def take_over_import(
     store: Store, unfinished: UnfinishedCorpus, importer: tuple[int, float]
 ) -> bool:
-    """Make an import one of this process; False if another has been faster."""
+    """Assign a killed import to this process; False if another process was faster."""
     with store.write(durable=True):
         cursor = store.execute(
             "UPDATE corpora SET importer_pid = ?, importer_started = ? "
@@ -204,26 +230,29 @@ def take_over_import(
 
 
 def record_progress(store: Store, corpus_id: int, progress: str) -> None:
-    """Say how far an import is, inside the transaction that writes its documents."""
+    """Record the progress of an import, inside the transaction that writes its documents."""
     store.execute("UPDATE corpora SET progress = ? WHERE id = ?", (progress, corpus_id))
 
 
 def category_rows(store: Store, corpus_id: int) -> dict[str, int]:
-    """Row id by category id."""
+    """Row ids by category key."""
     rows = store.rows("SELECT id, key FROM categories WHERE corpus_id = ?", (corpus_id,))
     return {row["key"]: row["id"] for row in rows}
 
 
 def retire_corpus(store: Store, corpus_id: int) -> None:
-    """Make a corpus one whose import was killed, so that what is left of it is never used.
+    """Mark a corpus as a killed import, so that nothing uses it any more.
 
-    Raises `ConflictError` if runs were trained on it.
+    Raises:
+        ConflictError: Runs were trained on the corpus.
     """
     with store.write(durable=True):
         runs = store.rows("SELECT name FROM runs WHERE corpus_id = ? ORDER BY name", (corpus_id,))
         if runs:
-            some = ", ".join(row["name"] for row in runs[:5])
-            raise ConflictError(f"runs were trained on it ({len(runs)}: {some}); delete them first")
+            names = ", ".join(row["name"] for row in runs[:5])
+            raise ConflictError(
+                f"runs were trained on it ({len(runs)}: {names}); delete them first"
+            )
         store.execute(
             "UPDATE corpora SET state = 'importing', importer_pid = 0, importer_started = 0, "
             "request = '', progress = NULL WHERE id = ?",
@@ -232,18 +261,21 @@ def retire_corpus(store: Store, corpus_id: int) -> None:
 
 
 def delete_corpus(store: Store, corpus_id: int) -> None:
-    """Remove a corpus with all its rows; raise `ConflictError` if runs were trained on it.
+    """Delete a corpus with all its rows.
 
-    Rows are removed a part at a time, so that others can write meanwhile. If that is broken off,
-    the corpus counts as one whose import was killed.
+    Rows are deleted in batches so that other processes can write in between. An interrupted
+    deletion leaves the corpus marked as a killed import.
+
+    Raises:
+        ConflictError: Runs were trained on the corpus.
     """
     retire_corpus(store, corpus_id)
     documents = "DELETE FROM documents WHERE corpus_id = ? AND number >= ? AND number < ?"
     labels = "DELETE FROM document_categories WHERE category_id = ?"
     last = store.row("SELECT max(number) AS n FROM documents WHERE corpus_id = ?", (corpus_id,))
-    for start in range(0, (last["n"] or 0) + 1 if last is not None else 0, _DELETED_TOGETHER):
+    for start in range(0, (last["n"] or 0) + 1 if last is not None else 0, _DELETE_BATCH):
         with store.write():
-            store.execute(documents, (corpus_id, start, start + _DELETED_TOGETHER))
+            store.execute(documents, (corpus_id, start, start + _DELETE_BATCH))
     for row in store.rows("SELECT id FROM categories WHERE corpus_id = ?", (corpus_id,)):
         with store.write():
             store.execute(labels, (row["id"],))
@@ -272,7 +304,7 @@ def document_numbers(store: Store, corpus_id: int, split: str) -> list[int]:
 
 
 def positive_numbers(store: Store, category_row: int) -> list[int]:
-    """Numbers of the documents in a category, whatever their split, ascending."""
+    """Numbers of the documents of all splits in a category, ascending."""
     rows = store.rows(
         "SELECT number FROM document_categories WHERE category_id = ? ORDER BY number",
         (category_row,),
@@ -281,7 +313,7 @@ def positive_numbers(store: Store, category_row: int) -> list[int]:
 
 
 def training_positives(store: Store, corpus_id: int) -> dict[str, int]:
-    """Training documents in each category that has any, by category id."""
+    """Number of training documents by category key; categories without any are absent."""
     rows = store.rows(
         "SELECT c.key, count(*) AS positives FROM categories c "
         "JOIN document_categories l ON l.category_id = c.id "
@@ -293,7 +325,7 @@ def training_positives(store: Store, corpus_id: int) -> dict[str, int]:
 
 
 def texts(store: Store, corpus_id: int) -> Iterable[str]:
-    """The texts of all documents in the order of their numbers."""
+    """The texts of all documents, by document number."""
     cursor = store.execute(
         "SELECT text FROM documents WHERE corpus_id = ? ORDER BY number", (corpus_id,)
     )
@@ -303,7 +335,7 @@ def texts(store: Store, corpus_id: int) -> Iterable[str]:
 def documents_between(
     store: Store, corpus_id: int, start: int, end: int
 ) -> list[tuple[int, str, str, str]]:
-    """Number, id, split and text of the documents from number `start` to before `end`."""
+    """(number, id, split, text) of the documents with numbers in [`start`, `end`)."""
     rows = store.rows(
         "SELECT number, key, split, text FROM documents "
         "WHERE corpus_id = ? AND number >= ? AND number < ? ORDER BY number",
@@ -312,12 +344,13 @@ def documents_between(
     return [(row["number"], row["key"], row["split"], row["text"]) for row in rows]
 
 
-def stated_labels_between(
+def explicit_labels_between(
     store: Store, corpus_id: int, start: int, end: int
 ) -> dict[int, list[str]]:
-    """The labels that the source states of documents from number `start` to before `end`.
+    """Explicit labels of the documents with numbers in [`start`, `end`), by document number.
 
-    Each document's are in the order of the taxonomy; one without any is not there.
+    Labels are in taxonomy order and exclude propagated ancestors. Documents without labels are
+    absent.
     """
     rows = store.rows(
         "SELECT l.number, c.key FROM categories c CROSS JOIN document_categories l "
@@ -325,24 +358,28 @@ def stated_labels_between(
         "AND l.stated ORDER BY c.position",
         (corpus_id, start, end),
     )
-    found: dict[int, list[str]] = {}
+    labels: dict[int, list[str]] = {}
     for row in rows:
-        found.setdefault(row["number"], []).append(row["key"])
-    return found
+        labels.setdefault(row["number"], []).append(row["key"])
+    return labels
 
 
 def document_text(store: Store, corpus_id: int, number: int) -> tuple[str, str]:
-    """Id and text of a document; raise `NotFoundError` if there is none of that number."""
+    """Id and text of a document.
+
+    Raises:
+        NotFoundError: The corpus does not exist any more.
+    """
     row = store.row(
         "SELECT key, text FROM documents WHERE corpus_id = ? AND number = ?", (corpus_id, number)
     )
     if row is None:
-        raise NotFoundError(f"the document with the number {number} is gone")
+        raise NotFoundError(f"document {number} does not exist any more")
     return row["key"], row["text"]
 
 
 def corpus_ids(store: Store) -> list[int]:
-    """Row ids of all corpora, including those that are being imported."""
+    """Row ids of all corpora, including unfinished imports."""
     return [row["id"] for row in store.rows("SELECT id FROM corpora")]
 
 
@@ -353,7 +390,7 @@ def category_ids(store: Store, corpus_id: int) -> list[int]:
 
 
 def iter_positives(store: Store, category_row: int) -> Iterator[int]:
-    """Numbers of the documents in a category, as `positive_numbers` returns them, one by one."""
+    """Iterate over the numbers that `positive_numbers` returns."""
     cursor = store.execute(
         "SELECT number FROM document_categories WHERE category_id = ? ORDER BY number",
         (category_row,),
@@ -362,7 +399,7 @@ def iter_positives(store: Store, category_row: int) -> Iterator[int]:
 
 
 def document_labels(store: Store, corpus_id: int, number: int) -> set[str]:
-    """The categories of a document, ancestors included."""
+    """Keys of a document's categories, including ancestors."""
     rows = store.rows(
         "SELECT c.key FROM categories c JOIN document_categories l ON l.category_id = c.id "
         "WHERE c.corpus_id = ? AND l.number = ?",
@@ -372,7 +409,7 @@ def document_labels(store: Store, corpus_id: int, number: int) -> set[str]:
 
 
 def sample_texts(store: Store, corpus_id: int, count: int) -> list[str]:
-    """The first texts of a corpus, those of the test split before those of the training split."""
+    """The first `count` texts of a corpus; test documents come before training documents."""
     rows = store.rows(
         "SELECT text FROM documents WHERE corpus_id = ? ORDER BY split = 'train', number LIMIT ?",
         (corpus_id, count),

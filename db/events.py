@@ -1,4 +1,4 @@
-"""What happened that people should hear of: crashes, failures, categories given up."""
+"""Events of runs, such as crashes and failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from db.connection import Store
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event; `kind` is a word such as crash, failed, restarted."""
+    """One event; `kind` is for example "crash", "failed" or "cluster"."""
 
     id: int
     run_id: int | None
@@ -30,8 +30,28 @@ def add_event(
     )
 
 
+def add_event_once(
+    store: Store,
+    kind: str,
+    message: str,
+    run_id: int,
+    run_category_id: int | None,
+    within: float = 60.0,
+) -> None:
+    """Record an event unless the run has the same one from the last `within` seconds.
+
+    Runs inside a transaction.
+    """
+    same = store.row(
+        "SELECT 1 FROM events WHERE run_id = ? AND message = ? AND at > ?",
+        (run_id, message, time.time() - within),
+    )
+    if same is None:
+        add_event(store, kind, message, run_id, run_category_id)
+
+
 def events_of(store: Store, run_id: int) -> list[Event]:
-    """The events of a run, the newest first."""
+    """The events of a run, newest first."""
     rows = store.rows(
         "SELECT id, run_id, run_category_id, kind, message, at FROM events "
         "WHERE run_id = ? ORDER BY id DESC",

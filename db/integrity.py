@@ -1,4 +1,4 @@
-"""SQLite's own checks of a database file."""
+"""SQLite's integrity checks of a database file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from db.connection import Store
 
 
-def integrity_errors(store: Store, most: int) -> list[str]:
-    """At most `most` errors that SQLite finds in the file; empty for an intact one."""
-    lines = [str(row[0]) for row in store.rows(f"PRAGMA integrity_check({int(most)})")]
+def integrity_errors(store: Store, limit: int) -> list[str]:
+    """The first `limit` errors that SQLite finds in the file."""
+    lines = [str(row[0]) for row in store.rows(f"PRAGMA integrity_check({int(limit)})")]
     return [] if lines == ["ok"] else lines
 
 
 @dataclass(frozen=True, slots=True)
 class DanglingReference:
-    """A row that refers to a row of the table `parent` that does not exist."""
+    """A row whose foreign key refers to a missing row of the table `parent`."""
 
     table: str
     row_id: int
@@ -23,7 +23,7 @@ class DanglingReference:
 
 
 def dangling_references(store: Store) -> list[DanglingReference]:
-    """The rows whose foreign key refers to no row."""
+    """All rows with a dangling foreign key."""
     return [
         DanglingReference(row["table"], row["rowid"], row["parent"])
         for row in store.rows("PRAGMA foreign_key_check")

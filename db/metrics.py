@@ -1,4 +1,4 @@
-"""What a trial's model does on a split, by category, and what validation says of its scores."""
+"""Metrics of a trial's model by category and split, and Platt parameters of its scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def record_metrics(
     counts: tuple[int, int, int],
     f1: float,
 ) -> None:
-    """Keep the counts (tp, fp, fn) and F1 of a trial's model on a split, for the tree to show."""
+    """Record the counts (tp, fp, fn) and F1 of a trial's model on a split."""
     known = store.row(
         "SELECT tp, fp, fn FROM measures WHERE trial_id = ? AND run_category_id = ? AND split = ?",
         (trial_id, run_category_id, split),
@@ -30,7 +30,7 @@ def record_metrics(
 
 
 def platt_params(store: Store, trial_id: int, run_category_id: int) -> PlattParams | None:
-    """What was recorded, or None."""
+    """The recorded Platt parameters and threshold, or None."""
     row = store.row(
         "SELECT threshold, slope, intercept FROM validation_fits "
         "WHERE trial_id = ? AND run_category_id = ?",
@@ -42,7 +42,7 @@ def platt_params(store: Store, trial_id: int, run_category_id: int) -> PlattPara
 def record_platt_params(
     store: Store, trial_id: int, run_category_id: int, fit: PlattParams
 ) -> None:
-    """Keep what validation says, inside a transaction."""
+    """Record Platt parameters and threshold, inside a transaction."""
     store.execute(
         "INSERT OR REPLACE INTO validation_fits "
         "(trial_id, run_category_id, threshold, slope, intercept) VALUES (?, ?, ?, ?, ?)",

@@ -1,6 +1,6 @@
-"""The schema, as a list of named steps; each runs once, in order.
+"""The migrations of the schema. Each runs once, in order.
 
-A change of the schema is a new step at the end, and its name in `db.schema.MIGRATION_NAMES`.
+To change the schema, append a migration here and its name to `db.schema.MIGRATION_NAMES`.
 """
 
 from __future__ import annotations
@@ -17,22 +17,25 @@ MIGRATIONS = Migrations(MIGRATION_SET)
 
 
 def migrate(database: Database, path: Path, *, read_only: bool) -> None:
-    """Bring the schema up to date under a write lock.
+    """Apply pending migrations under a write lock.
 
-    Raises `SchemaError` for the schema of a newer program, or for an old one that may not be
-    changed.
+    Raises:
+        SchemaError: A newer version wrote the database, or migrations are pending and `read_only`
+            is set.
     """
     applied = {migration.name for migration in MIGRATIONS.applied(database)}
     unknown = applied.difference(schema.MIGRATION_NAMES)
     if unknown:
         raise SchemaError(
             f"{path}: written by a newer version of htrans-tui ({', '.join(sorted(unknown))}); "
-            "upgrade this one"
+            "upgrade htrans-tui"
         )
     if not MIGRATIONS.pending(database):
         return
     if read_only:
-        raise SchemaError(f"{path}: its schema is older than this program; open it writable once")
+        raise SchemaError(
+            f"{path}: the schema is older than this version; open the database writable once"
+        )
     connection = database.conn
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -301,7 +304,7 @@ def create_schema(database: Database) -> None:
 
 
 def _guard_states(database: Database) -> None:
-    """Refuse every change of state that `db.states` does not allow."""
+    """Create triggers that reject state transitions which `db.states` does not allow."""
     database.conn.execute(
         "CREATE TABLE transitions (machine TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL, "
         "PRIMARY KEY (machine, old, new)) STRICT, WITHOUT ROWID"
@@ -319,16 +322,16 @@ def _guard_states(database: Database) -> None:
                 WHERE machine = '{table}' AND old = OLD.state AND new = NEW.state
             )
             BEGIN
-                SELECT RAISE(ABORT, 'illegal change of state in {table}');
+                SELECT RAISE(ABORT, 'illegal state transition in {table}');
             END
             """
         )
 
 
 def _number_changes(database: Database) -> None:
-    """Number the changes of categories, so that a reader reads only what is new (`db.changes`).
+    """Create triggers that number the changes of categories for `db.changes`.
 
-    A change of a shared model is a change of every category that shares it.
+    A change of a shared model is a change of every category that uses it.
     """
     category = "SELECT {row}.run_category_id"
     trial = "SELECT run_category_id FROM trials WHERE id = {row}.trial_id"
@@ -343,8 +346,8 @@ def _number_changes(database: Database) -> None:
         ("measures", "UPDATE"): category,
         ("measures", "DELETE"): category,
     }
-    # An update that leaves what is shown as it was is no change; a trial's seconds are not shown.
-    shown = {
+    # Only an update of one of these columns is a change.
+    watched = {
         "run_categories": ("state", "held", "stale", "attempt", "kept_trial_id", "class_weight"),
         "trials": (
             *("state", "attempt", "epoch", "kept_epoch", "training_loss", "validation_loss"),
@@ -352,9 +355,9 @@ def _number_changes(database: Database) -> None:
         ),
     }
     conditions = {}
-    for table, names in shown.items():
-        news, olds = (", ".join(f"{row}.{name}" for name in names) for row in ("NEW", "OLD"))
-        conditions[table, "UPDATE"] = f"WHEN ({news}) IS NOT ({olds})"
+    for table, names in watched.items():
+        new, old = (", ".join(f"{row}.{name}" for name in names) for row in ("NEW", "OLD"))
+        conditions[table, "UPDATE"] = f"WHEN ({new}) IS NOT ({old})"
     for (table, verb), source in sources.items():
         row = "OLD" if verb == "DELETE" else "NEW"
         condition = conditions.get((table, verb), "")

@@ -43,7 +43,7 @@ class ModelChecksum:
 
 
 def model_checksums(store: Store) -> list[ModelChecksum]:
-    """The models of the trials that are done."""
+    """The models of all completed trials."""
     rows = store.rows(
         "SELECT t.model, t.sha256, r.name, c.key FROM trials t "
         "JOIN run_categories rc ON rc.id = t.run_category_id JOIN runs r ON r.id = rc.run_id "
@@ -55,7 +55,7 @@ def model_checksums(store: Store) -> list[ModelChecksum]:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedTrial:
-    """A trial that has not ended, with what names its checkpoint."""
+    """A trial that has not ended, with the parts of its checkpoint's name."""
 
     id: int
     run_category_id: int
@@ -75,7 +75,7 @@ def unfinished_trials(store: Store) -> list[UnfinishedTrial]:
 
 
 def scored_trials(store: Store) -> set[tuple[int, int, int]]:
-    """What a file of scores can belong to: (run, category, trial) row ids."""
+    """(run, category, trial) row ids that a score file can belong to."""
     rows = store.rows(
         "SELECT rc.run_id, rc.id AS run_category_id, t.id FROM trials t "
         "JOIN run_categories rc ON coalesce(rc.lead_id, rc.id) = t.run_category_id"

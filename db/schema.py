@@ -1,4 +1,4 @@
-"""Whether a database has the schema of this program: asked at each start, so nothing is loaded."""
+"""The check of a database's schema version, which imports nothing heavy: every start runs it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from core.errors import HTransError
 
 MIGRATION_SET = "htrans"
 MIGRATION_NAMES = ("create_schema",)
-"""The steps of `db.migrations`, in their order."""
+"""The migrations of `db.migrations`, in order."""
 
 
 class SchemaError(HTransError):
-    """The database's schema is not the one that this program works with."""
+    """The schema of the database does not fit this version of the program."""
 
 
 def is_current(connection: sqlite3.Connection) -> bool:
-    """Whether exactly the steps of this program have been applied."""
+    """Whether exactly the migrations of this version are applied."""
     known = connection.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlite_migrations'"
     ).fetchone()

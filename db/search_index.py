@@ -1,4 +1,4 @@
-"""The full-text index of a corpus: an FTS5 table in a SQLite file of its own.
+"""The full-text index of a corpus: an FTS5 table in a separate SQLite file.
 
 The functions raise `sqlite3.Error` if SQLite lacks FTS5 or a file cannot be read or written.
 """
@@ -19,7 +19,18 @@ _CHUNK = 5000
 def create_index(
     path: Path, database: Path, corpus_id: int, progress: Progress, stop: Callable[[], bool]
 ) -> bool:
-    """Index the texts of a corpus of `database` in a new file; False if `stop` returned True."""
+    """Index the texts of a corpus in a new file.
+
+    Args:
+        path: The file to create.
+        database: The database of the workspace.
+        corpus_id: Row id of the corpus.
+        progress: Called with the number of indexed documents and their total.
+        stop: Called before each chunk; the function stops if it returns True.
+
+    Returns:
+        False if `stop` returned True.
+    """
     source = f"file:{quote(str(database.absolute()))}?mode=ro"
     with closing(sqlite3.connect(f"file:{quote(str(path))}", uri=True)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
@@ -51,8 +62,8 @@ def matching_documents(path: Path, query: str) -> Generator[int, None, None]:
     """Numbers of the documents that match an FTS5 query, ascending."""
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
-        found = connection.execute(
+        rows = connection.execute(
             "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rowid", (query,)
         )
-        for (number,) in found:
+        for (number,) in rows:
             yield number

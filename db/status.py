@@ -1,6 +1,6 @@
 """Queries for the status of runs: categories, workers, losses and totals.
 
-Records are named tuples rather than dataclasses: a reading makes thousands of them.
+Records are named tuples, because one read creates thousands of them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from db.connection import Store
-from db.states import CLOSED_CATEGORY, COMPLETED_TRIAL, HOLDABLE, OPEN_TRIAL, sql_list
+from db.states import CLOSED_CATEGORY, COMPLETED_TRIAL, HOLDABLE, sql_list
 
 _AMONG = "rc.id IN (SELECT value FROM json_each(?))"
 _OF_RUN = "rc.run_id = ?"
 
 
 class CategoryRecord(NamedTuple):
-    """A category of a run with its model, its trials and what its worker reports.
+    """A category of a run with its model, its trials and the state of its worker.
 
-    `f1` is that of validation. `heartbeat` is that of the worker which trains the category.
-    `live_epoch` and `live_loss` are the last progress of the running trial.
+    `f1` is the validation F1. `heartbeat` is the last heartbeat of the worker that trains the
+    category. `live_epoch` and `live_loss` are the last progress of the running trial.
     """
 
     id: int
@@ -55,53 +55,53 @@ _CATEGORIES = f"""
            rc.attempt, coalesce(rc.class_weight, kept.class_weight) AS class_weight,
            best.kept_epoch, best.training_loss, best.validation_loss,
            CASE WHEN rc.lead_id IS NULL AND NOT EXISTS (
-               SELECT 1 FROM run_categories follower WHERE follower.lead_id = rc.id
+               SELECT 1 FROM run_categories sharing WHERE sharing.lead_id = rc.id
            ) THEN best.f1 ELSE v.f1 END AS f1,
            m.f1 AS test_f1, m.tp + m.fp AS test_accepted, a.created_at, w.heartbeat,
            live.epoch AS live_epoch, live.loss AS live_loss,
            (SELECT coalesce(sum(seconds), 0.0) FROM trials t
-            WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt) AS seconds,
+            WHERE t.run_category_id = rc.owner_id AND t.attempt = rc.attempt) AS seconds,
            (SELECT count(*) FROM trials t
-            WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt) AS trials,
-           (SELECT count(*) FROM trials t WHERE t.run_category_id = rc.trained_by
+            WHERE t.run_category_id = rc.owner_id AND t.attempt = rc.attempt) AS trials,
+           (SELECT count(*) FROM trials t WHERE t.run_category_id = rc.owner_id
             AND t.attempt = rc.attempt AND t.state IN {sql_list(COMPLETED_TRIAL)}) AS trials_done
-    FROM (SELECT *, coalesce(lead_id, id) AS trained_by FROM run_categories) rc
+    FROM (SELECT *, coalesce(lead_id, id) AS owner_id FROM run_categories) rc
     JOIN categories c ON c.id = rc.category_id
     LEFT JOIN categories p ON p.id = c.parent_id
     LEFT JOIN trials kept ON kept.id = rc.kept_trial_id
     LEFT JOIN trials best ON best.id = coalesce(rc.kept_trial_id, (
-        SELECT t.id FROM trials t WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt
+        SELECT t.id FROM trials t WHERE t.run_category_id = rc.owner_id AND t.attempt = rc.attempt
         AND t.f1 IS NOT NULL ORDER BY t.f1 DESC, t.class_weight LIMIT 1))
     LEFT JOIN trials running ON running.id = (
-        SELECT t.id FROM trials t WHERE t.run_category_id = rc.trained_by AND t.attempt = rc.attempt
+        SELECT t.id FROM trials t WHERE t.run_category_id = rc.owner_id AND t.attempt = rc.attempt
         AND t.state = 'running' ORDER BY t.class_weight LIMIT 1)
     LEFT JOIN workers w ON w.id = running.owner
-    LEFT JOIN attempts a ON a.run_category_id = rc.trained_by AND a.attempt = rc.attempt
+    LEFT JOIN attempts a ON a.run_category_id = rc.owner_id AND a.attempt = rc.attempt
     LEFT JOIN progress live ON live.id = (
         SELECT max(id) FROM progress WHERE trial_id = running.id)
     LEFT JOIN measures m ON m.trial_id = rc.kept_trial_id AND m.run_category_id = rc.id
         AND m.split = 'test'
     LEFT JOIN measures v ON v.trial_id = rc.kept_trial_id AND v.run_category_id = rc.id
         AND v.split = 'validation'
-    WHERE {{which}} ORDER BY c.position
+    WHERE {{condition}} ORDER BY c.position
 """
 
 
 def category_records(store: Store, run_id: int) -> list[CategoryRecord]:
     """All categories of a run, in training order."""
     return [
-        CategoryRecord(*row) for row in store.rows(_CATEGORIES.format(which=_OF_RUN), (run_id,))
+        CategoryRecord(*row) for row in store.rows(_CATEGORIES.format(condition=_OF_RUN), (run_id,))
     ]
 
 
 def category_records_among(store: Store, ids: Iterable[int]) -> list[CategoryRecord]:
     """The categories with these row ids, in training order."""
-    rows = store.rows(_CATEGORIES.format(which=_AMONG), (json.dumps(list(ids)),))
+    rows = store.rows(_CATEGORIES.format(condition=_AMONG), (json.dumps(list(ids)),))
     return [CategoryRecord(*row) for row in rows]
 
 
-def followers(store: Store, run_id: int) -> list[tuple[int, int]]:
-    """The categories of a run that share a model, as (owner category, category) row ids."""
+def shared_model_users(store: Store, run_id: int) -> list[tuple[int, int]]:
+    """Categories that use a shared model, as (owner category, category) row ids."""
     rows = store.rows(
         "SELECT lead_id, id FROM run_categories WHERE run_id = ? AND lead_id IS NOT NULL", (run_id,)
     )
@@ -126,7 +126,7 @@ class WorkerRecord(NamedTuple):
 
 
 def worker_records(store: Store) -> list[WorkerRecord]:
-    """The workers of the workspace, by row id."""
+    """All workers that have not ended, by row id."""
     rows = store.rows(
         """
         SELECT w.pid, w.device, w.state, w.heartbeat, w.node, rc.run_id, c.key, t.class_weight,
@@ -144,7 +144,7 @@ def worker_records(store: Store) -> list[WorkerRecord]:
 
 
 def category_counts(store: Store, run_id: int) -> tuple[int, int]:
-    """How many categories a run has, and how many have no training left."""
+    """Number of categories of a run, and number of closed categories."""
     row = store.row(
         "SELECT count(*) AS total, "
         f"sum(state IN {sql_list(CLOSED_CATEGORY)}) AS done "
@@ -155,51 +155,8 @@ def category_counts(store: Store, run_id: int) -> tuple[int, int]:
     return row["total"], row["done"] or 0
 
 
-class TrialTotals(NamedTuple):
-    """Sums over the current trials of a run; `epochs` is the mean of the completed ones.
-
-    `cost` is in seconds of the reference machine. The sums are None without a trial.
-    """
-
-    completed: int | None
-    epochs: float | None
-    seconds: float | None
-    cost: float | None
-
-
-def trial_totals(store: Store, run_id: int) -> TrialTotals:
-    """Sums over the trials of the current attempts of a run."""
-    completed = sql_list(COMPLETED_TRIAL)
-    row = store.row(
-        f"""
-        SELECT sum(t.state IN {completed}) AS ended,
-               avg(CASE WHEN t.state IN {completed} THEN t.epoch END) AS epochs,
-               sum(t.seconds) AS seconds, sum(coalesce(t.epoch, 0) * rc.cost) AS cost
-        FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
-        WHERE rc.run_id = ? AND t.attempt = rc.attempt
-        """,
-        (run_id,),
-    )
-    assert row is not None
-    return TrialTotals(*row)
-
-
-def remaining_cost(store: Store, run_id: int, epochs: float) -> float:
-    """Cost of the unfinished trials of a run if each trains for `epochs` epochs."""
-    left = store.value(
-        f"""
-        SELECT sum(max(? - coalesce(t.epoch, 0), 0.5) * rc.cost)
-        FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id
-        WHERE rc.run_id = ? AND t.attempt = rc.attempt
-        AND t.state IN {sql_list(OPEN_TRIAL)}
-        """,
-        (epochs, run_id),
-    )
-    return left or 0.0
-
-
 class ScoreTotals(NamedTuple):
-    """Sums of the test counts and F1 of the models of a run.
+    """Sums of the test counts and F1 of the active models of a run.
 
     `scored` counts the categories with test metrics, `empty` those without training documents.
     """
@@ -238,19 +195,19 @@ _LOSSES = """
         (SELECT t.id FROM trials t WHERE t.run_category_id = coalesce(rc.lead_id, rc.id)
          AND t.attempt = rc.attempt AND t.epoch IS NOT NULL
          ORDER BY t.state = 'running' DESC, t.epoch DESC LIMIT 1))
-    WHERE {which} ORDER BY rc.id, e.epoch
+    WHERE {condition} ORDER BY rc.id, e.epoch
 """
 
 
 def epoch_losses(store: Store, run_id: int) -> list[tuple[int, float]]:
-    """Training losses of a run as (category row id, loss), by category and epoch."""
-    rows = store.rows(_LOSSES.format(which=_OF_RUN), (run_id,))
+    """Training losses of a run as (category row id, loss), ordered by category and epoch."""
+    rows = store.rows(_LOSSES.format(condition=_OF_RUN), (run_id,))
     return [(row["id"], row["training_loss"]) for row in rows]
 
 
 def epoch_losses_among(store: Store, ids: Iterable[int]) -> list[tuple[int, float]]:
-    """Training losses of the categories with these row ids, as `epoch_losses` returns them."""
-    rows = store.rows(_LOSSES.format(which=_AMONG), (json.dumps(list(ids)),))
+    """Training losses of these categories, in the form of `epoch_losses`."""
+    rows = store.rows(_LOSSES.format(condition=_AMONG), (json.dumps(list(ids)),))
     return [(row["id"], row["training_loss"]) for row in rows]
 
 
@@ -270,7 +227,7 @@ class AttemptRecord(NamedTuple):
 
 
 def attempt_records(store: Store, run_category_id: int) -> list[AttemptRecord]:
-    """The attempts at a category, or at the model that it shares, the newest first."""
+    """The attempts at a category or at its shared model, newest first."""
     rows = store.rows(
         """
         SELECT a.attempt, a.origin, a.changes, a.created_at, t.class_weight,

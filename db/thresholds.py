@@ -1,4 +1,4 @@
-"""Thresholds that somebody has set for a category, and the bounds of asking from the top down."""
+"""Manually set thresholds of categories, and the bounds of top-down prediction."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from db.connection import Store
 
 @dataclass(frozen=True, slots=True)
 class SetThreshold:
-    """The score of the model from which on the category accepts, and the split it was set on."""
+    """A manual threshold on the model's score, and the split on which it was chosen."""
 
     threshold: float
     split: str
 
 
 def set_threshold(store: Store, trial_id: int, run_category_id: int) -> SetThreshold | None:
-    """What somebody has set for a category under one trial's model, or None."""
+    """The manual threshold of a category under a trial's model, or None."""
     row = store.row(
         "SELECT threshold, split FROM set_thresholds WHERE trial_id = ? AND run_category_id = ?",
         (trial_id, run_category_id),
@@ -27,7 +27,7 @@ def set_threshold(store: Store, trial_id: int, run_category_id: int) -> SetThres
 
 
 def set_thresholds(store: Store, run_id: int) -> dict[int, SetThreshold]:
-    """Those of the current models of a run, by category row."""
+    """The manual thresholds of the active models of a run, by category row id."""
     rows = store.rows(
         "SELECT s.run_category_id, s.threshold, s.split FROM set_thresholds s "
         "JOIN run_categories rc ON rc.id = s.run_category_id AND rc.kept_trial_id = s.trial_id "
@@ -40,7 +40,7 @@ def set_thresholds(store: Store, run_id: int) -> dict[int, SetThreshold]:
 def record_threshold(
     store: Store, trial_id: int, run_category_id: int, threshold: float, split: str
 ) -> None:
-    """Keep a threshold, inside a transaction."""
+    """Record a manual threshold, inside a transaction."""
     store.execute(
         "INSERT OR REPLACE INTO set_thresholds "
         "(trial_id, run_category_id, threshold, split, set_at) VALUES (?, ?, ?, ?, ?)",
@@ -48,8 +48,8 @@ def record_threshold(
     )
 
 
-def forget_threshold(store: Store, trial_id: int, run_category_id: int) -> None:
-    """Let the usual one hold again, inside a transaction."""
+def delete_threshold(store: Store, trial_id: int, run_category_id: int) -> None:
+    """Delete a manual threshold, inside a transaction."""
     store.execute(
         "DELETE FROM set_thresholds WHERE trial_id = ? AND run_category_id = ?",
         (trial_id, run_category_id),
@@ -57,7 +57,7 @@ def forget_threshold(store: Store, trial_id: int, run_category_id: int) -> None:
 
 
 def top_down_bounds(store: Store, run_id: int, models: str) -> dict[str, float] | None:
-    """The bounds by category id, if they were learned with these `models`."""
+    """The recorded bounds by category key; None if other `models` produced them."""
     row = store.row(
         "SELECT bounds FROM top_down_bounds WHERE run_id = ? AND models = ?", (run_id, models)
     )
@@ -67,7 +67,7 @@ def top_down_bounds(store: Store, run_id: int, models: str) -> dict[str, float] 
 def record_top_down_bounds(
     store: Store, run_id: int, models: str, bounds: dict[str, float]
 ) -> None:
-    """Keep the bounds that were learned with `models`."""
+    """Record the bounds by category key; `models` is the fingerprint of the models."""
     with store.write():
         store.execute(
             "INSERT OR REPLACE INTO top_down_bounds (run_id, models, bounds) VALUES (?, ?, ?)",

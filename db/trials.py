@@ -1,7 +1,7 @@
 """Trials: one class weight of one category. Claims, progress, results.
 
-Every write of a worker carries its claim (owner and claim number). A write that touches no row
-means that the trial is no longer the worker's, and raises `LostClaimError`.
+Every write of a worker contains its claim (owner and claim number). A write that matches no row
+means that the worker has lost the trial, and raises `LostClaimError`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 from core.errors import HTransError
 from db.connection import Row, Store
-from db.runs import update_category
+from db.run_categories import update_category
 from db.states import ENDED, OPEN_TRIAL, sql_list
 
 
 class LostClaimError(HTransError):
-    """The trial belongs to another worker, or has been cancelled."""
+    """Another worker holds the trial, or it was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A trial that a worker holds. `number` counts the claims on this trial: a fencing token."""
+    """A trial that a worker holds. `number` counts the trial's claims and is a fencing token."""
 
     trial_id: int
     run_category_id: int
@@ -35,9 +35,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A trial as recorded. The rates and losses are those of its kept epoch so far.
+    """A trial. Metrics and losses are those of its best epoch so far.
 
-    `rung` is the epoch at which a race has last let it go on, 0 before the first.
+    `rung` is the epoch of the last rung that the trial passed, 0 before the first.
     """
 
     id: int
@@ -79,7 +79,7 @@ _TRIAL = (
     "kept_epoch, training_loss, validation_loss, precision, recall, f1, source_trial_id, model, "
     "sha256, rung FROM trials"
 )
-_MINE = "id = ? AND owner = ? AND claim = ? AND state = 'running'"
+_HELD = "id = ? AND owner = ? AND claim = ? AND state = 'running'"
 
 
 def _trial(row: Row) -> Trial:
@@ -87,10 +87,14 @@ def _trial(row: Row) -> Trial:
 
 
 def trial_with_id(store: Store, trial_id: int) -> Trial:
-    """One trial."""
+    """The trial with this row id.
+
+    Raises:
+        LostClaimError: The trial does not exist any more.
+    """
     row = store.row(f"{_TRIAL} WHERE id = ?", (trial_id,))
     if row is None:
-        raise LostClaimError(f"the trial with the number {trial_id} is gone")
+        raise LostClaimError(f"trial {trial_id} does not exist any more")
     return _trial(row)
 
 
@@ -114,10 +118,10 @@ def epochs_of(store: Store, trial_id: int) -> list[Epoch]:
 
 
 def claim_trial(store: Store, worker_id: int) -> Claim | None:
-    """Claim the next trial for a worker, or None if none is ready.
+    """Claim the next trial for a worker; None if none is ready.
 
-    Runs go by the time they were recorded; within one, categories with the most levels below them
-    first, since those hold up the rest.
+    Older runs come first. Within a run, categories with the most levels below them come first,
+    because they are on the critical path.
     """
     with store.write(durable=True):
         row = store.row(
@@ -162,12 +166,12 @@ def claim_trial(store: Store, worker_id: int) -> Claim | None:
 
 
 def holds(store: Store, claim: Claim) -> bool:
-    """Whether the claim still stands."""
-    return store.row(f"SELECT 1 FROM trials WHERE {_MINE}", _key(claim)) is not None
+    """Whether the claim is still valid."""
+    return store.row(f"SELECT 1 FROM trials WHERE {_HELD}", _key(claim)) is not None
 
 
-def may_go_on(store: Store, claim: Claim) -> bool:
-    """Whether the claim's run goes on and its category is not held."""
+def may_continue(store: Store, claim: Claim) -> bool:
+    """Whether the run is running and the category is not held."""
     row = store.row(
         "SELECT r.state = 'running' AND NOT rc.held FROM run_categories rc "
         "JOIN runs r ON r.id = rc.run_id WHERE rc.id = ?",
@@ -177,13 +181,13 @@ def may_go_on(store: Store, claim: Claim) -> bool:
 
 
 def record_source(store: Store, claim: Claim, source_trial_id: int) -> None:
-    """Record whose model the trial starts from; a resumed trial keeps to it."""
+    """Record the trial whose model a trial starts from; a resumed trial uses the same one."""
     with store.write(durable=True):
-        _update_mine(store, claim, "source_trial_id = ?", (source_trial_id,))
+        _update_held(store, claim, "source_trial_id = ?", (source_trial_id,))
 
 
 def rewind_progress(store: Store, claim: Claim, epoch: int, batch: int) -> None:
-    """Forget progress beyond the checkpoint that the trial goes on from, for it comes again."""
+    """Delete progress after the checkpoint from which the trial resumes."""
     with store.write():
         store.execute(
             "DELETE FROM progress WHERE trial_id = ? AND (epoch > ? OR (epoch = ? AND batch > ?))",
@@ -202,9 +206,13 @@ def record_progress(
     documents_per_second: float,
     seconds: float,
 ) -> None:
-    """Append the running loss, and add `seconds` of work to the trial."""
+    """Append the running loss, and add `seconds` of worker time to the trial.
+
+    Raises:
+        LostClaimError: The worker has lost the trial.
+    """
     with store.write():
-        _update_mine(store, claim, "epoch = ?, seconds = seconds + ?", (epoch, seconds))
+        _update_held(store, claim, "epoch = ?, seconds = seconds + ?", (epoch, seconds))
         store.execute(
             "INSERT INTO progress (trial_id, epoch, batch, batches, loss, documents_per_second, at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -215,11 +223,15 @@ def record_progress(
 def record_epoch(
     store: Store, claim: Claim, result: Epoch, *, is_kept: bool, seconds: float
 ) -> None:
-    """Write the row of an epoch; if it is the kept one so far, also into the trial."""
+    """Record an epoch; with `is_kept`, also as the trial's best epoch so far.
+
+    Raises:
+        LostClaimError: The worker has lost the trial.
+    """
     with store.write():
-        _update_mine(store, claim, "epoch = ?, seconds = seconds + ?", (result.epoch, seconds))
+        _update_held(store, claim, "epoch = ?, seconds = seconds + ?", (result.epoch, seconds))
         if is_kept:
-            _update_mine(
+            _update_held(
                 store,
                 claim,
                 "kept_epoch = ?, training_loss = ?, validation_loss = ?, precision = ?, "
@@ -251,7 +263,7 @@ def record_epoch(
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model on disk: its path in the workspace, its SHA-256, its embedding table's name."""
+    """A model file: path in the workspace, SHA-256, and name of its embedding table."""
 
     path: str
     sha256: str
@@ -259,8 +271,8 @@ class ModelFile:
 
 
 def finish_trial(store: Store, claim: Claim, model: ModelFile) -> None:
-    """Mark a trial done and record its model file, inside a transaction."""
-    _update_mine(
+    """Mark a trial as done and record its model file, inside a transaction."""
+    _update_held(
         store,
         claim,
         "state = 'done', owner = NULL, model = ?, sha256 = ?, embeddings = ?",
@@ -269,7 +281,7 @@ def finish_trial(store: Store, claim: Claim, model: ModelFile) -> None:
 
 
 def is_table_needed(store: Store, embeddings: str) -> bool:
-    """Whether a model that is kept, or may yet be, has this embedding table."""
+    """Whether a selected model, or one that may still be selected, uses this embedding table."""
     return (
         store.row(
             f"""
@@ -288,25 +300,28 @@ def is_table_needed(store: Store, embeddings: str) -> bool:
 
 
 def fail_trial(store: Store, claim: Claim, reason: str) -> None:
-    """Mark a trial failed for good, inside a transaction."""
-    _update_mine(store, claim, "state = 'failed', owner = NULL, reason = ?", (reason,))
+    """Mark a trial as failed, inside a transaction."""
+    _update_held(store, claim, "state = 'failed', owner = NULL, reason = ?", (reason,))
 
 
 def release_trial(store: Store, claim: Claim, state: str) -> None:
-    """Give a trial back as `ready` or `paused`, inside a transaction."""
-    _update_mine(store, claim, "state = ?, owner = NULL", (state,))
+    """Release a trial as `ready` or `paused`, inside a transaction."""
+    _update_held(store, claim, "state = ?, owner = NULL", (state,))
 
 
-def crash_trial(store: Store, trial_id: int, owner: int, reason: str, most_crashes: int) -> bool:
-    """Take a trial from a worker that died, inside a transaction; False if it holds it no more.
+def crash_trial(store: Store, trial_id: int, owner: int, reason: str, max_crashes: int) -> bool:
+    """Release the trial of a dead worker, inside a transaction.
 
-    The trial becomes ready again, or failed at `most_crashes`.
+    The trial becomes ready, or failed after `max_crashes` crashes.
+
+    Returns:
+        False if the worker `owner` does not hold the trial.
     """
     cursor = store.execute(
         "UPDATE trials SET crashes = crashes + 1, reason = ?, owner = NULL, "
         "state = CASE WHEN crashes + 1 >= ? THEN 'failed' ELSE 'ready' END "
         "WHERE id = ? AND owner = ? AND state = 'running'",
-        (reason, most_crashes, trial_id, owner),
+        (reason, max_crashes, trial_id, owner),
     )
     return cursor.rowcount > 0
 
@@ -315,16 +330,16 @@ def _key(claim: Claim) -> tuple[int, int, int]:
     return claim.trial_id, claim.owner, claim.number
 
 
-def _update_mine(store: Store, claim: Claim, assignments: str, values: tuple[object, ...]) -> None:
+def _update_held(store: Store, claim: Claim, assignments: str, values: tuple[object, ...]) -> None:
     cursor = store.execute(
-        f"UPDATE trials SET {assignments} WHERE {_MINE}", (*values, *_key(claim))
+        f"UPDATE trials SET {assignments} WHERE {_HELD}", (*values, *_key(claim))
     )
     if cursor.rowcount == 0:
         raise LostClaimError(f"trial {claim.trial_id} is no longer held by this worker")
 
 
 def attempt_tables(store: Store, run_category_id: int, attempt: int) -> list[str]:
-    """Names of the embedding tables of the models of an attempt."""
+    """Names of the embedding tables that the models of an attempt use."""
     rows = store.rows(
         "SELECT DISTINCT embeddings FROM trials WHERE run_category_id = ? AND attempt = ? "
         "AND embeddings IS NOT NULL",
@@ -334,7 +349,7 @@ def attempt_tables(store: Store, run_category_id: int, attempt: int) -> list[str
 
 
 def run_tables(store: Store, run_id: int) -> list[str]:
-    """Names of the embedding tables of the models of a run."""
+    """Names of the embedding tables that the models of a run use."""
     rows = store.rows(
         "SELECT DISTINCT t.embeddings FROM trials t JOIN run_categories rc "
         "ON rc.id = t.run_category_id WHERE rc.run_id = ? AND t.embeddings IS NOT NULL",
@@ -344,7 +359,7 @@ def run_tables(store: Store, run_id: int) -> list[str]:
 
 
 def count_running_trials(store: Store, run_id: int) -> int:
-    """How many trials of a run workers hold."""
+    """Number of a run's trials that workers hold."""
     return int(
         store.value(
             "SELECT count(*) FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
@@ -364,7 +379,7 @@ def running_trials_of(store: Store, worker_id: int) -> list[tuple[int, int]]:
 
 
 def has_trial_to_train(store: Store) -> bool:
-    """Whether a worker holds a trial, or could claim one."""
+    """Whether a trial is running or can be claimed."""
     row = store.row(
         "SELECT 1 FROM trials t JOIN run_categories rc ON rc.id = t.run_category_id "
         "JOIN runs r ON r.id = rc.run_id WHERE t.state = 'running' "
@@ -375,7 +390,7 @@ def has_trial_to_train(store: Store) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CrashedTrial:
-    """A trial after a crash, with its run."""
+    """A crashed trial and its run."""
 
     run_category_id: int
     class_weight: float
@@ -385,7 +400,7 @@ class CrashedTrial:
 
 
 def crashed_trial(store: Store, trial_id: int) -> CrashedTrial | None:
-    """The trial that crashed, or None if it is gone."""
+    """The crashed trial with this row id, or None."""
     row = store.row(
         "SELECT t.run_category_id, t.class_weight, t.crashes, t.state, rc.run_id FROM trials t "
         "JOIN run_categories rc ON rc.id = t.run_category_id WHERE t.id = ?",
@@ -395,22 +410,26 @@ def crashed_trial(store: Store, trial_id: int) -> CrashedTrial | None:
 
 
 def requeue_trial(store: Store, trial_id: int) -> None:
-    """Take a trial from its worker without counting a crash, inside a transaction."""
+    """Release a trial without counting a crash, inside a transaction."""
     store.execute("UPDATE trials SET state = 'ready', owner = NULL WHERE id = ?", (trial_id,))
 
 
 def prune_trial(store: Store, trial_id: int) -> None:
-    """Drop a trial that waits at its rung, inside a transaction."""
+    """Prune a trial that waits at a rung, inside a transaction."""
     store.execute("UPDATE trials SET state = 'dropped' WHERE id = ?", (trial_id,))
 
 
 def promote_trial(store: Store, trial_id: int, rung: int) -> None:
-    """Let a trial that waits at its rung train up to the next rung, inside a transaction."""
+    """Let a trial that waits at a rung train up to the next rung, inside a transaction."""
     store.execute("UPDATE trials SET state = 'ready', rung = ? WHERE id = ?", (rung, trial_id))
 
 
 def resume_trials(store: Store, run_category_id: int) -> bool:
-    """Make the paused trials of a category ready, inside a transaction; whether it had any."""
+    """Make the paused trials of a category ready, inside a transaction.
+
+    Returns:
+        Whether the category had paused trials.
+    """
     cursor = store.execute(
         "UPDATE trials SET state = 'ready' WHERE state = 'paused' AND run_category_id = ?",
         (run_category_id,),
@@ -428,22 +447,13 @@ def cancel_trials(store: Store, run_category_id: int) -> None:
 
 
 def batch_losses(store: Store, trial_id: int, after: int) -> Iterator[tuple[int, float, float]]:
-    """Progress rows of a trial with ids above `after`: (id, epochs so far, loss)."""
+    """Progress rows of a trial with ids above `after`, as (id, epochs so far, loss)."""
     cursor = store.execute(
         "SELECT id, epoch - 1 + batch * 1.0 / batches, loss FROM progress "
         "WHERE trial_id = ? AND id > ? ORDER BY id",
         (trial_id, after),
     )
     return ((row[0], row[1], row[2]) for row in cursor)
-
-
-def epoch_totals(store: Store) -> tuple[float, float] | None:
-    """Seconds and cost of all epochs of the workspace, or None before the first epoch."""
-    row = store.row(
-        "SELECT sum(e.seconds), sum(rc.cost) FROM epochs e JOIN trials t ON t.id = e.trial_id "
-        "JOIN run_categories rc ON rc.id = t.run_category_id"
-    )
-    return None if row is None or row[0] is None else (float(row[0]), float(row[1]))
 
 
 def trial_seconds(store: Store, run_id: int) -> list[tuple[str, int, float]]:

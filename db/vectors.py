@@ -1,4 +1,4 @@
-"""Tables of word vectors."""
+"""Word vectors of a workspace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from db.connection import Store
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Word vectors that have been added to the workspace."""
+    """A table of word vectors."""
 
     id: int
     name: str
@@ -28,33 +28,41 @@ def list_vectors(store: Store) -> list[Vectors]:
 
 
 def vectors_named(store: Store, name: str) -> Vectors:
-    """The word vectors of that name; raise `NotFoundError` naming those there are."""
-    every = list_vectors(store)
-    for vectors in every:
+    """The word vectors with this name.
+
+    Raises:
+        NotFoundError: There are no such vectors. The message lists the existing ones.
+    """
+    all_vectors = list_vectors(store)
+    for vectors in all_vectors:
         if vectors.name == name:
             return vectors
     known = (
-        f"there are {', '.join(v.name for v in every)}"
-        if every
+        f"the vectors are {', '.join(v.name for v in all_vectors)}"
+        if all_vectors
         else "add some with: htrans-tui vectors add FILE --name NAME"
     )
     raise NotFoundError(f"there are no vectors {name!r}; {known}")
 
 
 def vectors_with_id(store: Store, vectors_id: int) -> Vectors:
-    """The word vectors of a run."""
+    """The word vectors with this row id.
+
+    Raises:
+        NotFoundError: The vectors do not exist any more.
+    """
     row = store.row(
         "SELECT id, name, source, words, dimensions FROM vectors WHERE id = ?", (vectors_id,)
     )
     if row is None:
-        raise NotFoundError(f"the vectors with the number {vectors_id} are gone")
+        raise NotFoundError(f"vectors {vectors_id} do not exist any more")
     return Vectors(*row)
 
 
 def refuse_used_name(store: Store, name: str) -> None:
-    """Raise `ConflictError` if there are vectors of that name."""
+    """Raise `ConflictError` if vectors of this name exist."""
     if store.row("SELECT 1 FROM vectors WHERE name = ?", (name,)):
-        raise ConflictError(f"there are vectors {name!r} already; choose another --name")
+        raise ConflictError(f"vectors {name!r} already exist; choose another --name")
 
 
 def add_vectors(
@@ -63,9 +71,13 @@ def add_vectors(
     source: str,
     words: int,
     dimensions: int,
-    put_in_place: Callable[[int], None],
+    move_files: Callable[[int], None],
 ) -> None:
-    """Record word vectors; `put_in_place` moves their files to where the new id says."""
+    """Record word vectors; `move_files` moves their files to the folder of the new row id.
+
+    Raises:
+        ConflictError: The name is in use.
+    """
     with store.write(durable=True):
         refuse_used_name(store, name)
         cursor = store.execute(
@@ -73,7 +85,7 @@ def add_vectors(
             "VALUES (?, ?, ?, ?, ?)",
             (name, source, words, dimensions, time.time()),
         )
-        put_in_place(int(cursor.lastrowid or 0))
+        move_files(int(cursor.lastrowid or 0))
 
 
 def vectors_ids(store: Store) -> list[int]:

@@ -1,7 +1,7 @@
-"""The supervisor and its workers, known by pid and start time, and their heartbeats.
+"""The supervisor, its workers and their heartbeats. Pid and start time identify a process.
 
-A worker of a cluster is a slot for one task at a time: it has a node, and its pid is that of the
-process which works for it there.
+A worker of a cluster is a slot for one task at a time. It has a node, and its pid is the pid of
+the task's process on that node.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from db.connection import Row, Store
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker; `heartbeat` is when it was last heard of, in seconds since 1970.
+    """A worker; `heartbeat` is its last heartbeat in seconds since 1970.
 
-    `node` names the machine of a cluster that it is on, "" before it is on any, and is None for a
-    process on this machine.
+    `node` is the machine of a cluster, "" before a machine is assigned, and None for a process on
+    this machine.
     """
 
     id: int
@@ -32,9 +32,10 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The workspace's supervisor: pid None when none runs; how it uses the machine.
+    """The supervisor of a workspace and its configuration; `pid` is None if none is running.
 
-    `kind` is "local", or "ray" with the `address` of the cluster, None for the one that Ray finds.
+    `kind` is "local" or "ray". `address` is the address of the Ray cluster; None lets Ray find or
+    start one.
     """
 
     pid: int | None
@@ -48,7 +49,7 @@ class Engine:
 
 
 def engine_of(store: Store) -> Engine | None:
-    """What is recorded of the supervisor, None before the first one."""
+    """The recorded supervisor, or None before the first one."""
     row = store.row(
         "SELECT pid, process_started, heartbeat, device, workers, workers_per_device, kind, "
         "address FROM engine"
@@ -64,7 +65,16 @@ def configure_engine(
     kind: str = "local",
     address: str | None = None,
 ) -> None:
-    """Record what the next supervisor is to use."""
+    """Record the configuration of the next supervisor.
+
+    Args:
+        store: The database.
+        device: Devices as `--device` names them.
+        workers: Number of workers; None for one per slot.
+        workers_per_device: Workers that share a GPU.
+        kind: "local" or "ray".
+        address: Address of the Ray cluster.
+    """
     with store.write():
         store.execute(
             "INSERT INTO engine (id, device, workers, workers_per_device, kind, address) "
@@ -77,7 +87,7 @@ def configure_engine(
 
 
 def record_supervisor(store: Store, pid: int, process_started: float) -> None:
-    """Enter a supervisor that holds the lock."""
+    """Record the supervisor that holds the lock."""
     with store.write(durable=True):
         store.execute(
             "UPDATE engine SET pid = ?, process_started = ?, heartbeat = ?",
@@ -86,20 +96,20 @@ def record_supervisor(store: Store, pid: int, process_started: float) -> None:
 
 
 def supervisor_heartbeat(store: Store) -> None:
-    """Say that the supervisor lives."""
+    """Record a heartbeat of the supervisor."""
     with store.write():
         store.execute("UPDATE engine SET heartbeat = ?", (time.time(),))
 
 
 def remove_supervisor(store: Store) -> None:
-    """Take the supervisor out, inside a transaction."""
+    """Record that no supervisor is running, inside a transaction."""
     store.execute("UPDATE engine SET pid = NULL, process_started = NULL, heartbeat = NULL")
 
 
 def add_worker(
     store: Store, pid: int, process_started: float, device: str, node: str | None = None
 ) -> int:
-    """Enter a worker; return its id, which is never used again."""
+    """Record a worker; return its row id, which is never reused."""
     now = time.time()
     with store.write(durable=True):
         cursor = store.execute(
@@ -111,7 +121,7 @@ def add_worker(
 
 
 def place_worker(store: Store, worker_id: int, pid: int, device: str, node: str) -> None:
-    """Say in which process and where a worker of a cluster works now."""
+    """Record the process, device and node of a cluster worker."""
     with store.write():
         store.execute(
             "UPDATE workers SET pid = ?, device = ?, node = ?, heartbeat = ? WHERE id = ?",
@@ -120,7 +130,7 @@ def place_worker(store: Store, worker_id: int, pid: int, device: str, node: str)
 
 
 def worker_heartbeat(store: Store, *worker_ids: int) -> None:
-    """Say that workers live."""
+    """Record heartbeats of workers."""
     with store.write():
         store.execute_many(
             "UPDATE workers SET heartbeat = ? WHERE id = ?",
@@ -129,7 +139,7 @@ def worker_heartbeat(store: Store, *worker_ids: int) -> None:
 
 
 def set_worker_state(store: Store, worker_id: int, state: str) -> None:
-    """Change what a worker is doing; only a training worker has a trial."""
+    """Set the state of a worker and clear its trial."""
     with store.write():
         store.execute(
             "UPDATE workers SET state = ?, trial_id = NULL, scores_trial_id = NULL, heartbeat = ?, "
@@ -139,12 +149,12 @@ def set_worker_state(store: Store, worker_id: int, state: str) -> None:
 
 
 def has_ended(store: Store, worker_id: int) -> bool:
-    """Whether a worker has been declared dead."""
+    """Whether a worker is marked as ended."""
     return bool(store.value("SELECT state = 'ended' FROM workers WHERE id = ?", (worker_id,)))
 
 
 def present_workers(store: Store) -> list[Worker]:
-    """Workers that have not ended, as far as the database knows."""
+    """The workers that are not marked as ended."""
     rows = store.rows(
         "SELECT id, pid, process_started, device, state, trial_id, heartbeat, node FROM workers "
         "WHERE state <> 'ended' ORDER BY id"
@@ -157,13 +167,13 @@ def _worker(row: Row) -> Worker:
 
 
 def mark_scoring(store: Store, worker_id: int) -> None:
-    """Set the state of a worker to scoring, inside a transaction; its trial stays recorded."""
+    """Set the state of a worker to scoring, inside a transaction; keep its trial."""
     store.execute("UPDATE workers SET state = 'scoring' WHERE id = ?", (worker_id,))
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLoad:
-    """A worker and how many running trials are assigned to it."""
+    """A worker and the number of running trials assigned to it."""
 
     id: int
     pid: int
@@ -172,7 +182,7 @@ class WorkerLoad:
 
 
 def worker_loads(store: Store) -> list[WorkerLoad]:
-    """The workers that have not ended or that running trials are assigned to, by row id."""
+    """The workers that have not ended or have running trials, by row id."""
     rows = store.rows(
         "SELECT w.id, w.pid, w.state, count(t.id) AS trials FROM workers w "
         "LEFT JOIN trials t ON t.owner = w.id AND t.state = 'running' "

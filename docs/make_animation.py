@@ -94,7 +94,7 @@ async def record(workspace: Workspace, run: str, seconds: float) -> list[str]:
             state = app.snapshot.status.run.run.state
             running = [c.id for c in app.snapshot.status.categories if c.state == "running"]
             if running and len(frames) % FRAMES_PER_CATEGORY == 0:
-                app.screen.query_one(CategoryTable).choose(running[-1])
+                app.screen.query_one(CategoryTable).move_cursor_to(running[-1])
             await pilot.pause(seconds)
             frames.append(app.export_screenshot(title="htrans-tui"))
     return frames

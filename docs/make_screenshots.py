@@ -72,9 +72,9 @@ async def make_predictions(workspace: Workspace, run: str, category: str) -> Non
         status = app.snapshot.status
         assert status is not None
         chosen = next(c.id for c in status.categories if c.key == category)
-        app.screen.query_one(CategoryTable).choose(chosen)
+        app.screen.query_one(CategoryTable).move_cursor_to(chosen)
         await pilot.press("i")
-        await _until(pilot, lambda: "TP" in _said(app, "#measures"))
+        await _until(pilot, lambda: "TP" in _said(app, "#metrics"))
         await _picture(app, pilot, "predictions", "d", "d", "o", "right_square_bracket")
 
 
@@ -83,7 +83,7 @@ async def _picture(
 ) -> None:
     await pilot.press(*keys)
     if until is not None:
-        await _until(pilot, lambda: until in _said(app, "#outlook"))
+        await _until(pilot, lambda: until in _said(app, "#estimate"))
     await pilot.pause(3)
     picture = app.export_screenshot(title="htrans-tui")
     if sys.prefix in picture or str(app.workspace.root.absolute()) in picture:

@@ -1,11 +1,11 @@
-"""The command line and the terminal app of htrans-tui, and what Python programs use of it.
+"""Command line, terminal app and Python API of htrans-tui.
 
     from htrans_tui import HTransClassifier, load
 
     model = load("exported-folder")              # see `core.prediction.exported.Model`
     HTransClassifier().fit(texts, labels, taxonomy)  # see `core.engine.prediction.estimator`
 
-Importing this loads neither torch nor spaCy; both names load what they need when they are used.
+Importing this package loads neither torch nor spaCy. Both names load them on first use.
 """
 
 from __future__ import annotations
@@ -22,9 +22,14 @@ __all__ = ["HTransClassifier", "load"]
 
 
 def load(folder: str | Path, device: str = "cpu") -> Model:
-    """Load a model that `htrans-tui export` wrote, onto a device of torch.
+    """Load an exported model.
 
-    Raises `core.errors.HTransError` if the folder does not hold one, whole and unchanged.
+    Args:
+        folder: The folder written by `htrans-tui export`.
+        device: Name of a torch device, such as "cpu" or "cuda:0".
+
+    Raises:
+        core.errors.HTransError: If the folder holds no model, or if a file is missing or changed.
     """
     from core.prediction.exported import load_model
 

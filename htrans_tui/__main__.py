@@ -1,4 +1,4 @@
-"""`python -m htrans_tui` is `htrans-tui`."""
+"""Entry point of `python -m htrans_tui`."""
 
 from htrans_tui.cli import main
 

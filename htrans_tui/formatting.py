@@ -1,4 +1,4 @@
-"""Numbers, times and states as both front ends write them."""
+"""Formatting of numbers, durations and states, shared by the command line and the app."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ STATE_SIGNS = {
     "empty": "∅",
     "silent": "?",
 }
-"""One sign for each state, so that colour is never the only one."""
+"""One sign per state, so that states can be told apart without colour."""
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them: 48 s, 12 m 05 s, 1 h 12 m, 3 d 4 h."""
+    """Format a duration in seconds: 48 s, 12 m 05 s, 1 h 12 m, 3 d 4 h."""
     if seconds is None:
         return "–"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02d} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} m {total % 60:02d} s"
+    if total < 86_400:
+        return f"{total // 3600} h {total % 3600 // 60:02d} m"
+    return f"{total // 86_400} d {total % 86_400 // 3600} h"
 
 
 def rate(value: float | None) -> str:
-    """A loss or a rate between 0 and 1, three digits."""
+    """Format a loss or a rate with three decimals; an empty string for None."""
     return "" if value is None else f"{value:.3f}"
 
 
 def weight(value: float | None) -> str:
-    """A class weight without superfluous digits."""
+    """Format a class weight without trailing zeros; an empty string for None."""
     return "" if value is None else f"{value:g}"
 
 
 def size(count: float) -> str:
-    """Bytes as people say them: 512 MiB, 24 GiB."""
+    """Format a number of bytes: 512 MiB, 24 GiB."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:
             return f"{count:.0f} {unit}"
@@ -54,7 +54,7 @@ def size(count: float) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """The text in at most `width` cells, with an ellipsis where something is missing."""
+    """Truncate a text to `width` terminal cells, with an ellipsis if it was cut."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, max(width - 1, 0)) + "…"[: min(width, 1)]

@@ -1,1 +1,1 @@
-"""What joins core and database and runs it in the background; all front ends call this."""
+"""The engine: everything that joins core and the database. All front ends call it."""

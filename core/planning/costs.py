@@ -7,8 +7,12 @@ the ratios are valid, and finished epochs calibrate the scale.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from core.text.token_arrays import TokenArrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,18 @@ class CorpusSize:
     documents: int
     words: float
     distinct: int
+
+
+def corpus_size(tokens: TokenArrays, rows: list[int], max_words: int) -> CorpusSize:
+    """Measure the documents `rows`, of which the first `max_words` words are read."""
+    import numpy as np
+
+    lengths = tokens.lengths(np.asarray(rows, dtype=np.int64), max_words)
+    occurs = np.zeros(int(tokens.tokens.max(initial=0)) + 1, dtype=np.bool_)
+    for row in rows:
+        start = tokens.offsets[row]
+        occurs[tokens.tokens[start : min(tokens.offsets[row + 1], start + max_words)]] = True
+    return CorpusSize(len(rows), float(lengths.mean()) if rows else 0.0, int(occurs.sum()))
 
 
 def training_seconds(

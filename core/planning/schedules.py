@@ -17,10 +17,12 @@ class CategoryWork:
 
     `rounds` are the seconds of the trials by class weight, for each round of the search. A round
     begins when all trials of the previous round have ended, the first when the parent is done.
+    The first `running` trials of the first round hold a slot from the start.
     """
 
     parent: int | None
     rounds: tuple[tuple[float, ...], ...]
+    running: int = 0
 
     def __post_init__(self) -> None:
         if not self.rounds or not all(self.rounds):
@@ -65,21 +67,25 @@ def simulate(forest: Forest, slots: int, overhead: float = 0.0) -> Schedule:
         overhead: Additional seconds per claim.
     """
     run = _Simulation(with_overhead(forest, overhead) if overhead else forest)
-    now, held, last = 0.0, 0.0, None
+    now, last = 0.0, None
     while True:
-        held += run.claim(now, slots)
+        run.claim(now, slots)
         if not run.running:
             break
         now, last = run.end_next()
-    busy = held / (slots * now) if now else 0.0
+    busy = run.held / (slots * now) if now else 0.0
     return Schedule(now, busy, _chain(forest, last), tuple(run.claims))
 
 
 class _Simulation:
-    """State of a simulated run: ready trials, running trials, unfinished trials per category."""
+    """State of a simulated run: ready trials, running trials, unfinished trials per category.
+
+    `held` is the sum of the seconds of all claimed trials.
+    """
 
     def __init__(self, forest: Forest) -> None:
         self.running: list[tuple[float, int, int]] = []
+        self.held = 0.0
         self.claims: list[tuple[int, int]] = []
         self._forest = forest
         self._children = _children(forest)
@@ -89,18 +95,13 @@ class _Simulation:
         self._unfinished = [0] * len(forest)
         for index, work in enumerate(forest):
             if work.parent is None:
-                self._begin_round(index)
+                self._begin_round(index, work.running)
 
-    def claim(self, now: float, slots: int) -> float:
-        """Let free slots claim ready trials; return the total seconds of the claimed trials."""
-        held = 0.0
+    def claim(self, now: float, slots: int) -> None:
+        """Let free slots claim ready trials."""
         while self._ready and len(self.running) < slots:
             _, index, weight = heappop(self._ready)
-            seconds = self._forest[index].rounds[self._round[index]][weight]
-            heappush(self.running, (now + seconds, len(self.claims), index))
-            self.claims.append((index, weight))
-            held += seconds
-        return held
+            self._start(now, index, weight)
 
     def end_next(self) -> tuple[float, int]:
         """End the trials that end next; return the time and the category of the last of them."""
@@ -111,10 +112,18 @@ class _Simulation:
             self._end(index)
         return now, index
 
-    def _begin_round(self, index: int) -> None:
-        trials = self._forest[index].rounds[self._round[index]]
-        self._unfinished[index] = len(trials)
-        for weight in range(len(trials)):
+    def _start(self, now: float, index: int, weight: int) -> None:
+        seconds = self._forest[index].rounds[self._round[index]][weight]
+        heappush(self.running, (now + seconds, len(self.claims), index))
+        self.claims.append((index, weight))
+        self.held += seconds
+
+    def _begin_round(self, index: int, running: int = 0) -> None:
+        trials = len(self._forest[index].rounds[self._round[index]])
+        self._unfinished[index] = trials
+        for weight in range(running):
+            self._start(0.0, index, weight)
+        for weight in range(running, trials):
             heappush(self._ready, (-self._heights[index], index, weight))
 
     def _end(self, index: int) -> None:

@@ -12,7 +12,7 @@ from core.systems.gru_att import GruAttBasic, GruAttSystem, HTrans
 from core.systems.linear import LinearSystem
 from core.systems.shared_networks import DgcnnSystem, GruAttMulti, GruAttMultiWeighted
 
-__all__ = ["SYSTEMS", "System", "system_named"]
+__all__ = ["SYSTEMS", "System", "system_named", "systems_with_costs_of"]
 
 SYSTEMS: dict[str, System] = {
     system.name: system
@@ -34,3 +34,9 @@ def system_named(name: str) -> System:
         return SYSTEMS[name]
     except KeyError:
         raise HTransError(f"there is no system {name!r}; known are {', '.join(SYSTEMS)}") from None
+
+
+def systems_with_costs_of(system: System) -> list[str]:
+    """Names of the systems whose epochs have the same cost model."""
+    cost = type(system).epoch_seconds
+    return [name for name, other in SYSTEMS.items() if type(other).epoch_seconds is cost]

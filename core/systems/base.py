@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from core.errors import HTransError
 from core.planning.costs import CorpusSize, training_seconds
 from core.settings import TrainingSettings, option_of, settings_for, settings_in_group
-from core.training.class_weight_search import rounds
 
 if TYPE_CHECKING:
     import torch
@@ -92,10 +91,9 @@ class System(ABC):
                 )
         return settings
 
-    def search_rounds(self, settings: TrainingSettings, epochs: int) -> Sequence[tuple[int, int]]:
-        """Rounds of the class-weight search of a category: (trials, epochs of each)."""
-        racing = settings.search == "racing"
-        return rounds(len(settings.class_weights), epochs, racing=racing)
+    def epoch_limits(self, settings: TrainingSettings) -> tuple[int, int]:
+        """Fewest and most epochs of a trial."""
+        return min(settings.patience + 1, settings.epochs), settings.epochs
 
     def epoch_seconds(
         self,

@@ -42,13 +42,9 @@ class LinearSystem(System):
     }
     unused = frozenset(SETTINGS) - LINEAR_SETTINGS - {"max_words", "consistent", "seed"}
 
-    def search_rounds(
-        self,
-        settings: TrainingSettings,
-        epochs: int,  # noqa: ARG002
-    ) -> Sequence[tuple[int, int]]:
-        """One trial: the folds, then all documents."""
-        return [(1, settings.folds + 1)]
+    def epoch_limits(self, settings: TrainingSettings) -> tuple[int, int]:
+        """An epoch for each fold and one for all documents."""
+        return settings.folds + 1, settings.folds + 1
 
     def epoch_seconds(
         self,

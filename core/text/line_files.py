@@ -62,6 +62,15 @@ def opened(path: Path, line: Callable[[], int | None] = lambda: None) -> Iterato
         raise InputError(f"cannot be read: {error.strerror or error}", source=path) from error
 
 
+def first_bytes(path: Path, count: int) -> bytes:
+    """Read up to `count` bytes of a plain, `.gz` or `.zst` file."""
+    content = bytearray()
+    with opened(path) as file:
+        while len(content) < count and (chunk := file.read(min(2**20, count - len(content)))):
+            content += chunk
+    return bytes(content)
+
+
 def _size(count: int) -> str:
     return f"{count // 2**20} MiB" if count >= 2**20 else f"{count:,} bytes"
 

@@ -24,31 +24,17 @@ RUNGS = (4, 6)
 """Rungs of successive halving: epochs after which racing class weights are compared."""
 
 
+def rungs_above(passed: int) -> tuple[int, ...]:
+    """Rungs after the rung `passed` (0 before the first)."""
+    return tuple(rung for rung in RUNGS if rung > passed)
+
+
 def next_rung(passed: int) -> int | None:
     """Next rung after the rung `passed` (0 before the first); None after the last rung.
 
     A trial waits at a rung until all racing trials of the category have reached it.
     """
-    return next((rung for rung in RUNGS if rung > passed), None)
-
-
-def rounds(trials: int, epochs: int, *, racing: bool) -> list[tuple[int, int]]:
-    """Rounds of a search without early stopping, as (trials, epochs per trial).
-
-    A round begins when all trials of the previous round have ended. A full search has one round.
-
-    Args:
-        trials: Number of class weights.
-        epochs: Maximum number of epochs of a trial.
-        racing: True for successive halving.
-    """
-    if not racing:
-        return [(trials, epochs)]
-    search, epochs_done, remaining = [], 0, trials
-    for rung in (*(r for r in RUNGS if r < epochs), epochs):
-        search.append((remaining, rung - epochs_done))
-        epochs_done, remaining = rung, (remaining + 1) // 2
-    return search
+    return next(iter(rungs_above(passed)), None)
 
 
 def to_prune(scores: Sequence[TrialScore]) -> list[TrialScore]:

@@ -1,4 +1,4 @@
-"""The one registry of actions: footer, help, command palette and key bindings are made from it."""
+"""Registry of actions, the source of footer, help, command palette and key bindings."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from typing import Literal
 from textual.binding import Binding
 
 Scope = Literal["app", "runs", "monitor", "predictions", "compare", "log", "classify"]
-"""Where an action applies: everywhere, or on one screen."""
+"""Where an action applies: on every screen (`app`) or on one screen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that a key does.
+    """An action of the app or of one screen.
 
-    `name` is the method `action_<name>` of the app or screen in whose scope it is. `keys` are
-    separated by commas; the footer shows the first, if `in_footer`; help and command palette show
-    all actions. `steers` says that it changes a run, which a read-only app does not; `is_first`
-    that its keys come before those of the widget in focus.
+    Attributes:
+        name: Name of the method: `action_<name>` of the app or screen.
+        keys: Default keys, separated by commas. The footer shows the first one.
+        label: Text in the footer and the command palette.
+        description: Sentence in the help and the command palette.
+        scope: Where the action applies.
+        in_footer: Show the action in the footer.
+        steers: The action changes a run; a read-only app disables it.
+        priority: Its keys take precedence over those of the focused widget.
     """
 
     name: str
@@ -29,40 +34,40 @@ class Action:
     scope: Scope
     in_footer: bool = True
     steers: bool = False
-    is_first: bool = False
+    priority: bool = False
 
     @property
     def id(self) -> str:
-        """Names the action in the settings file, so that it can have other keys."""
+        """Name of the action in the settings file."""
         return f"{self.scope}.{self.name}"
 
 
 _HIDDEN = False
 
 ACTIONS: tuple[Action, ...] = (
-    Action("open_run", "enter", "Open", "Watch the run under the cursor", "runs"),
-    Action("toggle_pause", "p", "Pause", "Pause the run, or let it go on", "runs", steers=True),
-    Action("new_run", "n", "New", "Start a new run with a form", "runs", steers=True),
-    Action("mark", "space", "Mark", "Mark the run to compare it with others", "runs"),
-    Action("compare", "v", "Compare", "Compare the marked runs, the first is the baseline", "runs"),
+    Action("open_run", "enter", "Open", "Open the run under the cursor", "runs"),
+    Action("toggle_pause", "p", "Pause", "Pause or resume the run", "runs", steers=True),
+    Action("new_run", "n", "New", "Start a new run", "runs", steers=True),
+    Action("mark", "space", "Mark", "Mark the run for a comparison", "runs"),
+    Action("compare", "v", "Compare", "Compare the marked runs; the first is the baseline", "runs"),
     Action(
         "delete",
         "D",
         "Delete",
-        "Delete the run with its models, after a question",
+        "Delete the run and its models, after confirmation",
         "runs",
         _HIDDEN,
         steers=True,
     ),
-    Action("classify", "c", "Classify", "Type text and see which categories accept it", "runs"),
+    Action("classify", "c", "Classify", "Classify typed text with the run's models", "runs"),
     Action("save", "w", "Write", "Write the table to a CSV file", "runs", _HIDDEN),
     Action("log", "l", "Log", "Show the engine's log", "runs", _HIDDEN),
-    Action("toggle_pause", "p", "Pause", "Pause the run, or let it go on", "monitor", steers=True),
+    Action("toggle_pause", "p", "Pause", "Pause or resume the run", "monitor", steers=True),
     Action(
         "pause_part",
         "P",
-        "Pause part",
-        "Pause or resume a category, or it and all below it",
+        "Pause category",
+        "Pause or resume a category or subtree",
         "monitor",
         _HIDDEN,
         steers=True,
@@ -71,15 +76,15 @@ ACTIONS: tuple[Action, ...] = (
         "retrain",
         "r",
         "Retrain",
-        "Train a category again, alone or with all below it",
+        "Retrain a category or subtree",
         "monitor",
         steers=True,
     ),
     Action(
         "restore",
         "b",
-        "Bring back",
-        "Bring back the model of the attempt under the cursor of the history",
+        "Restore",
+        "Restore the model of the selected attempt in the history",
         "monitor",
         _HIDDEN,
         steers=True,
@@ -88,7 +93,7 @@ ACTIONS: tuple[Action, ...] = (
         "cancel",
         "x",
         "Cancel",
-        "Cancel a category, it and all below it, or the run",
+        "Cancel a category, a subtree or the run",
         "monitor",
         _HIDDEN,
         steers=True,
@@ -97,15 +102,15 @@ ACTIONS: tuple[Action, ...] = (
         "filter",
         "slash",
         "Filter",
-        "Show the categories with a text in id or name",
+        "Filter the categories by id or name",
         "monitor",
-        is_first=True,
+        priority=True,
     ),
     Action(
         "next_state",
         "f",
         "State",
-        "Show the categories of one state after the other",
+        "Show the categories of one state; cycles all states",
         "monitor",
         _HIDDEN,
     ),
@@ -113,7 +118,7 @@ ACTIONS: tuple[Action, ...] = (
         "next_sort",
         "s",
         "Sort",
-        "As tree, or as list: worst F1, largest loss, fewest positives, slowest",
+        "Cycle tree and lists: worst F1, largest loss, fewest positives, slowest",
         "monitor",
         _HIDDEN,
     ),
@@ -121,11 +126,11 @@ ACTIONS: tuple[Action, ...] = (
         "inspect",
         "i",
         "Inspect",
-        "Show what the category's model gets right and wrong",
+        "Open the predictions of the category",
         "monitor",
     ),
     Action("next_alert", "a", "Alert", "Go to the next category with an alert", "monitor", _HIDDEN),
-    Action("next_tab", "d", "Details", "Show the next tab of the details", "monitor"),
+    Action("next_tab", "d", "Details", "Cycle the detail tabs", "monitor"),
     Action(
         "toggle_node",
         "space",
@@ -137,56 +142,60 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "next_measure",
         "m",
-        "Measure",
-        "Curves of all measures, or of one after the other",
+        "Metric",
+        "Show the curves of all metrics or of one; cycles",
         "monitor",
         _HIDDEN,
     ),
     Action(
         "read_right",
         "right_square_bracket",
-        "Read on",
-        "Read the curves' values one epoch further",
+        "Next epoch",
+        "Read the curves at the next epoch",
         "monitor",
         _HIDDEN,
     ),
     Action(
         "read_left",
         "left_square_bracket",
-        "Read back",
-        "Read the curves' values one epoch before",
+        "Previous epoch",
+        "Read the curves at the previous epoch",
         "monitor",
         _HIDDEN,
     ),
-    Action("log_scale", "y", "Log scale", "Draw losses on a log scale", "monitor", _HIDDEN),
-    Action("smoother", "plus", "Smoother", "Smooth the training loss", "monitor", _HIDDEN),
+    Action("log_scale", "y", "Log scale", "Toggle the log scale of losses", "monitor", _HIDDEN),
+    Action("smoother", "plus", "Smoother", "Smooth the training loss more", "monitor", _HIDDEN),
     Action("rougher", "minus", "Rougher", "Smooth the training loss less", "monitor", _HIDDEN),
     Action(
         "classify",
         "c",
         "Classify",
-        "Type text and see which categories accept it",
+        "Classify typed text with the run's models",
         "monitor",
         _HIDDEN,
     ),
-    Action("save", "w", "Write", "Write the table in focus to a CSV file", "monitor", _HIDDEN),
+    Action("save", "w", "Write", "Write the focused table to a CSV file", "monitor", _HIDDEN),
     Action("log", "l", "Log", "Show the engine's log", "monitor", _HIDDEN),
-    Action("back", "escape", "Back", "Go back to the runs, or end the filter", "monitor"),
+    Action("back", "escape", "Back", "Clear the filter, or go back to the runs", "monitor"),
     Action(
-        "next_kind", "d", "Kind", "False positives, false negatives, true positives", "predictions"
+        "next_kind",
+        "d",
+        "Kind",
+        "Cycle false positives, false negatives, true positives",
+        "predictions",
     ),
     Action(
         "lower",
         "left_square_bracket",
         "Threshold",
-        "Accept from a lower probability on",
+        "Lower the threshold by 0.01",
         "predictions",
     ),
     Action(
         "raise",
         "right_square_bracket",
         "Higher",
-        "Accept from a higher probability on",
+        "Raise the threshold by 0.01",
         "predictions",
         _HIDDEN,
     ),
@@ -206,38 +215,36 @@ ACTIONS: tuple[Action, ...] = (
         "predictions",
         _HIDDEN,
     ),
-    Action("best", "b", "Best", "Take the threshold with the best F1 here", "predictions", _HIDDEN),
+    Action("best", "b", "Best", "Use the threshold with the best F1", "predictions", _HIDDEN),
     Action("type_threshold", "t", "Threshold", "Type a threshold", "predictions", _HIDDEN),
     Action(
         "save_threshold",
         "S",
         "Save",
-        "Let the threshold shown hold for the category in this run",
+        "Save the threshold for the category of this run",
         "predictions",
         steers=True,
     ),
     Action(
         "forget_threshold",
         "U",
-        "Usual",
-        "Let the category decide again as the run does",
+        "Reset",
+        "Remove the saved threshold",
         "predictions",
         _HIDDEN,
         steers=True,
     ),
-    Action("next_split", "s", "Split", "Test or validation documents", "predictions"),
+    Action("next_split", "s", "Split", "Switch between test and validation", "predictions"),
     Action(
         "search",
         "slash",
         "Search",
-        "Show the documents that have some words",
+        "Search the documents for words",
         "predictions",
-        is_first=True,
+        priority=True,
     ),
-    Action("reverse", "o", "Order", "Least sure first, or surest first", "predictions", _HIDDEN),
-    Action(
-        "mark", "space", "Mark", "Mark a document whose labels look wrong", "predictions", _HIDDEN
-    ),
+    Action("reverse", "o", "Order", "Reverse the order of confidence", "predictions", _HIDDEN),
+    Action("mark", "space", "Mark", "Mark a document with wrong labels", "predictions", _HIDDEN),
     Action(
         "write_marked",
         "M",
@@ -246,24 +253,22 @@ ACTIONS: tuple[Action, ...] = (
         "predictions",
         _HIDDEN,
     ),
-    Action("curve", "v", "Curve", "Show the curve, or more of the text", "predictions", _HIDDEN),
+    Action("curve", "v", "Curve", "Show or hide the curve", "predictions", _HIDDEN),
     Action("save", "w", "Write", "Write the list to a CSV file", "predictions", _HIDDEN),
-    Action("back", "escape", "Back", "End the search, or go back", "predictions"),
+    Action("back", "escape", "Back", "Clear the search, or go back", "predictions"),
     Action("next_tab", "d", "Tables", "Show the next table", "compare"),
-    Action(
-        "save", "w", "Write", "Write this table (.csv) or the whole report to a file", "compare"
-    ),
+    Action("save", "w", "Write", "Write this table (.csv) or the full report to a file", "compare"),
     Action("back", "escape", "Back", "Go back to the runs", "compare"),
     Action("next_log", "d", "Next log", "Show the log of the next process", "log"),
     Action("back", "escape", "Back", "Go back", "log"),
     Action("back", "escape", "Back", "Go back", "classify"),
-    Action("clear_text", "ctrl+l", "Clear", "Empty the text", "classify"),
-    Action("earlier_text", "f3,ctrl+up", "Earlier", "Take an earlier text again", "classify"),
-    Action("later_text", "f4,ctrl+down", "Later", "Take a later text again", "classify"),
-    Action("help", "question_mark,f1", "Help", "List all keys; f1 also while typing", "app"),
+    Action("clear_text", "ctrl+l", "Clear", "Clear the text", "classify"),
+    Action("earlier_text", "f3,ctrl+up", "Earlier", "Recall the previous text", "classify"),
+    Action("later_text", "f4,ctrl+down", "Later", "Recall the next text", "classify"),
+    Action("help", "question_mark,f1", "Help", "List all keys (f1 also while typing)", "app"),
     Action("settings", "comma", "Settings", "Theme, columns and refresh rate", "app", _HIDDEN),
-    Action("picture", "W,f12", "Picture", "Write the screen to an SVG file", "app", _HIDDEN),
-    Action("quit", "q", "Quit", "Leave the app; runs go on (ctrl+q also while typing)", "app"),
+    Action("picture", "W,f12", "Screenshot", "Write the screen to an SVG file", "app", _HIDDEN),
+    Action("quit", "q", "Quit", "Quit the app; runs continue (ctrl+q also while typing)", "app"),
 )
 
 STEERING = frozenset(action.name for action in ACTIONS if action.steers)
@@ -283,7 +288,7 @@ _KEY_SIGNS = {
 
 
 def bindings_for(scope: Scope) -> list[Binding]:
-    """The key bindings of a scope; each has its action's id, so that a keymap can change it."""
+    """Return the key bindings of a scope. Each has the action's id, for use in a keymap."""
     return [
         Binding(
             action.keys,
@@ -292,24 +297,24 @@ def bindings_for(scope: Scope) -> list[Binding]:
             show=action.in_footer,
             tooltip=action.description,
             id=action.id,
-            priority=action.is_first,
+            priority=action.priority,
         )
         for action in actions_in(scope)
     ]
 
 
 def actions_in(scope: Scope) -> list[Action]:
-    """The actions of a scope, in the order of the registry."""
+    """Return the actions of a scope, in the order of the registry."""
     return [action for action in ACTIONS if action.scope == scope]
 
 
 def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
-    """The action's keys, separated by commas: those of the keymap, or its own."""
+    """Return the keys of an action, separated by commas: from the keymap, or its defaults."""
     return keymap.get(action.id, action.keys)
 
 
 def keys_in(scope: Scope, keymap: Mapping[str, str]) -> Iterator[tuple[str, Action]]:
-    """Every key that means something in a scope, with its action; the app's do everywhere."""
+    """Yield every key that is bound in a scope, including the app's keys, with its action."""
     for action in ACTIONS:
         if action.scope in (scope, "app"):
             for key in keys_of(action, keymap).split(","):
@@ -317,5 +322,5 @@ def keys_in(scope: Scope, keymap: Mapping[str, str]) -> Iterator[tuple[str, Acti
 
 
 def key_sign(key: str) -> str:
-    """A key as people write it: ? for question_mark."""
+    """Return the printed form of a key, such as ? for question_mark."""
     return _KEY_SIGNS.get(key, key)

@@ -1,6 +1,6 @@
-"""The app: screens over the snapshots that the poller takes. It never imports torch.
+"""The app: screens that show the poller's snapshots. It never imports torch.
 
-Leaving it leaves every run going: training happens in the engine's processes.
+Training happens in the engine's processes, so runs continue when the app exits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class HTransApp(App[None]):
-    """Train, watch and steer; see `htrans_tui.app.actions` for what it can do."""
+    """The Textual app. `htrans_tui.app.actions` lists its actions."""
 
     TITLE = "htrans-tui"
     CSS_PATH = "htrans.tcss"
@@ -54,9 +54,16 @@ class HTransApp(App[None]):
         read_only: bool = False,
         preferences: Preferences | None = None,
     ) -> None:
-        """Open the runs, or one of them; a `read_only` app changes none.
+        """Create the app.
 
-        Raises `HTransError` if the preferences name a theme that there is not.
+        Args:
+            workspace: The workspace to show.
+            run_name: Run to open at the start, on top of the list of runs.
+            read_only: Disable all actions that change a run.
+            preferences: Preferences of the user, by default the defaults.
+
+        Raises:
+            HTransError: If the preferences name an unknown theme.
         """
         super().__init__()
         self.workspace = workspace
@@ -71,36 +78,36 @@ class HTransApp(App[None]):
         self._models: dict[int, InferenceClient] = {}
         self.texts: list[str] = []
         """Texts that were classified since the app was opened, the oldest first."""
-        self._has_forgotten = False
+        self._has_warned_about_views = False
         self.poller = Poller(workspace, post_to(self), self.preferences.refresh)
 
     def on_mount(self) -> None:
-        """Open the runs, and the run named at the start."""
+        """Open the list of runs and the run named at the start; start the poller."""
         self.push_screen(RunsScreen(self))
         if self._first_run is not None:
             self._open_named(self._first_run)
         self.poller.start()
 
     def on_unmount(self) -> None:
-        """End the poller with the app."""
+        """Stop the poller."""
         self.poller.stop()
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
-        """Let the screens that are seen draw what has changed; others do when they are again."""
+        """Pass the snapshot to the visible screens. Covered screens update when they resume."""
         self.snapshot = message.snapshot
         for screen in reversed(self.screen_stack):
             is_modal = screen.is_modal
-            # One that is just coming or going has no widgets to draw in.
-            is_there = screen.is_mounted and bool(screen.query("#title"))
-            if is_there and isinstance(screen, SnapshotScreen):
+            # A screen that is opening or closing has no widgets yet, or no longer.
+            has_widgets = screen.is_mounted and bool(screen.query("#title"))
+            if has_widgets and isinstance(screen, SnapshotScreen):
                 screen.show(message.snapshot)
             if not is_modal:
                 return
 
-    # Screens that are seldom first are imported when they open, so that the first is there at once.
+    # Other screens are imported when they open, so that the first one appears sooner.
 
     def open_run(self, run_id: int) -> None:
-        """Watch a run."""
+        """Open the monitor of a run."""
         from htrans_tui.app.screens.monitor import MonitorScreen
 
         self.poller.watch(run_id)
@@ -113,27 +120,27 @@ class HTransApp(App[None]):
         self.push_screen(ClassifyScreen(self, runs))
 
     def open_predictions(self, run: Run, category: RunCategory) -> None:
-        """Show what a category's model gets right and wrong."""
+        """Open the predictions of a category's model."""
         from htrans_tui.app.screens.predictions import PredictionsScreen
 
         self.push_screen(PredictionsScreen(self, run, category))
 
     def use_models(self, run: Run) -> InferenceClient:
-        """The process with the run's models; who uses it gives it back with `release_models`."""
+        """Acquire the inference client of a run. Release it with `release_models`."""
         from htrans_tui.app.inference_client import InferenceClient
 
-        process = self._models.get(run.id)
-        if process is None:
-            process = self._models[run.id] = InferenceClient(self.workspace, run.name)
-        process.users += 1
-        return process
+        client = self._models.get(run.id)
+        if client is None:
+            client = self._models[run.id] = InferenceClient(self.workspace, run.name)
+        client.users += 1
+        return client
 
-    async def release_models(self, process: InferenceClient) -> None:
-        """End a process that nobody uses any more."""
-        process.users -= 1
-        if process.users == 0:
-            self._models = {key: kept for key, kept in self._models.items() if kept is not process}
-            await process.end()
+    async def release_models(self, client: InferenceClient) -> None:
+        """Release an inference client. Its process ends with the last user."""
+        client.users -= 1
+        if client.users == 0:
+            self._models = {id: other for id, other in self._models.items() if other is not client}
+            await client.end()
 
     def open_log(self) -> None:
         """Show the logs of the engine's processes."""
@@ -147,32 +154,32 @@ class HTransApp(App[None]):
 
         self.push_screen(CompareScreen(self, names))
 
-    def use(self, preferences: Preferences) -> None:
-        """Let other preferences hold from now on."""
+    def apply_preferences(self, preferences: Preferences) -> None:
+        """Apply other preferences to the app and its open screens."""
         self._check_theme(preferences)
         self.preferences = preferences
         self.theme = preferences.theme
         self.poller.interval = preferences.refresh
         for screen in self.screen_stack:
             if isinstance(screen, SnapshotScreen):
-                screen.use(preferences)
+                screen.apply_preferences(preferences)
 
-    def recall(self, run: Run) -> View:
-        """Return the view in which a run's monitor was left."""
-        return self._views.view(self.workspace.database, run.id, run.created_at)
+    def load_view(self, run: Run) -> View:
+        """Load the saved view of a run's monitor."""
+        return self._views.load(self.workspace.database, run.id, run.created_at)
 
-    def remember(self, run: Run, view: View) -> None:
-        """Keep how a run's monitor is left; say so once if it cannot be kept.
+    def save_view(self, run: Run, view: View) -> None:
+        """Save the view of a run's monitor. Reports only the first error.
 
-        A browser's visitors are many: how one of them leaves a run is not how the others find it.
+        Does nothing in a browser, because all visitors share one user account.
         """
         if self.is_web:
             return
         try:
-            self._views.remember(self.workspace.database, run.id, run.created_at, view)
+            self._views.save(self.workspace.database, run.id, run.created_at, view)
         except HTransError as error:
-            if not self._has_forgotten:
-                self._has_forgotten = True
+            if not self._has_warned_about_views:
+                self._has_warned_about_views = True
                 self.notify(printable(str(error)), severity="warning", markup=False)
 
     def save_table(
@@ -183,9 +190,9 @@ class HTransApp(App[None]):
         *,
         in_thread: bool = False,
     ) -> None:
-        """Ask for a file and write a table into it as CSV."""
+        """Ask for a file name and write a table as CSV. See `AppServices`."""
         self.ask_path(
-            "Write the table to (.csv)",
+            "Write the table to a CSV file:",
             proposal,
             lambda path: f"{write_csv(path, header, rows())} rows",
             in_thread=in_thread,
@@ -199,10 +206,9 @@ class HTransApp(App[None]):
         *,
         in_thread: bool = False,
     ) -> None:
-        """Ask for a file, let `write` write it, and say what it says, or the error.
+        """Ask for a file name and write the file. See `AppServices`.
 
-        With `in_thread` the app goes on meanwhile. In a browser nothing is asked: it saves the
-        file, and none is written here.
+        In a browser, the file is downloaded under the proposed name without a dialog.
         """
         from htrans_tui.app.downloads import downloaded
         from htrans_tui.app.screens.dialogs import TextDialog
@@ -210,16 +216,16 @@ class HTransApp(App[None]):
         async def write_to(path: Path) -> str:
             return await asyncio.to_thread(write, path) if in_thread else write(path)
 
-        async def write_here(path: Path) -> None:
+        async def write_and_notify(path: Path) -> None:
             try:
-                said = await write_to(path)
+                summary = await write_to(path)
             except HTransError as error:
                 self.notify(printable(str(error)), severity="error", markup=False)
             else:
-                where = printable(str(path.absolute()))
-                self.notify(f"{said} in {where}", title="written", markup=False)
+                target = printable(str(path.absolute()))
+                self.notify(f"{summary} written to {target}", title="Saved", markup=False)
 
-        async def send() -> None:
+        async def download() -> None:
             try:
                 with downloaded(self, proposal.name) as path:
                     await write_to(path)
@@ -229,38 +235,40 @@ class HTransApp(App[None]):
         def answered(answer: str | None) -> None:
             if answer and answer.strip():
                 path = Path(answer.strip()).expanduser()
-                self.run_worker(write_here(path), group="writing")
+                self.run_worker(write_and_notify(path), group="writing")
 
         if self.is_web:
-            self.run_worker(send(), group="writing")
+            self.run_worker(download(), group="writing")
         else:
             self.push_screen(TextDialog(question, str(proposal)), answered)
 
     def toggle_pause(self, run: Run) -> None:
-        """Pause a run that goes on, resume one that does not."""
-        going_on = run.state == "running"
+        """Pause the run if it is running, resume it otherwise."""
 
         def steer(store: Store) -> str:
-            changed = pause_run(store, run) if going_on else resume_run(store, self.workspace, run)
+            if run.state == "running":
+                changed = pause_run(store, run)
+            else:
+                changed = resume_run(store, self.workspace, run)
             return f"{run.name}: {changed.state}"
 
         self.steer(steer)
 
     def steer(self, function: Callable[[Store], str]) -> None:
-        """Run a steering function in a thread; show what it says, or the error."""
+        """Run a steering function in a thread and show its summary or its error."""
         if self.read_only:
-            self.notify("this app is read-only", severity="warning")
+            self.notify("The app is read-only.", severity="warning")
             return
 
         def work() -> None:
             try:
                 with open_store(self.workspace) as store:
-                    said, severity = function(store), "information"
+                    message, severity = function(store), "information"
             except HTransError as error:
-                said, severity = str(error), "error"
+                message, severity = str(error), "error"
             self.call_from_thread(
                 self.notify,
-                printable(said),
+                printable(message),
                 severity=severity,
                 markup=False,
             )
@@ -268,7 +276,7 @@ class HTransApp(App[None]):
         self.run_worker(work, thread=True, group="steering")
 
     async def action_quit(self) -> None:
-        """Leave the app, after the screens have kept what they remember."""
+        """Save the views of the open screens and exit."""
         for screen in self.screen_stack:
             if isinstance(screen, SnapshotScreen) and screen.is_mounted:
                 screen.leave()
@@ -283,39 +291,39 @@ class HTransApp(App[None]):
             self.push_screen(HelpScreen(self.preferences.keys, scope))
 
     def action_settings(self) -> None:
-        """Show theme, columns and refresh rate, to be changed."""
+        """Open the settings."""
         from htrans_tui.app.screens.settings import SettingsScreen
 
         if not isinstance(self.screen, SettingsScreen):
             self.push_screen(SettingsScreen(self))
 
     def action_picture(self) -> None:
-        """Write what is on the screen to an SVG file."""
+        """Write the screen to an SVG file."""
         picture = self.export_screenshot(title="htrans-tui")
 
         def write(path: Path) -> str:
             write_new(path, picture)
-            return "picture"
+            return "screenshot"
 
         name = f"htrans-tui-{datetime.now():%Y%m%d-%H%M%S}.svg"
-        self.ask_path("Write the picture to (.svg)", Path(name), write)
+        self.ask_path("Write the screenshot to an SVG file:", Path(name), write)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette: Textual's own, then the registry's for this screen."""
+        """Yield Textual's commands, then the actions of this screen."""
         yield from super().get_system_commands(screen)
         scope: Scope | None = getattr(screen, "SCOPE", None)
         for action in actions_in(scope) if scope is not None else ():
             if self.read_only and action.steers:
                 continue
-            run = getattr(screen, f"action_{action.name}", None)
-            if run is not None:
-                yield SystemCommand(action.label, action.description, run)
+            method = getattr(screen, f"action_{action.name}", None)
+            if method is not None:
+                yield SystemCommand(action.label, action.description, method)
 
     def _check_theme(self, preferences: Preferences) -> None:
         if preferences.theme not in self.available_themes:
             known = ", ".join(self.available_themes)
             raise HTransError(
-                f"{preferences.path}: there is no theme {preferences.theme!r}; use one of {known}"
+                f"{preferences.path}: unknown theme {preferences.theme!r}; use one of {known}"
             )
 
     def _open_named(self, name: str) -> None:
@@ -325,6 +333,6 @@ class HTransApp(App[None]):
 
 
 def run_app(workspace: Workspace, run_name: str | None = None, *, read_only: bool = False) -> None:
-    """Run the app in this terminal until the user leaves it, or the terminal is gone."""
+    """Run the app in this terminal until the user quits or the terminal hangs up."""
     end_with_terminal()
     HTransApp(workspace, run_name, read_only=read_only, preferences=read_preferences()).run()

@@ -1,4 +1,4 @@
-"""Tables as CSV files (RFC 4180)."""
+"""Writing of tables as CSV files (RFC 4180)."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from core.files import write_bytes
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Write a table and return how many rows it has; what is None stays empty.
+    """Write a table to a new file. Cells that are None stay empty.
 
-    Raises `HTransError` if the file exists, or cannot be written.
+    Returns:
+        The number of rows.
+
+    Raises:
+        HTransError: If the file exists or cannot be written.
     """
     if path.exists():
-        raise HTransError(f"{path}: exists already; choose another name")
+        raise HTransError(f"{path}: already exists; choose another name")
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(header)
-    number = 0
+    count = 0
     for row in rows:
         writer.writerow(row)
-        number += 1
+        count += 1
     write_new(path, text.getvalue())
-    return number
+    return count
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a text file that does not exist yet; raise `HTransError` where that cannot be."""
+    """Write a new text file. Raises `HTransError` if it exists or cannot be written."""
     if path.exists():
-        raise HTransError(f"{path}: exists already; choose another name")
+        raise HTransError(f"{path}: already exists; choose another name")
     try:
         write_bytes(path, text.encode())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Files for a visitor in a browser, who saves on a machine of their own what the app writes."""
+"""Downloads: files that a visitor's browser saves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textual.app import App
 
 @contextmanager
 def downloaded(app: App[Any], name: str) -> Iterator[Path]:
-    """A path for a new file; once it is written, the browser saves it, and here nothing stays."""
+    """Yield a temporary path; deliver the file to the browser at the end, if it was written."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / re.sub(r"[^\w.-]", "-", name)
         yield path

@@ -1,7 +1,7 @@
-"""An app whose terminal is gone must end: nobody can see it or leave it.
+"""Exit of the app when its terminal hangs up.
 
-Usually the terminal's end kills it with SIGHUP, but not where the terminal was not its controlling
-one. Textual would then wait for ever with something to write, and its reader would turn in circles.
+The kernel sends SIGHUP only if the terminal is the controlling terminal of the app. Otherwise
+Textual would block on its output for ever, and its input thread would spin.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import sys
 import threading
 import time
 
-_PATIENCE = 2.0
-"""Seconds in which the app can still end by itself."""
+_EXIT_TIMEOUT_S = 2.0
+"""Seconds that the app has to exit by itself."""
 
 
 def end_with_terminal() -> None:
-    """End this process when the terminal of standard input has hung up."""
+    """Exit this process when the terminal of standard input hangs up."""
     if sys.stdin is not None and sys.stdin.isatty():
         descriptor = sys.stdin.fileno()
         threading.Thread(target=_watch, args=(descriptor,), name="terminal", daemon=True).start()
@@ -25,7 +25,7 @@ def end_with_terminal() -> None:
 
 def _watch(descriptor: int) -> None:
     poll = select.poll()
-    poll.register(descriptor, 0)  # a hang-up is always reported
+    poll.register(descriptor, 0)  # POLLHUP is always reported.
     poll.poll()
-    time.sleep(_PATIENCE)
+    time.sleep(_EXIT_TIMEOUT_S)
     os._exit(1)

@@ -1,4 +1,7 @@
-"""The process that keeps a run's models loaded (`core.engine.prediction.inference_server`)."""
+"""Client of the inference server, the subprocess that keeps a run's models loaded.
+
+The server is `core.engine.prediction.inference_server`.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +15,31 @@ from typing import Any
 from core.errors import HTransError
 from core.workspace import Workspace
 
-_LONGEST_ANSWER = 64 * 1024 * 1024
-_SUPERSEDING = ("text", "explain")
+_MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+_LATEST_ONLY = ("text", "explain")
 """Kinds of requests of which only the newest is answered."""
 
 
 class SupersededError(Exception):
-    """A newer request of the kind has been sent; nobody waits for this one's answer."""
+    """Raised for a request that a newer request of the same kind replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shading:
-    """Places (start, end) of a text's tokens, and the attention on each; both may be empty."""
+    """Character spans (start, end) of tokens and the attention on each. Both may be empty."""
 
     spans: Sequence[tuple[int, int]] = ()
     weights: Sequence[float] = ()
 
     @classmethod
-    def of(cls, answer: dict[str, Any]) -> Shading:
-        """What an answer of the process holds."""
-        return cls([(start, end) for start, end in answer["spans"]], answer["attention"])
+    def from_json(cls, response: dict[str, Any]) -> Shading:
+        """Read the spans and weights from a response of the server."""
+        return cls([(start, end) for start, end in response["spans"]], response["attention"])
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Accepted categories, the probability of each category, and the attention of one of them."""
+    """Result for a text: accepted categories, probabilities, and attention of one category."""
 
     labels: frozenset[str]
     scores: dict[str, float]
@@ -44,7 +47,7 @@ class Answer:
 
 
 class InferenceClient:
-    """Starts the process with the first request, and hands out its answers."""
+    """Asynchronous client that starts the inference server on the first request."""
 
     def __init__(self, workspace: Workspace, run_name: str) -> None:
         self._arguments = (str(workspace.root.absolute()), run_name)
@@ -56,30 +59,41 @@ class InferenceClient:
         self.users = 0
 
     async def load(self) -> int:
-        """Load all models; return how many categories have none.
+        """Load all models.
 
-        Raises `HTransError` where that cannot be.
+        Returns:
+            The number of categories without a model.
+
+        Raises:
+            HTransError: If the models cannot be loaded.
         """
         return int((await self._ask("load", load=True))["ready"])
 
     async def classify(self, text: str, attention: str | None = None) -> Answer:
-        """Classify a text, with the attention of one category.
+        """Classify a text.
 
-        Raises `SupersededError` when a newer text is asked for meanwhile, `HTransError` on failure.
+        Args:
+            text: The text.
+            attention: Category whose attention is returned; None for no attention.
+
+        Raises:
+            SupersededError: If another text was sent before this one was answered.
+            HTransError: If the server fails.
         """
-        said = await self._ask("text", text=text, attention=attention)
-        return Answer(frozenset(said["labels"]), said["scores"], Shading.of(said))
+        response = await self._ask("text", text=text, attention=attention)
+        shading = Shading.from_json(response)
+        return Answer(frozenset(response["labels"]), response["scores"], shading)
 
     async def explain(self, text: str, category: str) -> Shading:
-        """The attention of one category on a text; raises like `classify`."""
-        return Shading.of(await self._ask("explain", explain=text, category=category))
+        """Return the attention of one category on a text. Raises the errors of `classify`."""
+        return Shading.from_json(await self._ask("explain", explain=text, category=category))
 
     async def prepare(self, category: str, split: str) -> None:
-        """Score a category's documents of a split, unless they are; raises `HTransError`."""
+        """Score a category's documents of a split if necessary. Raises `HTransError` on failure."""
         await self._ask("prepare", prepare=category, split=split)
 
     async def end(self) -> None:
-        """End the process and wait until it is gone; nothing more is answered."""
+        """Kill the server and wait for its end. Pending requests fail."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             if self._process.stdin is not None:
@@ -95,22 +109,22 @@ class InferenceClient:
         assert self._process is not None
         assert self._process.stdin is not None
         self._sent += 1
-        number = self._sent
-        if kind in _SUPERSEDING:
-            for earlier, (its_kind, waiting) in list(self._waiting.items()):
-                if its_kind == kind:
-                    self._waiting.pop(earlier)
-                    if not waiting.done():
-                        waiting.set_exception(SupersededError())
+        request_id = self._sent
+        if kind in _LATEST_ONLY:
+            for earlier_id, (earlier_kind, earlier) in list(self._waiting.items()):
+                if earlier_kind == kind:
+                    self._waiting.pop(earlier_id)
+                    if not earlier.done():
+                        earlier.set_exception(SupersededError())
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = kind, future
+        self._waiting[request_id] = kind, future
         try:
-            line = json.dumps({"id": number, **request}).encode() + b"\n"
+            line = json.dumps({"id": request_id, **request}).encode() + b"\n"
             self._process.stdin.write(line)
             await self._process.stdin.drain()
         except OSError:
-            self._waiting.pop(number, None)
-            raise HTransError("the process with the models has ended; try again") from None
+            self._waiting.pop(request_id, None)
+            raise HTransError("the inference server has ended; try again") from None
         return await future
 
     async def _start(self) -> None:
@@ -123,7 +137,7 @@ class InferenceClient:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
-            limit=_LONGEST_ANSWER,
+            limit=_MAX_RESPONSE_BYTES,
         )
         self._reader = asyncio.create_task(self._read(self._process))
 
@@ -131,19 +145,19 @@ class InferenceClient:
         assert process.stdout is not None
         problem = None
         async for line in process.stdout:
-            said = json.loads(line)
-            if said["id"] == 0:
-                problem = said["error"]
+            response = json.loads(line)
+            if response["id"] == 0:
+                problem = response["error"]
                 continue
-            _, future = self._waiting.pop(said["id"], ("", None))
+            _, future = self._waiting.pop(response["id"], ("", None))
             if future is None or future.done():
                 continue
-            if "error" in said:
-                future.set_exception(HTransError(said["error"]))
+            if "error" in response:
+                future.set_exception(HTransError(response["error"]))
             else:
-                future.set_result(said)
+                future.set_result(response)
         code = await process.wait()
-        problem = problem or f"the process with the models has ended (exit code {code})"
+        problem = problem or f"the inference server has ended (exit code {code})"
         for _, future in self._waiting.values():
             if not future.done():
                 future.set_exception(HTransError(problem))

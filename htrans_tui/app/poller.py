@@ -1,4 +1,4 @@
-"""The one thread that reads the database for the app.
+"""The thread that reads the database for the app.
 
     poller thread                          message loop (widgets live here only)
     ─────────────                          ─────────────────────────────────────
@@ -6,7 +6,7 @@
     changed? → SnapshotReader ── SnapshotTaken ──▶ screens draw the snapshot
     watch(), select()  ◀──────── calls ────────── the user opens a run, moves the cursor
 
-`watch` and `select` only set what the next snapshot is about and wake the thread.
+`watch` and `select` set the contents of the next snapshot and wake the thread.
 """
 
 from __future__ import annotations
@@ -25,31 +25,37 @@ from core.workspace import Workspace
 from htrans_tui.app.preferences import REFRESH
 from htrans_tui.app.snapshot import Snapshot, SnapshotReader
 
-LONGEST_WITHOUT = 2.0
-"""Seconds after which the ages of heartbeats and the machine's load are worth a new snapshot."""
-REST = 9.0
-"""How many times as long as a snapshot took the thread rests at least, however much there is."""
+MAX_INTERVAL_S = 2.0
+"""Seconds after which a snapshot is taken anyway, for heartbeat ages and machine load."""
+PAUSE_FACTOR = 9.0
+"""Minimum pause after a snapshot, as a multiple of the time that the snapshot took."""
 
 
 class SnapshotTaken(Message):
-    """A new snapshot is there; an older one that waits is dropped."""
+    """Posted for a new snapshot. Replaces an older one in the message queue."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
         self.snapshot = snapshot
 
     def can_replace(self, message: Message) -> bool:
-        """One snapshot replaces another."""
+        """Replace an older snapshot."""
         return isinstance(message, SnapshotTaken)
 
 
 class Poller:
-    """Reads snapshots in a thread of its own and hands them to `deliver`."""
+    """Thread that reads snapshots and passes them to a callback."""
 
     def __init__(
         self, workspace: Workspace, deliver: Callable[[Snapshot], None], interval: float = REFRESH
     ) -> None:
-        """`interval` is the time between two looks at the database, in seconds."""
+        """Create the poller; `start` starts its thread.
+
+        Args:
+            workspace: The workspace that is read.
+            deliver: Called in the thread with each new snapshot.
+            interval: Seconds between two reads of the database.
+        """
         self.interval = interval
         self._workspace = workspace
         self._deliver = deliver
@@ -60,17 +66,17 @@ class Poller:
         self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and wait for it."""
+        """Stop the thread and wait for its end."""
         self._ended.set()
         self._wake.set()
         self._thread.join(timeout=5)
 
     def watch(self, run_id: int | None) -> None:
-        """Read one run in full from now on, or only the list of runs."""
+        """Read one run in full from now on, or only the list of runs if `run_id` is None."""
         self._run_id = run_id
         self._category_id = None
         self._wake.set()
@@ -94,17 +100,17 @@ class Poller:
             except HTransError as error:
                 self._deliver(Snapshot(problem=str(error)))
             except Exception as error:
-                # A thread that dies would leave the screen as it was, and nobody would know.
+                # Report the error: a dead thread would silently freeze the screens.
                 self._deliver(Snapshot(problem=f"unexpected {type(error).__name__}: {error}"))
-            rest = min(REST * (time.monotonic() - began), LONGEST_WITHOUT)
-            self._wake.wait(max(self.interval, rest))
+            pause = min(PAUSE_FACTOR * (time.monotonic() - began), MAX_INTERVAL_S)
+            self._wake.wait(max(self.interval, pause))
             self._wake.clear()
         if source is not None:
             source.close()
 
 
 class _Source:
-    """The database and the machine, as one thread reads them again and again."""
+    """Database connection and load meter of the poller thread."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._store = open_store(workspace)
@@ -115,9 +121,9 @@ class _Source:
         self._measured = time.monotonic()
 
     def read(self, run_id: int | None, category_id: int | None) -> Snapshot | None:
-        """A snapshot if there is something new, or if it is time for one."""
+        """Return a snapshot if something changed or after `MAX_INTERVAL_S`, else None."""
         key = (self._store.data_version(), run_id, category_id)
-        is_time = time.monotonic() - self._measured >= LONGEST_WITHOUT
+        is_time = time.monotonic() - self._measured >= MAX_INTERVAL_S
         if key == self._seen and not is_time:
             return None
         if is_time:
@@ -132,7 +138,7 @@ class _Source:
 
 
 def post_to(pump: MessagePump) -> Callable[[Snapshot], None]:
-    """A `deliver` that posts to a widget or app; posting is safe from any thread."""
+    """Return a callback that posts snapshots to a widget or app. It is thread-safe."""
 
     def deliver(snapshot: Snapshot) -> None:
         pump.post_message(SnapshotTaken(snapshot))

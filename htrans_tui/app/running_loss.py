@@ -1,4 +1,4 @@
-"""The running loss of a trial in few points, kept between readings: only new rows are read."""
+"""Downsampled running loss of a trial, read incrementally."""
 
 from __future__ import annotations
 
@@ -9,82 +9,82 @@ from core.engine.artifacts.workspace_store import Store
 from core.engine.monitoring.losses import running_losses
 
 MAX_POINTS = 500
-"""More points than this are drawn as the least and the greatest of each stretch."""
+"""Maximum number of points of a curve; longer ones keep the extremes of each interval."""
 Point = tuple[float, float]
 
 
-class Downsampled:
-    """A growing curve in at most `MAX_POINTS` points that keeps its minima and maxima.
+class DownsampledCurve:
+    """A growing curve that is downsampled to at most `max_points` points.
 
-    Points come in order. When there are too many, the stretches that a point stands for double,
-    and of each the lowest and the highest point stay.
+    Points are added in order. If there are too many, the interval length doubles, and each
+    interval keeps its lowest and its highest point.
     """
 
-    def __init__(self, most: int = MAX_POINTS) -> None:
-        self._most = most
-        self._stretch = 1
-        self._kept: list[Point] = []
-        self._open: list[Point] = []
+    def __init__(self, max_points: int = MAX_POINTS) -> None:
+        self._max_points = max_points
+        self._interval = 1
+        self._complete: list[Point] = []
+        self._partial: list[Point] = []
 
     def add(self, point: Point) -> None:
         """Add the next point."""
-        self._open.append(point)
-        if len(self._open) == self._stretch:
-            self._kept += _extremes(self._open)
-            self._open = []
-            if len(self._kept) >= self._most:
+        self._partial.append(point)
+        if len(self._partial) == self._interval:
+            self._complete += _extremes(self._partial)
+            self._partial = []
+            if len(self._complete) >= self._max_points:
                 self._halve()
 
     def _halve(self) -> None:
-        points = 2 if self._stretch > 1 else 1
-        self._stretch *= 4 // points
-        kept = self._kept
-        self._kept = []
-        for start in range(0, len(kept), 4):
-            self._kept += _extremes(kept[start : start + 4])
+        points_per_interval = 2 if self._interval > 1 else 1
+        self._interval *= 4 // points_per_interval
+        previous = self._complete
+        self._complete = []
+        for start in range(0, len(previous), 4):
+            self._complete += _extremes(previous[start : start + 4])
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The curve, in order; the newest point is always the last."""
-        return (*self._kept, *_extremes(self._open), *self._open[-1:])
+        """The points in order. The newest point is always the last one."""
+        return (*self._complete, *_extremes(self._partial), *self._partial[-1:])
 
 
-def thinned(points: Sequence[Point], most: int) -> list[Point]:
-    """At most about `most` of the points, the lowest and the highest of each stretch."""
-    if len(points) <= most:
+def downsample(points: Sequence[Point], max_points: int) -> list[Point]:
+    """Downsample a curve to about `max_points` points: the extremes of equal intervals."""
+    if len(points) <= max_points:
         return list(points)
-    stretch = math.ceil(2 * len(points) / most)
-    thin: list[Point] = []
-    for start in range(0, len(points), stretch):
-        thin += _extremes(points[start : start + stretch])
-    return thin
+    interval = math.ceil(2 * len(points) / max_points)
+    extremes: list[Point] = []
+    for start in range(0, len(points), interval):
+        extremes += _extremes(points[start : start + interval])
+    return extremes
 
 
 def _extremes(points: Sequence[Point]) -> list[Point]:
-    """The lowest and the highest point in their order; both or one, or none of none."""
+    """Return the lowest and the highest point in order, once if they are the same."""
     if len(points) <= 1:
         return list(points)
-    low = min(range(len(points)), key=lambda place: points[place][1])
-    high = max(range(len(points)), key=lambda place: points[place][1])
-    return [points[place] for place in sorted({low, high})]
+    low = min(range(len(points)), key=lambda index: points[index][1])
+    high = max(range(len(points)), key=lambda index: points[index][1])
+    return [points[index] for index in sorted({low, high})]
 
 
 class RunningLoss:
-    """The losses that a trial has reported while it trained, as (epochs so far, loss)."""
+    """Reader of the losses that a trial reports during training, as (epoch, loss) points."""
 
     def __init__(self, trial_id: int) -> None:
         self._trial_id = trial_id
         self._last = 0
-        self._curve = Downsampled()
+        self._curve = DownsampledCurve()
         self._points: tuple[Point, ...] = ()
 
     def read(self, store: Store) -> tuple[Point, ...]:
-        """Read the rows that are new; the same object as before if there are none."""
-        found = False
+        """Read the new rows and return all points: the same object if there are no new rows."""
+        has_new_rows = False
         for row, point in running_losses(store, self._trial_id, self._last):
             self._last = row
             self._curve.add(point)
-            found = True
-        if found:
+            has_new_rows = True
+        if has_new_rows:
             self._points = self._curve.points
         return self._points

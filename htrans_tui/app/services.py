@@ -1,4 +1,4 @@
-"""The part of the app that its screens use."""
+"""Interface of the app to its screens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AppServices(Protocol):
-    """The workspace, the newest snapshot, and the actions that outlive a screen."""
+    """The workspace, the newest snapshot, and operations that outlive a screen."""
 
     workspace: Workspace
     read_only: bool
@@ -45,18 +45,18 @@ class AppServices(Protocol):
         """Compare runs; the first one is the baseline."""
 
     def use_models(self, run: Run) -> InferenceClient:
-        """Borrow the process with a run's models; give it back with `release_models`."""
+        """Acquire the inference client of a run. Release it with `release_models`."""
 
-    async def release_models(self, process: InferenceClient) -> None:
-        """Give a process back; it ends with its last user."""
+    async def release_models(self, client: InferenceClient) -> None:
+        """Release an inference client. Its process ends with the last user."""
 
-    def use(self, preferences: Preferences) -> None:
+    def apply_preferences(self, preferences: Preferences) -> None:
         """Apply other preferences."""
 
-    def recall(self, run: Run) -> View:
-        """Return the view in which a run's monitor was left."""
+    def load_view(self, run: Run) -> View:
+        """Load the saved view of a run's monitor."""
 
-    def remember(self, run: Run, view: View) -> None:
+    def save_view(self, run: Run, view: View) -> None:
         """Save the view of a run's monitor."""
 
     def save_table(
@@ -67,7 +67,14 @@ class AppServices(Protocol):
         *,
         in_thread: bool = False,
     ) -> None:
-        """Ask for a file name and write a table as CSV."""
+        """Ask for a file name and write a table as CSV.
+
+        Args:
+            proposal: The proposed file name.
+            header: Titles of the columns.
+            rows: Called for the rows of the table.
+            in_thread: Write in a thread, for tables that take long.
+        """
 
     def ask_path(
         self,
@@ -77,10 +84,17 @@ class AppServices(Protocol):
         *,
         in_thread: bool = False,
     ) -> None:
-        """Ask for a file name, call `write` with it, and show what `write` returns."""
+        """Ask for a file name and write the file.
+
+        Args:
+            question: Text of the dialog.
+            proposal: The proposed file name.
+            write: Called with the path; returns a summary that is shown.
+            in_thread: Call `write` in a thread.
+        """
 
     def toggle_pause(self, run: Run) -> None:
-        """Pause a running run, resume any other."""
+        """Pause the run if it is running, resume it otherwise."""
 
     def steer(self, function: Callable[[Store], str]) -> None:
-        """Run a steering function in a thread and show what it returns, or its error."""
+        """Run a steering function in a thread and show its summary or its error."""

@@ -1,4 +1,4 @@
-"""What the app shows, read from the database in one go: immutable, made by the poller."""
+"""Immutable snapshots of everything the app shows, read from the database by the poller."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from htrans_tui.app.running_loss import RunningLoss
 
 @dataclass(frozen=True, slots=True)
 class TrialCurves:
-    """A trial with its epochs; `running_loss` are (epochs so far, loss) pairs."""
+    """A trial with its epochs and its running loss as (epoch, loss) points."""
 
     trial: Trial
     epochs: tuple[Epoch, ...]
@@ -40,9 +40,9 @@ class TrialCurves:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """The selected category, the trials of its current attempt, and all attempts.
+    """The selected category with the trials of its current attempt, and all its attempts.
 
-    Where it shares its model with others, they are the model's.
+    With a shared model, trials and attempts are those of the owner category.
     """
 
     category: CategoryStatus
@@ -51,16 +51,16 @@ class Details:
 
     @property
     def trained(self) -> list[TrialCurves]:
-        """The trials that have something to draw."""
+        """The trials with epochs or a running loss."""
         return [curves for curves in self.trials if curves.epochs or curves.running_loss]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything on screen; what has not changed is the same object as in the snapshot before.
+    """State of the runs, of one run and of one category at one moment.
 
-    `losses` are training losses by epoch, by the row id of the category. `problem` says why there
-    is nothing, if so.
+    Unchanged parts are the same objects as in the previous snapshot. `losses` maps the row id of a
+    category to its training losses by epoch. `problem` is the error if nothing could be read.
     """
 
     runs: tuple[RunStatus, ...] = ()
@@ -74,7 +74,7 @@ class Snapshot:
 
 
 class SnapshotReader:
-    """Takes snapshots one after the other and reads only what has changed since the last."""
+    """Reads snapshots incrementally: only what changed since the previous one."""
 
     def __init__(self) -> None:
         self._runs = LiveRuns()
@@ -83,9 +83,16 @@ class SnapshotReader:
     def read(
         self, store: Store, run_id: int | None, category_id: int | None, load: Load | None = None
     ) -> Snapshot:
-        """What is to be shown of the runs, of one run, and of one of its categories.
+        """Read a snapshot in one transaction.
 
-        All of it is of one moment. Raises `NotFoundError` if the run is gone.
+        Args:
+            store: The database.
+            run_id: The run to read in full; None for the list of runs only.
+            category_id: Row id of the category to read in detail.
+            load: Load of the machine, for the alerts about its disk.
+
+        Raises:
+            NotFoundError: If the run was deleted.
         """
         with store.snapshot():
             runs = self._runs.read(store)
@@ -97,7 +104,7 @@ class SnapshotReader:
 
 
 class _RunReader:
-    """What the snapshots of one run share."""
+    """State that is kept between the snapshots of one run."""
 
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
@@ -120,20 +127,20 @@ class _RunReader:
         events = run_events(store, self.run_id)
         if events != self._events:
             self._events, self._faults = events, newest_faults(events)
-            self._watch(status, None)
+            self._update_alerts(status, None)
         else:
-            self._watch(status, self._status.different)
-        chosen = next((c for c in status.categories if c.id == category_id), None)
-        if chosen is None:
+            self._update_alerts(status, self._status.updated)
+        selected = next((c for c in status.categories if c.id == category_id), None)
+        if selected is None:
             self._details = None
-        elif self._details is None or self._details.category_id != chosen.id:
-            self._details = _DetailsReader(chosen.id)
+        elif self._details is None or self._details.category_id != selected.id:
+            self._details = _DetailsReader(selected.id)
         return Snapshot(
             runs=runs,
             status=status,
             details=None
-            if chosen is None or self._details is None
-            else self._details.read(store, chosen),
+            if selected is None or self._details is None
+            else self._details.read(store, selected),
             events=self._events,
             losses=self._losses,
             alerts=(
@@ -148,16 +155,16 @@ class _RunReader:
         changed = self._status.changed
         if not changed:
             return
-        fresh = losses_among(store, changed) if self._losses else losses_of(store, self.run_id)
-        kept = {id: losses for id, losses in self._losses.items() if id not in changed}
-        self._losses = kept | fresh
+        new = losses_among(store, changed) if self._losses else losses_of(store, self.run_id)
+        unchanged = {id: losses for id, losses in self._losses.items() if id not in changed}
+        self._losses = unchanged | new
 
-    def _watch(self, status: Status, among: frozenset[int] | None) -> None:
-        """Find the alerts of the categories that may have others now; of all if `among` is None."""
+    def _update_alerts(self, status: Status, among: frozenset[int] | None) -> None:
+        """Update the alerts of the categories with the given row ids, or of all if None."""
         for category in status.categories:
             if among is not None and category.id not in among:
                 continue
-            found = tuple(
+            alerts = tuple(
                 category_alerts(
                     category,
                     self._losses.get(category.id, ()),
@@ -165,8 +172,8 @@ class _RunReader:
                     status.test_documents,
                 )
             )
-            if found:
-                self._alerts[category.id] = found
+            if alerts:
+                self._alerts[category.id] = alerts
             else:
                 self._alerts.pop(category.id, None)
 

@@ -1,4 +1,4 @@
-"""Programs that the app runs beside itself, for what would load torch or take long."""
+"""Subprocesses of the app, for work that loads torch or takes long."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A process that has ended: its exit code and what it printed."""
+class CompletedProcess:
+    """Exit code and output of a process that has ended."""
 
-    code: int
-    out: str
-    err: str
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-async def run_python(module: str, *arguments: str) -> Ended:
-    """Run a module of this program in a process of its own, which ends with who waits for it."""
+async def run_python(module: str, *arguments: str) -> CompletedProcess:
+    """Run a Python module in a subprocess. Kills the subprocess if the caller is cancelled."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         stdin=asyncio.subprocess.DEVNULL,
@@ -30,6 +30,6 @@ async def run_python(module: str, *arguments: str) -> Ended:
         process.kill()
         await process.communicate()
         raise
-    return Ended(
+    return CompletedProcess(
         process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
     )

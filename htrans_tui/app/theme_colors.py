@@ -1,4 +1,4 @@
-"""Colours of the theme, as Rich writes them, and shades of them for words with attention."""
+"""Theme colours as Rich styles, and background colours for attention."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _BLENDS = (0.2, 0.4, 0.65)
 
 
 def theme_colour(app: App[object], name: str) -> str:
-    """A colour of the theme by its name, "default" where the theme has none."""
+    """Return a colour of the theme by name, or "default" if the theme does not define it."""
     colour = app.theme_variables.get(name, "")
     return colour if colour.startswith("#") else "default"
 
 
-def shades(app: App[object]) -> tuple[str, str, str]:
-    """Three backgrounds, as Rich writes colours; empty where the theme has none to blend."""
+def attention_colours(app: App[object]) -> tuple[str, str, str]:
+    """Return three background colours of increasing strength; empty if the theme lacks colours."""
     variables = app.theme_variables
     try:
         background = Color.parse(variables["background"])

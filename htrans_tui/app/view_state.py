@@ -1,6 +1,7 @@
-"""How somebody left a run on screen: place, folding, order and tab, remembered by user.
+"""Saved view of each run's monitor: cursor, folding, sort order and tab.
 
-It lies with the user, not in the workspace: several people may watch one run, and some only read.
+Views are stored per user, outside the workspace, because several people may watch one run and
+some have read-only access.
 """
 
 from __future__ import annotations
@@ -16,14 +17,20 @@ from core.errors import HTransError
 from core.files import write_bytes
 
 MAX_RUNS = 200
-"""So many runs are remembered, those left last."""
+"""Maximum number of saved views; the oldest are removed first."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of the monitor is remembered; categories are named by their taxonomy ids.
+    """View of a monitor.
 
-    `sort` and `low_first` are an order by a column, `sort` None for the tree.
+    Attributes:
+        category: Taxonomy id of the category under the cursor.
+        folded: Taxonomy ids of the folded categories.
+        sort: Column of the sort order; None for the tree.
+        low_first: Sort in ascending order.
+        state: State that the categories are filtered by.
+        tab: Id of the active tab.
     """
 
     category: str | None = None
@@ -35,24 +42,24 @@ class View:
 
 
 class ViewState:
-    """Views by run, in one JSON file."""
+    """JSON file with the saved views of all runs."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = user_state_path("htrans-tui") / "views.json" if path is None else path
 
-    def view(self, database: Path, run_id: int, created_at: float) -> View:
-        """How the run was left, the usual view if it was never open."""
-        found = self._read().get(_key(database, run_id, created_at))
-        if not isinstance(found, dict):
+    def load(self, database: Path, run_id: int, created_at: float) -> View:
+        """Load the view of a run. Returns the default view if none is saved."""
+        saved = self._read().get(_key(database, run_id, created_at))
+        if not isinstance(saved, dict):
             return View()
         try:
-            return View(**{**found, "folded": tuple(found.get("folded", ()))})
+            return View(**{**saved, "folded": tuple(saved.get("folded", ()))})
         except TypeError:
-            # Written by another version; how a screen was left is worth no error.
+            # Saved by another version with other fields.
             return View()
 
-    def remember(self, database: Path, run_id: int, created_at: float, view: View) -> None:
-        """Keep how a run is left; raise `HTransError` where the file cannot be written."""
+    def save(self, database: Path, run_id: int, created_at: float, view: View) -> None:
+        """Save the view of a run. Raises `HTransError` if the file cannot be written."""
         views = self._read()
         key = _key(database, run_id, created_at)
         views.pop(key, None)
@@ -62,14 +69,14 @@ class ViewState:
             write_bytes(self._path, json.dumps(newest, ensure_ascii=False).encode())
         except OSError as error:
             raise HTransError(
-                f"{self._path}: cannot be written: {error.strerror}; the view is not remembered"
+                f"{self._path}: cannot be written: {error.strerror}; the view is not saved"
             ) from error
 
     def _read(self) -> dict[str, Any]:
         try:
             views = json.loads(self._path.read_bytes())
         except (OSError, ValueError):
-            # Absent, or damaged: then it is made anew.
+            # Missing or damaged: start with an empty file.
             return {}
         return views if isinstance(views, dict) else {}
 

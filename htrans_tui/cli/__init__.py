@@ -1,7 +1,7 @@
-"""The command line: `htrans-tui COMMAND`, and without a command the app.
+"""Entry point of the command line: `htrans-tui COMMAND`. Without a command, the app opens.
 
-Importing this loads neither torch nor spaCy nor scikit-learn; commands that need them import the
-functions of `core.engine` when they run. A command's module is loaded when it is called or listed.
+Importing this package loads neither torch nor spaCy nor scikit-learn. Commands import
+`core.engine` when they run. The module of a command is imported when it is called or listed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import typer
 
 from core.errors import HTransError
 from core.text.plain_text import printable
-from htrans_tui.cli.options import WorkspaceOption, workspace_at
+from core.workspace import Workspace
+from htrans_tui.cli.options import WorkspaceOption, begin_call, workspace_at
 from htrans_tui.cli.output import say
 from htrans_tui.cli.panels import PanelGroup
 
@@ -36,26 +37,30 @@ COMMANDS = {
     "predicting": ("predict", "export"),
     "comparing": ("compare", "report"),
     "reproducing": ("reproduce",),
-    "upkeep": ("doctor", "backup", "settings"),
+    "maintenance": ("doctor", "backup", "settings"),
     "bench": ("bench",),
     "serve": ("serve",),
 }
-"""The commands of each module here, in the order in which help lists them."""
+"""Commands by the module that defines them, in the order of the reference."""
 _INTERRUPTED = 128 + signal.SIGINT
 COMPLETION = "_HTRANS_TUI_COMPLETE"
-"""Set by a shell that asks how a line can go on."""
+"""Environment variable that a shell sets when it asks for completions."""
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:
-    """The command line for these arguments: all commands, or those beside the one that is called.
+    """Build the Typer app for a command line.
 
-    Typer looks into every command that there is, which takes longer than `status` itself.
+    Registers only the module of the called command, because inspecting all commands takes Typer
+    longer than `status` takes to run. Registers all commands for help and completion.
+
+    Args:
+        arguments: The arguments after the program name.
     """
     app = typer.Typer(
         name="htrans-tui",
         cls=PanelGroup,
-        help="Train, watch and steer hierarchical transfer learning for multi-label text "
-        "classification. Without a command the app opens.",
+        help="Train and monitor hierarchical transfer learning for multi-label text "
+        "classification. Opens the app if no command is given.",
         no_args_is_help=False,
         add_completion=True,
         pretty_exceptions_enable=False,
@@ -69,11 +74,11 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _modules(arguments: Sequence[str]) -> Sequence[str]:
-    """The modules whose commands can be meant."""
+    """Return the modules whose commands are needed for these arguments."""
     if not arguments and COMPLETION not in os.environ:
         return ()
-    asked = [module for module, names in COMMANDS.items() if {*arguments[:1]} & {*names}]
-    return asked or list(COMMANDS)
+    selected = [module for module, names in COMMANDS.items() if {*arguments[:1]} & {*names}]
+    return selected or list(COMMANDS)
 
 
 def _version(wanted: bool) -> None:
@@ -86,30 +91,31 @@ def _version(wanted: bool) -> None:
 
 def open_app(
     context: typer.Context,
-    workspace: WorkspaceOption = None,
+    workspace_path: WorkspaceOption = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Print tracebacks of errors to stderr.")
     ] = False,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Open the app without anything that steers a run.")
+        bool, typer.Option("--read-only", help="Open the app without actions that change a run.")
     ] = False,
     version: Annotated[  # noqa: ARG001
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Open the app, unless a command is given."""
+    """Open the app if no command is given."""
     if debug:
         os.environ["HTRANS_DEBUG"] = "1"
-    place = workspace_at(workspace)
+    workspace = workspace_at(workspace_path)
     if context.invoked_subcommand is None:
         from htrans_tui.app.app import run_app
 
-        run_app(place, read_only=read_only)
+        run_app(workspace, read_only=read_only)
 
 
 def main() -> None:
-    """Run the command line; every error is one line on stderr and exit code 1."""
+    """Run the command line. Prints every error as one line to stderr and exits with code 1."""
+    options = begin_call()
     try:
         command_line(sys.argv[1:])()
     except HTransError as error:
@@ -126,14 +132,15 @@ def main() -> None:
     except KeyboardInterrupt:
         _fail("interrupted")
     except SystemExit as end:
-        # Typer ends so when it is interrupted, without a word.
+        # Typer exits with this code on Ctrl-C and prints nothing.
         if end.code == _INTERRUPTED:
             _fail("interrupted")
         raise
     except Exception as error:
         if _debugging():
             raise
-        _fail(f"unexpected {type(error).__name__}: {error}; {_log_traceback()}")
+        note = _log_traceback(options.chosen_workspace())
+        _fail(f"unexpected {type(error).__name__}: {error}; {note}")
 
 
 def _debugging() -> bool:
@@ -141,10 +148,10 @@ def _debugging() -> bool:
 
 
 def _explain(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename else ""
+    prefix = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{place}the disk is full; free some space and try again"
-    return f"{place}{error.strerror or error}"
+        return f"{prefix}the disk is full; free some space and try again"
+    return f"{prefix}{error.strerror or error}"
 
 
 def _fail(message: str) -> None:
@@ -152,9 +159,9 @@ def _fail(message: str) -> None:
     sys.exit(1)
 
 
-def _log_traceback() -> str:
-    """Write the traceback to the workspace's log; say where it is."""
-    folder = workspace_at(None).logs
+def _log_traceback(workspace: Workspace) -> str:
+    """Write the traceback to the workspace's logs and return a sentence that names the file."""
+    folder = workspace.logs
     path = folder / "command-line.log" if folder.is_dir() else Path("htrans-tui-error.log")
     try:
         with path.open("a", encoding="utf-8") as log:

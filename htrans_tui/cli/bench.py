@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
+    """Register the command of this module."""
     app.command()(bench)
 
 
 def bench(
     documents: Annotated[
-        int, typer.Option(min=100, help="Documents to train on, drawn at random.")
+        int, typer.Option(min=100, help="Number of random documents to train on.")
     ] = 1500,
-    words: Annotated[int, typer.Option(min=1, max=100, help="Their mean length in words.")] = 77,
+    words: Annotated[int, typer.Option(min=1, max=100, help="Mean document length in words.")] = 77,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
     precision: Annotated[
-        str, typer.Option(help="mixed measures mixed precision too; needs CUDA.")
+        str, typer.Option(help="float32; mixed also measures mixed precision and needs CUDA.")
     ] = "float32",
     json: JsonOption = False,
 ) -> None:
     """Benchmark training on this machine.
 
-    Compares a plain script with the engine, and shows where the time goes.
+    Compares a plain PyTorch script with the engine, and profiles one worker.
     """
     from core.engine.host.devices import slots
     from core.engine.maintenance.bench import bench as measure
@@ -45,7 +45,7 @@ def bench(
         raise HTransError(f"--precision {precision}: use float32 or mixed")
     if precision == "mixed" and "cpu" in devices:
         raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
-    report = measure(devices, documents, words, precision, lambda what: say(f"measuring {what}"))
+    report = measure(devices, documents, words, precision, lambda name: say(f"measuring {name}"))
     if json:
         print_json(report.to_json())
     else:
@@ -55,7 +55,7 @@ def bench(
 def _print(report: Report) -> None:
     plain = report.rows[0].documents_per_second
     print_table(
-        ["what", "processes", "threads", "documents/s", "ratio", "peak MiB"],
+        ["measurement", "processes", "threads", "documents/s", "ratio", "peak MiB"],
         [
             [
                 row.name,
@@ -74,7 +74,7 @@ def _print(report: Report) -> None:
     print_table(
         ["phase of one CPU worker", "seconds", "share"],
         [
-            [name, f"{seconds:.4f}", f"{seconds / total:.1%}" if name != "database" else "a row"]
+            [name, f"{seconds:.4f}", f"{seconds / total:.1%}" if name != "database" else "per row"]
             for name, seconds in report.phases.items()
         ],
         "lrr",

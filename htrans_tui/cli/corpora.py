@@ -24,7 +24,7 @@ _CORPUS = ("name", "language", "documents", "train", "test", "categories", "leve
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
+    """Register the commands of this module."""
     app.command("import", cls=PanelCommand)(import_)
     corpora_app.callback(invoke_without_command=True)(corpora)
     app.add_typer(corpora_app, name="corpora")
@@ -32,38 +32,39 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     sources: Annotated[
-        list[str], typer.Argument(help="Files or folders, or an embedded corpus: icd10cm:4,9")
+        list[str],
+        typer.Argument(help="Files or folders, or an embedded corpus such as icd10cm:4,9."),
     ],
     name: Annotated[
         str | None, typer.Option(help="Name of the new corpus.", show_default=False)
     ] = None,
-    taxonomy: Annotated[Path | None, typer.Option(help="File of the taxonomy.")] = None,
+    taxonomy: Annotated[Path | None, typer.Option(help="Taxonomy file.")] = None,
     format_: Annotated[
         str | None,
         typer.Option(
             "--format",
             help="jsonl, csv, tsv, parquet, neuralclassifier, rcv1-xml, lyrl2004, reuters21578 or "
-            "icd10cm; guessed without it.",
+            "icd10cm. [default: detected]",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what is there and what is wrong.")
+        bool, typer.Option("--dry-run", help="Validate and summarise without importing.")
     ] = False,
-    workspace: WorkspaceOption = None,
+    workspace_path: WorkspaceOption = None,
     json: JsonOption = False,
     taxonomy_format: Annotated[
         str | None,
         typer.Option(
             rich_help_panel=_TAXONOMY,
-            help="edges, neuralclassifier, rcv1-hier, indented or skos, guessed without it; paths: "
-            "the labels make their own taxonomy.",
+            help="edges, neuralclassifier, rcv1-hier, indented or skos; paths builds the taxonomy "
+            "from the labels. [default: detected]",
         ),
     ] = None,
     multiple_parents: Annotated[
         str,
         typer.Option(
             rich_help_panel=_TAXONOMY,
-            help="A category with several parents: error, or first counts.",
+            help="Categories with several parents: error, or first to keep the first parent.",
         ),
     ] = "error",
     unknown_labels: Annotated[
@@ -75,30 +76,30 @@ def import_(
     min_positives: Annotated[
         int,
         typer.Option(
-            rich_help_panel=_TAXONOMY, help="Leave out categories with fewer training documents."
+            rich_help_panel=_TAXONOMY, help="Drop categories with fewer training documents."
         ),
     ] = 0,
     test: Annotated[
         list[str] | None,
         typer.Option(
             rich_help_panel=_SPLIT,
-            help="Files or folders of test documents.",
+            help="Files or folders with test documents.",
         ),
-    ] = (None),
+    ] = None,
     test_from: Annotated[
         datetime | None,
         typer.Option(
             rich_help_panel=_SPLIT,
             formats=["%Y-%m-%d"],
-            help="Documents of this day and later are for test.",
+            help="Documents from this date on are test documents.",
         ),
     ] = None,
     test_fraction: Annotated[
         float | None,
         typer.Option(
             rich_help_panel=_SPLIT,
-            help="Share of the documents that is drawn for test. [default: 0.2 of those that "
-            "state no split]",
+            help="Fraction of the documents drawn as test documents. [default: 0.2 of those "
+            "without a split]",
             show_default=False,
         ),
     ] = None,
@@ -106,90 +107,90 @@ def import_(
         int,
         typer.Option(
             rich_help_panel=_SPLIT,
-            help="Seed of that draw.",
+            help="Random seed of --test-fraction.",
         ),
     ] = 0,
     text_field: Annotated[
         list[str] | None,
         typer.Option(
-            rich_help_panel=_FIELDS, help="Field of the text; several are joined. [default: text]"
+            rich_help_panel=_FIELDS, help="Field with the text. Several are joined. [default: text]"
         ),
     ] = None,
     label_field: Annotated[
         list[str] | None,
         typer.Option(
             rich_help_panel=_FIELDS,
-            help="Field of the labels; several are united. [default: labels]",
+            help="Field with the labels. Several are combined. [default: labels]",
         ),
     ] = None,
     id_field: Annotated[
         str,
         typer.Option(
             rich_help_panel=_FIELDS,
-            help="Field of the id.",
+            help="Field with the document id.",
         ),
     ] = "id",
     split_field: Annotated[
         str,
         typer.Option(
             rich_help_panel=_FIELDS,
-            help="Field of the split.",
+            help="Field with the split.",
         ),
     ] = "split",
     date_field: Annotated[
         str,
         typer.Option(
             rich_help_panel=_FIELDS,
-            help="Field of the date.",
+            help="Field with the date.",
         ),
     ] = "date",
     label_separator: Annotated[
         str | None,
         typer.Option(
             rich_help_panel=_FIELDS,
-            help="Between labels in one string. [default: ; in csv and tsv]",
+            help="Separator of labels in one string. [default: ; in csv and tsv]",
         ),
     ] = None,
     label_file: Annotated[
         Path | None,
         typer.Option(
             rich_help_panel=_FIELDS,
-            help="Names of numbered labels, one a line; for lyrl2004 the qrels file.",
+            help="File with the names of numbered labels, one per line; lyrl2004: the qrels file.",
         ),
     ] = None,
     header: Annotated[
         bool,
         typer.Option(
             rich_help_panel=_FIELDS,
-            help="Whether a table has a header; else its fields are 1, 2, 3 …",
+            help="Whether tables have a header row; otherwise the fields are 1, 2, 3 …",
         ),
     ] = True,
     quotes: Annotated[
         bool,
         typer.Option(
             rich_help_panel=_FIELDS,
-            help='Whether " quotes cells of a table, or is part of the text.',
+            help='Whether " quotes table cells; otherwise it is part of the text.',
         ),
     ] = True,
     language: Annotated[
         str,
         typer.Option(
             rich_help_panel=_READING,
-            help="Language of the tokenizer, ISO 639.",
+            help="ISO 639 code of the tokenizer's language.",
         ),
     ] = "en",
     max_words: Annotated[
         int,
         typer.Option(
             rich_help_panel=_READING,
-            help="Words of a document that are tokenised now; a run may read more.",
+            help="Words tokenised per document at import; a run may read more.",
         ),
     ] = 100,
     processes: Annotated[
         int | None,
         typer.Option(
             rich_help_panel=_READING,
-            help="Processes that read. [default: one a core]",
+            help="Number of reading processes. [default: one per core]",
             show_default=False,
         ),
     ] = None,
@@ -197,19 +198,19 @@ def import_(
         list[str] | None,
         typer.Option(
             rich_help_panel=_READING,
-            help="With --dry-run: vectors whose coverage is told. [default: all]",
+            help="With --dry-run: word vectors whose coverage is reported. [default: all]",
         ),
     ] = None,
 ) -> None:
     """Import a corpus and its taxonomy.
 
-    The import is atomic. The same command resumes an interrupted import.
+    Atomic. Resumes if interrupted and run again.
     """
     from core.engine.ingest.import_plan import ImportRequest
     from core.formats.corpus.format import ReadingOptions
 
     if name is None and not dry_run:
-        raise typer.BadParameter("give the corpus a name", param_hint="--name")
+        raise typer.BadParameter("the new corpus needs a name", param_hint="--name")
     request = ImportRequest(
         name=name or "dry-run",
         sources=tuple(sources),
@@ -239,34 +240,34 @@ def import_(
         processes=processes,
     )
     if dry_run:
-        from htrans_tui.cli.surveying import survey
+        from htrans_tui.cli.survey import survey
 
-        survey(request, workspace_at(workspace), vectors, as_json=json)
+        survey(request, workspace_at(workspace_path), vectors, as_json=json)
         return
-    _import(request, workspace, json)
+    _import(request, workspace_path, json)
 
 
-def _import(request: ImportRequest, workspace: Path | None, json: bool) -> None:
+def _import(request: ImportRequest, workspace_path: Path | None, json: bool) -> None:
     from core.engine.ingest.corpora import import_corpus
 
-    place = workspace_at(workspace)
+    workspace = workspace_at(workspace_path)
     try:
         with (
-            open_store(place, create=True) as store,
+            open_store(workspace, create=True) as store,
             progress(f"importing {request.name}", "documents") as step,
         ):
-            corpus, report = import_corpus(store, place, request, step)
+            corpus, report = import_corpus(store, workspace, request, step)
     except KeyboardInterrupt:
         raise InterruptedWorkError(
-            "interrupted; the same command goes on where it was, and htrans-tui corpora delete "
-            f"{shlex.quote(request.name)} removes what is there"
+            "interrupted; run the same command to resume, or htrans-tui corpora delete "
+            f"{shlex.quote(request.name)} to discard the import"
         ) from None
     say(f"format {report.format}, taxonomy {report.taxonomy}; {report.read:,} documents read")
     if len(report.sources) > 1:
-        for source, number in report.sources.items():
-            say(f"  {source}: {number:,}")
+        for source, count in report.sources.items():
+            say(f"  {source}: {count:,}")
     if report.unused:
-        say(f"{report.unused:,} of them belong to no split of the corpus and were left out")
+        say(f"{report.unused:,} documents belong to no split and were skipped")
     for note in report.notes:
         say(note)
     if json:
@@ -280,47 +281,51 @@ def _import(request: ImportRequest, workspace: Path | None, json: bool) -> None:
 
 
 def corpora(
-    context: typer.Context, workspace: WorkspaceOption = None, json: JsonOption = False
+    context: typer.Context, workspace_path: WorkspaceOption = None, json: JsonOption = False
 ) -> None:
     """List, export or delete corpora."""
     from core.engine.ingest.catalog import read_catalog
 
-    place = workspace_at(workspace)
+    workspace = workspace_at(workspace_path)
     if context.invoked_subcommand is not None:
         return
-    with open_store(place) as store:
+    with open_store(workspace) as store:
         catalog = read_catalog(store)
-    every = catalog.corpora
+    records = catalog.corpora
     if json:
-        print_json([{field: getattr(corpus, field) for field in _CORPUS} for corpus in every])
+        print_json([{field: getattr(corpus, field) for field in _CORPUS} for corpus in records])
         return
     rows = [
-        [c.name, c.language, *(f"{getattr(c, field):,}" for field in _CORPUS[2:])] for c in every
+        [c.name, c.language, *(f"{getattr(c, field):,}" for field in _CORPUS[2:])] for c in records
     ]
     print_table(_CORPUS, rows, "llrrrrr")
     for name in catalog.unfinished:
         say(
-            f"{name}: its import has not ended; the same command goes on if it was "
-            f"stopped, htrans-tui corpora delete {shlex.quote(name)} removes it"
+            f"{name}: unfinished import; run the same command to resume, or "
+            f"htrans-tui corpora delete {shlex.quote(name)} to discard it"
         )
 
 
 @corpora_app.command("export")
 def export(
     name: Annotated[str, typer.Argument(help="Name of the corpus.")],
-    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    format_: Annotated[str, typer.Option("--format", help="jsonl or parquet.")] = "jsonl",
-    taxonomy_format: Annotated[str, typer.Option(help="edges or skos.")] = "edges",
-    workspace: WorkspaceOption = None,
+    folder: Annotated[Path, typer.Argument(help="Output folder.")],
+    format_: Annotated[
+        str, typer.Option("--format", help="Format of the documents: jsonl or parquet.")
+    ] = "jsonl",
+    taxonomy_format: Annotated[
+        str, typer.Option(help="Format of the taxonomy: edges or skos.")
+    ] = "edges",
+    workspace_path: WorkspaceOption = None,
 ) -> None:
     """Write a corpus to a folder that can be imported again."""
     from core.engine.ingest.corpus_export import export_corpus
 
     with (
-        open_store(workspace_at(workspace)) as store,
+        open_store(workspace_at(workspace_path)) as store,
         progress(f"exporting {name}", "documents") as step,
     ):
-        made = export_corpus(
+        exported = export_corpus(
             store,
             name,
             folder,
@@ -328,23 +333,24 @@ def export(
             taxonomy_format=taxonomy_format,
             progress=step,
         )
-    again = ["htrans-tui", "import", str(made.documents), "--taxonomy", str(made.taxonomy)]
-    say(f"to import it: {shlex.join([*again, *made.options, '--name', 'NAME'])}")
+    files = [str(exported.documents), "--taxonomy", str(exported.taxonomy)]
+    command = ["htrans-tui", "import", *files, *exported.options, "--name", "NAME"]
+    say(f"import it with: {shlex.join(command)}")
     print(folder)
 
 
 @corpora_app.command("delete")
 def delete(
     name: Annotated[str, typer.Argument(help="Name of the corpus.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    workspace: WorkspaceOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    workspace_path: WorkspaceOption = None,
 ) -> None:
     """Delete a corpus without runs, or an unfinished import."""
     from core.engine.ingest.corpora import delete_corpus_named
 
-    place = workspace_at(workspace)
-    with open_store(place) as store:
+    workspace = workspace_at(workspace_path)
+    with open_store(workspace) as store:
         if not yes and not typer.confirm(f"delete the corpus {name}?"):
             raise HTransError("nothing was deleted")
-        delete_corpus_named(store, place, name)
+        delete_corpus_named(store, workspace, name)
     say(f"{name} was deleted")

@@ -33,43 +33,43 @@ SETTINGS = TrainingSettings(
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
+    """Register the command of this module."""
     app.command()(demo)
 
 
 def demo(
     headless: Annotated[
-        bool, typer.Option("--headless", help="Wait and print the result instead of the app.")
+        bool, typer.Option("--headless", help="Wait for the run and print the result; no app.")
     ] = False,
-    workspace: WorkspaceOption = None,
+    workspace_path: WorkspaceOption = None,
 ) -> None:
     """Train on part of ICD-10-CM and open the app.
 
     Takes a few minutes on two CPU cores.
     """
-    place = workspace_at(workspace)
-    with open_store(place, create=True) as store:
-        _import(store, place)
-        run = _start(store, place)
+    workspace = workspace_at(workspace_path)
+    with open_store(workspace, create=True) as store:
+        _import(store, workspace)
+        run = _start(store, workspace)
     if not headless and sys.stdout.isatty() and sys.stdin.isatty():
         from htrans_tui.app.app import run_app
 
-        run_app(place, run.name)
+        run_app(workspace, run.name)
         return
     from core.engine.runs.waiting import wait_for
 
-    with open_store(place) as store:
+    with open_store(workspace) as store:
         with progress("training", "trials") as step:
-            state = wait_for(store, place, run.id, step)
+            state = wait_for(store, workspace, run.id, step)
         if state != "done":
-            raise HTransError(f"run {run.name!r} ended as {state}; see {place.logs}")
-        _evaluate(store, place, run)
+            raise HTransError(f"run {run.name!r} ended as {state}; see {workspace.logs}")
+        _evaluate(store, workspace, run)
         ended = status_of(store, run.id)
     print_tree(ended)
     print_f1(ended.run)
 
 
-def _import(store: Store, place: Workspace) -> None:
+def _import(store: Store, workspace: Workspace) -> None:
     from core.engine.ingest.catalog import read_catalog
     from core.engine.ingest.corpora import import_corpus
     from core.engine.ingest.import_plan import ImportRequest
@@ -78,26 +78,26 @@ def _import(store: Store, place: Workspace) -> None:
         return
     request = ImportRequest(CORPUS, (SOURCE,), format="icd10cm", max_words=SETTINGS.max_words)
     with progress(f"importing {CORPUS}", "documents") as step:
-        corpus, _ = import_corpus(store, place, request, step)
+        corpus, _ = import_corpus(store, workspace, request, step)
     say(
         f"imported {corpus.documents:,} descriptions of ICD-10-CM, "
         f"{corpus.categories} categories on {corpus.levels} levels"
     )
 
 
-def _start(store: Store, place: Workspace) -> Run:
+def _start(store: Store, workspace: Workspace) -> Run:
     from core.engine.runs.starting import RunRequest, start_run
 
-    run, notes = start_run(store, place, RunRequest(CORPUS, SETTINGS))
+    run, notes = start_run(store, workspace, RunRequest(CORPUS, SETTINGS))
     for note in notes:
         say(note)
     say(f"run {run.name} started in the background")
     return run
 
 
-def _evaluate(store: Store, place: Workspace, run: Run) -> None:
+def _evaluate(store: Store, workspace: Workspace, run: Run) -> None:
     from core.engine.artifacts.run_data import RunData
     from core.engine.host.torch_device import pick_device
     from core.engine.scoring.evaluation import evaluate
 
-    evaluate(store, RunData(store, place, run), "test", pick_device("cpu"))
+    evaluate(store, RunData(store, workspace, run), "test", pick_device("cpu"))

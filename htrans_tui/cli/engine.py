@@ -28,7 +28,7 @@ engine_app = typer.Typer(
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
+    """Register the commands of this module."""
     app.add_typer(engine_app, name="engine")
 
 
@@ -39,50 +39,50 @@ def start(
     workers_per_device: WorkersPerDeviceOption = DEFAULT_WORKERS_PER_DEVICE,
     engine: EngineOption = None,
     address: AddressOption = None,
-    workspace: WorkspaceOption = None,
+    workspace_path: WorkspaceOption = None,
 ) -> None:
     """Start the engine if a run has work left."""
     from core.engine.host.launch import ensure_supervisor, running_supervisor
     from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
     from core.engine.trials.scheduling import has_work
 
-    place = workspace_at(workspace)
-    with open_store(place) as store:
-        if (there := running_supervisor(store)) is not None:
-            print(f"the engine runs already (pid {there.pid})")
+    workspace = workspace_at(workspace_path)
+    with open_store(workspace) as store:
+        if (running := running_supervisor(store)) is not None:
+            print(f"the engine is already running (pid {running.pid})")
             return
         if not has_work(store):
-            print("no run has work left: nothing to start")
+            print("the engine was not started: no run has work left")
             return
         request = EngineRequest(engine, address, device, workers, workers_per_device)
         choose_engine(store, request)
         configure(store, request)
-        ensure_supervisor(store, place)
+        ensure_supervisor(store, workspace)
         deadline = time.monotonic() + 20
         while (started := running_supervisor(store)) is None:
             if time.monotonic() > deadline:
-                raise HTransError(f"the engine did not start; see {place.logs}/supervisor.log")
+                raise HTransError(f"the engine did not start; see {workspace.logs}/supervisor.log")
             time.sleep(0.1)
-        print(f"the engine runs (pid {started.pid})")
+        print(f"the engine is running (pid {started.pid})")
 
 
 @engine_app.command()
-def stop(workspace: WorkspaceOption = None) -> None:
+def stop(workspace_path: WorkspaceOption = None) -> None:
     """Stop the engine after its workers have written checkpoints."""
     from core.engine.host.launch import stop_supervisor
 
-    with open_store(workspace_at(workspace)) as store:
+    with open_store(workspace_at(workspace_path)) as store:
         stopped = stop_supervisor(store)
-    print("the engine has stopped" if stopped else "no engine runs")
+    print("the engine has stopped" if stopped else "the engine is not running")
 
 
 @engine_app.command()
-def status(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
+def status(workspace_path: WorkspaceOption = None, json: JsonOption = False) -> None:
     """Show the engine and its workers."""
     from core.engine.host.launch import running_supervisor
     from core.engine.monitoring.status import workers_of
 
-    with open_store(workspace_at(workspace)) as store:
+    with open_store(workspace_at(workspace_path)) as store:
         engine = running_supervisor(store)
         workers = workers_of(store) if engine else ()
     if json:
@@ -95,12 +95,12 @@ def status(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
         )
         return
     if engine is None:
-        print("no engine runs")
+        print("the engine is not running")
         return
     on = "" if engine.kind == "local" else f" on Ray at {engine.address or 'this machine'}"
-    print(f"the engine runs (pid {engine.pid}){on}, device {engine.device}")
+    print(f"the engine is running (pid {engine.pid}){on}, device {engine.device}")
     for worker in workers:
-        at = "" if worker.category is None else f" {worker.category} w={worker.class_weight:g}"
+        at = "" if worker.category is None else f" {worker.category} weight={worker.class_weight:g}"
         print(f"worker {worker.pid} {worker.device} {worker.state}{at}")
     if not workers:
-        say("workers are starting")
+        say("the workers are starting")

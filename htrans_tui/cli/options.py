@@ -1,8 +1,10 @@
-"""Options that several commands share, and the workspace that they name."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +20,13 @@ WorkspaceOption = Annotated[
     typer.Option(
         "--workspace",
         "-w",
-        help="Folder of the workspace; HTRANS_WORKSPACE sets it too. [default: htrans-workspace]",
+        help="Workspace folder; also set by HTRANS_WORKSPACE. [default: htrans-workspace]",
         show_default=False,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunArgument = Annotated[
-    str | None, typer.Argument(help="Name of the run; the newest without it.", show_default=False)
+    str | None, typer.Argument(help="Name of the run; the newest if omitted.", show_default=False)
 ]
 DeviceOption = Annotated[
     str,
@@ -34,7 +36,7 @@ WorkersOption = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Workers in all. [default: one a core, or --workers-per-device]",
+        help="Total number of workers. [default: one per core, or --workers-per-device]",
         show_default=False,
         rich_help_panel=ENGINE,
     ),
@@ -43,14 +45,14 @@ WorkersPerDeviceOption = Annotated[
     int,
     typer.Option(
         min=1,
-        help="Workers that share a GPU.",
+        help="Number of workers per GPU.",
         rich_help_panel=ENGINE,
     ),
 ]
 EngineOption = Annotated[
     str | None,
     typer.Option(
-        help="local: processes on this machine; ray: a Ray cluster. [default: the one at work, "
+        help="local: processes on this machine; ray: a Ray cluster. [default: the running one, "
         "else local]",
         show_default=False,
         rich_help_panel=ENGINE,
@@ -59,23 +61,49 @@ EngineOption = Annotated[
 AddressOption = Annotated[
     str | None,
     typer.Option(
-        help="HOST:PORT of the Ray cluster's head. [default: RAY_ADDRESS, else this machine]",
+        help="HOST:PORT of the Ray head node. [default: RAY_ADDRESS, else this machine]",
         show_default=False,
         rich_help_panel=ENGINE,
     ),
 ]
 
-_global: list[Path] = []
+
+@dataclass
+class GlobalOptions:
+    """Options of one call of the program that every command reads."""
+
+    workspace: Path | None = None
+
+    def chosen_workspace(self) -> Workspace:
+        """The workspace of --workspace, of the environment, or the default."""
+        return Workspace(
+            Path(self.workspace or os.environ.get("HTRANS_WORKSPACE") or DEFAULT_WORKSPACE)
+        )
+
+
+_OPTIONS: ContextVar[GlobalOptions] = ContextVar("options")
+
+
+def begin_call() -> GlobalOptions:
+    """Forget the options of an earlier call in this process; return those of a new call."""
+    options = GlobalOptions()
+    _OPTIONS.set(options)
+    return options
 
 
 def workspace_at(path: Path | None) -> Workspace:
-    """The workspace of --workspace, given before or after the command, or of the environment."""
+    """Return the workspace that the command line or the environment names.
+
+    Args:
+        path: Value of --workspace. It is kept for later calls, because --workspace is accepted
+            before and after the command.
+    """
+    options = _OPTIONS.get(None) or begin_call()
     if path is not None:
-        _global[:] = [path]
-    chosen = _global[0] if _global else os.environ.get("HTRANS_WORKSPACE") or DEFAULT_WORKSPACE
-    return Workspace(Path(chosen))
+        options.workspace = path
+    return options.chosen_workspace()
 
 
 def ids_in(text: str | None) -> tuple[str, ...]:
-    """Comma-separated ids; none of nothing."""
+    """Split comma-separated ids; an empty tuple for None."""
     return tuple(x.strip() for x in (text or "").split(",") if x.strip())

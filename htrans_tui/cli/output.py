@@ -1,4 +1,4 @@
-"""What commands print: results to stdout, everything else to stderr."""
+"""Output of commands: results go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -13,31 +13,36 @@ from typing import Any, Protocol
 from core.text.plain_text import printable
 
 PLAIN_INTERVAL = 10.0
-"""Seconds between two lines of progress where there is no terminal."""
-_LEAST_WIDTH = 12
+"""Seconds between two progress lines if stderr is not a terminal."""
+_MIN_COLUMN_WIDTH = 12
 
 
 class Step(Protocol):
-    """Takes note of how far long work has come."""
+    """Callback that reports the progress of a long operation."""
 
     def __call__(self, done: int, total: int | None = None) -> None:
-        """Say that `done` of `total` units are done; `total` None if unknown."""
+        """Report `done` of `total` units; `total` is None if unknown."""
 
 
 def say(message: str) -> None:
-    """Print a line to stderr; what would steer a terminal is shown as signs."""
+    """Print a line to stderr, with control characters replaced by visible ones."""
     print(printable(message), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
-    """Print a JSON value to stdout, one line."""
+    """Print a JSON value to stdout, on one line."""
     print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
-    """Print aligned columns to stdout; `right` has an r for each column to align right.
+    """Print a table with aligned columns to stdout.
 
     On a terminal that is too narrow, the widest column is cut.
+
+    Args:
+        header: Titles of the columns.
+        rows: Cells of each row.
+        right: One letter per column: r aligns right, anything else left.
     """
     from rich.cells import cell_len, set_cell_size
 
@@ -55,12 +60,12 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str
         print("  ".join(line).rstrip())
 
 
-def _narrow(widths: list[int], room: int) -> None:
-    """Take what is too much for `room` cells from the widest column, if it is wide enough."""
-    over = sum(widths) + 2 * (len(widths) - 1) - room
-    widest = widths.index(max(widths))
-    if over > 0 and widths[widest] - over >= _LEAST_WIDTH:
-        widths[widest] -= over
+def _narrow(widths: list[int], available: int) -> None:
+    """Shrink the widest column to fit `available` cells, if enough of it remains."""
+    excess = sum(widths) + 2 * (len(widths) - 1) - available
+    widest_column = widths.index(max(widths))
+    if excess > 0 and widths[widest_column] - excess >= _MIN_COLUMN_WIDTH:
+        widths[widest_column] -= excess
 
 
 def _plain_steps(title: str, unit: str) -> Step:
@@ -77,7 +82,7 @@ def _plain_steps(title: str, unit: str) -> Step:
 
 @contextmanager
 def progress(title: str, unit: str) -> Iterator[Step]:
-    """Show how far long work is: a bar on a terminal, plain lines elsewhere."""
+    """Show progress: a bar on a terminal, otherwise a line every `PLAIN_INTERVAL` seconds."""
     if not sys.stderr.isatty():
         yield _plain_steps(title, unit)
         return

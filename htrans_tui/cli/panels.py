@@ -1,6 +1,6 @@
-"""Help in sections: commands by purpose, options by panel, as plain text.
+"""Help in sections, as plain text: commands by purpose, options by help panel.
 
-Typer shows help panels only together with its boxed error messages; errors here are plain lines.
+Typer supports help panels only together with rich error boxes. This program prints plain errors.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ PANELS: Mapping[str, tuple[str, ...]] = {
     "Models": ("classify", "predict", "export"),
     "Maintenance": ("doctor", "backup", "bench"),
 }
-"""The commands of each section of the help."""
+"""Commands by section of the help."""
 _OPTIONS = "Options"
-_WIDEST_OPTION = 30
+_MAX_OPTION_WIDTH = 30
 
 
 class PanelGroup(TyperGroup):
-    """A command line that lists its commands under the headings of `PANELS`."""
+    """Command group that lists its commands under the headings of `PANELS`."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Write one section for each panel."""
+        """Write one section per panel."""
         for panel, names in PANELS.items():
             commands = {name: self.commands[name] for name in names if name in self.commands}
             width = formatter.width - 6 - max(map(len, self.commands), default=0)
-            rows = [(name, each.get_short_help_str(width)) for name, each in commands.items()]
+            rows = [(name, command.get_short_help_str(width)) for name, command in commands.items()]
             _write(formatter, panel, rows)
 
 
 class PanelCommand(TyperCommand):
-    """A command that lists its options under the headings of their help panels."""
+    """Command that lists its options under the headings of their help panels."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the arguments, then the options without a panel, then each panel."""
+        """Write the arguments, the options without a panel, then each panel."""
         panels: dict[str, list[tuple[str, str]]] = {"Arguments": [], _OPTIONS: []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -60,4 +60,4 @@ class PanelCommand(TyperCommand):
 def _write(formatter: Any, title: str, rows: Iterable[tuple[str, str]]) -> None:
     if listed := list(rows):
         with formatter.section(title):
-            formatter.write_dl(listed, _WIDEST_OPTION)
+            formatter.write_dl(listed, _MAX_OPTION_WIDTH)

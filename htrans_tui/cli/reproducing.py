@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 
 _INTERVAL = 2.0
-"""Seconds between two looks at runs that take hours."""
+"""Seconds between two polls of the runs."""
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
+    """Register the command of this module."""
     app.command(cls=PanelCommand)(reproduce)
 
 
@@ -52,10 +52,10 @@ def register(app: typer.Typer) -> None:
 def reproduce(
     corpus: Annotated[str, typer.Argument(help="Name of an imported corpus.")],
     preset: Annotated[
-        str, typer.Option(help="paper, fast or smoke; single options go before it.")
+        str, typer.Option(help="paper, fast or smoke. Other options override it.")
     ] = "paper",
     name: Annotated[
-        str | None, typer.Option(help="What the names of the runs begin with. [default: CORPUS]")
+        str | None, typer.Option(help="Prefix of the run names. [default: CORPUS]")
     ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = "0",
     systems: Annotated[
@@ -68,7 +68,7 @@ def reproduce(
         str | None, typer.Option(help="Word vectors that embeddings start from.")
     ] = None,
     categories: Annotated[
-        str | None, typer.Option(help="Ids, comma-separated; their ancestors come along.")
+        str | None, typer.Option(help="Category ids, comma-separated. Includes ancestors.")
     ] = None,
     changes: Mapping[str, Any] = NO_CHANGES,
     device: DeviceOption = "auto",
@@ -84,7 +84,7 @@ def reproduce(
 ) -> None:
     """Train all systems of the paper and compare them.
 
-    Writes a report. The same command resumes an interrupted reproduction.
+    Writes a report. Resumes if interrupted and run again.
     """
     from core.engine.runs.engine_choice import EngineRequest
     from core.engine.runs.reproduction import ORDER, RULES, Plan, check_plan, planned_runs
@@ -109,42 +109,42 @@ def reproduce(
         check_plan(store, planned)
         _train(store, place, planned)
     first = planned[0].name
-    names = [one.name for one in planned] + [f"{first}+{rule}" for rule in RULES]
-    found = named_report(place, names, device)
-    write_report(found, file)
+    names = [run.name for run in planned] + [f"{first}+{rule}" for rule in RULES]
+    result = named_report(place, names, device)
+    write_report(result, file)
     if json:
-        print_json(found.to_json())
+        print_json(result.to_json())
         return
     from htrans_tui.report.tables import advice_sentences, report_tables
 
-    for table in list(report_tables(found))[:4]:
+    for table in list(report_tables(result))[:4]:
         print(table.title)
         print_table(table.header, table.rows, table.right)
         print()
-    for sentence in advice_sentences(found):
+    for sentence in advice_sentences(result):
         print(sentence)
-    say(f"the whole report is in {file}")
+    say(f"full report: {file}")
 
 
 def _seeds(text: str) -> tuple[int, ...]:
     try:
         return tuple(dict.fromkeys(int(part) for part in text.split(",")))
     except ValueError:
-        raise HTransError(f"--seeds {text}: give whole numbers such as 0,1") from None
+        raise HTransError(f"--seeds {text}: expected integers such as 0,1") from None
 
 
-def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
-    """Start what can start, until all has ended. Ctrl-C ends the waiting, not the runs."""
+def _train(store: Store, workspace: Workspace, planned: Sequence[Planned]) -> None:
+    """Start planned runs as they become ready, and wait until all have ended."""
     from core.engine.monitoring.status import status_of
     from core.engine.runs.reproduction import start_ready
     from core.engine.runs.waiting import EngineWatch
 
-    watch = EngineWatch(store, place)
+    watch = EngineWatch(store, workspace)
     views: dict[str, Status] = {}
-    told: set[str] = set()
+    reported: set[str] = set()
     with progress("reproducing", "categories") as step:
         while True:
-            runs, notes = start_ready(store, place, planned)
+            runs, notes = start_ready(store, workspace, planned)
             for note in notes:
                 say(note)
             for run in runs:
@@ -156,10 +156,10 @@ def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
                 break
             step(sum(v.run.done for v in views.values()), _categories(views, planned))
             for name, view in views.items():
-                if view.run.run.state == "paused" and name not in told:
-                    told.add(name)
-                    say(f"run {name} is paused; go on with: htrans-tui resume {name}")
-            watch.look(still="running" in states)
+                if view.run.run.state == "paused" and name not in reported:
+                    reported.add(name)
+                    say(f"run {name} is paused; resume it with: htrans-tui resume {name}")
+            watch.check(is_running="running" in states)
             time.sleep(_INTERVAL)
     for name, view in views.items():
         if view.run.run.state != "done":
@@ -169,5 +169,5 @@ def _train(store: Store, place: Workspace, planned: Sequence[Planned]) -> None:
 
 
 def _categories(views: Mapping[str, Status], planned: Sequence[Planned]) -> int:
-    """Categories of all planned runs, those that have not started included."""
+    """Return the number of categories of all planned runs, including those not yet started."""
     return len(planned) * max((view.run.total for view in views.values()), default=0)

@@ -22,7 +22,7 @@ from htrans_tui.cli.output import print_json, print_table, progress, say
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
+    """Register the commands of this module."""
     app.command()(evaluate)
     app.command()(classify)
 
@@ -31,21 +31,21 @@ def evaluate(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="Name of the run; the newest without it. RUN+tuned, RUN+calibrated, RUN+up and "
-            "RUN+down decide in another way than the run does.",
+            help="Name of the run; the newest if omitted. RUN+tuned, RUN+calibrated, RUN+up and "
+            "RUN+down apply another decision rule.",
             show_default=False,
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
     device: DeviceOption = "auto",
-    workspace: WorkspaceOption = None,
+    workspace_path: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Evaluate a run on its test or validation documents."""
     if split not in ("test", "validation"):
         raise HTransError(f"--split {split}: use test or validation")
-    place = workspace_at(workspace)
-    with open_store(place) as store:
+    workspace = workspace_at(workspace_path)
+    with open_store(workspace) as store:
         from core.engine.comparison.run_variants import variant_named
 
         variant = variant_named(store, run or None)
@@ -56,14 +56,14 @@ def evaluate(
         from core.engine.scoring.evaluation import evaluate as compute
 
         with progress(f"scoring {record.name}", "categories") as step:
-            data = RunData(store, place, record)
+            data = RunData(store, workspace, record)
             result = compute(store, data, split, pick_device(device), variant.rule, step)
         fitted = thresholds_set_on(store, record, split) if variant.rule == data.rule else 0
     if not has_ended(record):
-        say(f"run {record.name} is {record.state}: categories without a model predict nothing")
+        say(f"run {record.name} is {record.state}: categories without a model accept nothing")
     if fitted:
-        which = "1 threshold was" if fitted == 1 else f"{fitted} thresholds were"
-        say(f"{which} set by hand on these {split} documents: measures there flatter the model")
+        subject = "1 threshold was" if fitted == 1 else f"{fitted} thresholds were"
+        say(f"{subject} set by hand on these {split} documents: these metrics are optimistic")
     if json:
         print_json(result.to_json())
         return
@@ -78,7 +78,7 @@ def evaluate(
         ]
         for c in result.categories
     ]
-    header = ["category", "support", "TP", "FP", "FN", "P", "R", "F1", "AP", "from"]
+    header = ["category", "support", "TP", "FP", "FN", "P", "R", "F1", "AP", "threshold"]
     print_table(header, rows, "l" + "r" * 9)
     summary = result.summary
     lines = [("micro", summary.micro), ("macro", summary.macro)]
@@ -95,24 +95,24 @@ def evaluate(
 
 def classify(
     run: Annotated[str, typer.Argument(help="Name of the run.")],
-    text: Annotated[str | None, typer.Argument(help="The text; standard input without it.")] = None,
-    workspace: WorkspaceOption = None,
+    text: Annotated[str | None, typer.Argument(help="The text; standard input if omitted.")] = None,
+    workspace_path: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Classify one text with the models of a run."""
-    place = workspace_at(workspace)
-    with open_run(place, run) as (store, record):
+    workspace = workspace_at(workspace_path)
+    with open_run(workspace, run) as (store, record):
         if text is None:
             if sys.stdin.isatty():
-                say("type the text, then Ctrl-D")
+                say("type the text, then press Ctrl-D")
             text = sys.stdin.buffer.read().decode("utf-8", "replace")
         from core.engine.host.torch_device import pick_device
         from core.engine.prediction.classification import load_classifier
 
-        classifier, without = load_classifier(store, place, record, pick_device("cpu"))
+        classifier, without = load_classifier(store, workspace, record, pick_device("cpu"))
     if without:
-        which = "1 category" if without == 1 else f"{without} categories"
-        say(f"{run}: no model for {which}, never accepted")
+        subject = "1 category" if without == 1 else f"{without} categories"
+        say(f"{run}: {subject} without a model, never accepted")
     result = classifier.classify(text)
     assert result is not None
     if json:

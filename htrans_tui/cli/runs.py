@@ -37,7 +37,7 @@ _CLEAR = "\x1b[2J\x1b[H"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
+    """Register the commands of this module."""
     for command in (train, runs, status):
         app.command(cls=PanelCommand)(command)
 
@@ -53,14 +53,14 @@ def train(
         str | None, typer.Option(help="Word vectors that embeddings start from.")
     ] = None,
     categories: Annotated[
-        str | None, typer.Option(help="Ids, comma-separated; their ancestors come along.")
+        str | None, typer.Option(help="Category ids, comma-separated. Includes ancestors.")
     ] = None,
     preset: Annotated[
-        str, typer.Option(help="paper, fast or smoke; single options go before it.")
+        str, typer.Option(help="paper, fast or smoke. Other options override it.")
     ] = "paper",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run ends.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it comes to and how long; start nothing.")
+        bool, typer.Option("--dry-run", help="Validate and estimate the duration only.")
     ] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -110,7 +110,7 @@ def train(
             return
         from core.engine.runs.waiting import wait_for
 
-        # Ctrl-C ends the waiting, not the run.
+        # Ctrl-C stops waiting; the run continues.
         with progress("training", "trials") as step:
             state = wait_for(store, place, run.id, step)
         ended = status_of(store, run.id)
@@ -125,14 +125,14 @@ def train(
             )
 
 
-def runs(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
+def runs(workspace_path: WorkspaceOption = None, json: JsonOption = False) -> None:
     """List the runs, newest first."""
     from core.engine.monitoring.status import all_runs
 
-    with open_store(workspace_at(workspace)) as store:
-        every = all_runs(store)
+    with open_store(workspace_at(workspace_path)) as store:
+        records = all_runs(store)
     if json:
-        print_json([run.to_json() for run in every])
+        print_json([run.to_json() for run in records])
         return
     rows = [
         [
@@ -145,7 +145,7 @@ def runs(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
             "" if r.test_micro_f1 is None else f"{r.test_micro_f1:.3f}",
             "" if r.test_macro_f1 is None else f"{r.test_macro_f1:.3f}",
         ]
-        for r in every
+        for r in records
     ]
     header = ["name", "system", "corpus", "state", "done", "ETA", "micro-F1", "macro-F1"]
     print_table(header, rows, "llllrrrr")
@@ -153,21 +153,21 @@ def runs(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
 
 def status(
     run: RunArgument = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Print again as it changes.")] = False,
-    workspace: WorkspaceOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Print again on every change.")] = False,
+    workspace_path: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show the categories, scores and workers of a run."""
     from core.engine.monitoring.overview import status_and_alerts
     from core.engine.runs.waiting import is_over
 
-    place = workspace_at(workspace)
-    with open_run(place, run) as (store, record):
+    workspace = workspace_at(workspace_path)
+    with open_run(workspace, run) as (store, record):
         version = None
         while True:
             if (current := store.data_version()) != version:
                 version = current
-                view, alerts = status_and_alerts(store, place, record.id)
+                view, alerts = status_and_alerts(store, workspace, record.id)
                 if json:
                     print_json({**view.to_json(), "alerts": [alert.to_json() for alert in alerts]})
                 else:
@@ -185,7 +185,7 @@ def _print_status(view: Any, *, over: bool) -> None:
     print(run_line(view.run))
     print_tree(view)
     for worker in view.workers:
-        at = "" if worker.category is None else f" {worker.category} w={worker.class_weight:g}"
+        at = "" if worker.category is None else f" {worker.category} weight={worker.class_weight:g}"
         epoch = "" if worker.epoch is None else f" epoch {worker.epoch}"
         print(f"worker {worker.pid} {worker.device} {worker.state}{at}{epoch}")
     if view.run.run.state == "done" and over:

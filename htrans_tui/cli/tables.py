@@ -1,4 +1,4 @@
-"""Tables that several commands print."""
+"""Tables shared by several commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from htrans_tui.formatting import STATE_SIGNS, duration, rate, weight
 
 
 def print_tree(status: Status) -> None:
-    """The taxonomy with state, class weight and F1 of each category."""
+    """Print the taxonomy with the state, class weight and F1 of each category."""
     rows = []
     for category in status.categories:
         state = "silent" if category.silent_seconds is not None else category.state
@@ -24,7 +24,7 @@ def print_tree(status: Status) -> None:
                 rate(category.test_f1),
             ]
         )
-    header = ["category", "n+", "state", "w", "epoch", "loss", "F1 val", "F1 test"]
+    header = ["category", "pos", "state", "weight", "epoch", "loss", "val F1", "test F1"]
     print_table(header, rows, "lrlrrrrr")
 
 
@@ -35,7 +35,7 @@ def _label(category: CategoryStatus) -> str:
 
 
 def run_line(run: RunStatus) -> str:
-    """A run in one line."""
+    """Format a run in one line: name, system, state, ETA."""
     parts = [run.run.name, run.run.system, f"{run.run.state} {run.done}/{run.total}"]
     if run.eta_seconds is not None:
         parts.append(f"ETA {duration(run.eta_seconds)} ({run.eta_basis})")
@@ -43,8 +43,8 @@ def run_line(run: RunStatus) -> str:
 
 
 def print_f1(run: RunStatus) -> None:
-    """Micro- and macro-F1 on the test documents, if all categories have been scored."""
+    """Print micro- and macro-F1 on the test documents, or how to compute them."""
     if run.test_micro_f1 is not None and run.test_macro_f1 is not None:
         print(f"test micro-F1 {run.test_micro_f1:.4f}  macro-F1 {run.test_macro_f1:.4f}")
     else:
-        say(f"test measures are missing; make them with: htrans-tui evaluate {run.run.name}")
+        say(f"no test metrics yet; compute them with: htrans-tui evaluate {run.run.name}")

@@ -1,1 +1,1 @@
-"""Comparisons as people read them: tables of text, Markdown, and a page of HTML."""
+"""Reports of comparisons: text tables, Markdown and HTML."""

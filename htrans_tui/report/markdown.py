@@ -8,10 +8,10 @@ from htrans_tui.report.tables import Table, advice_sentences, report_tables, set
 
 
 def markdown_page(report: Report) -> str:
-    """Advice, all tables, and the settings."""
+    """Render a report as Markdown: advice, tables and settings."""
     comparison = report.comparison
     parts = [
-        f"# {printable(comparison.corpus)}: the systems compared",
+        f"# {printable(comparison.corpus)}: comparison of systems",
         f"{comparison.documents:,} test documents, {len(comparison.ids)} categories.",
         _list(advice_sentences(report)),
     ]
@@ -21,21 +21,21 @@ def markdown_page(report: Report) -> str:
             parts.append(printable(table.note))
     parts += [
         "## Settings",
-        "Where nothing is said, a setting is the paper's.",
+        "Settings that are not listed have the paper's values.",
         _list([f"{label}: {text}" for label, text in settings_of(report)]),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def markdown_table(table: Table) -> str:
-    """A table as Markdown has them."""
+    """Render a table in Markdown."""
 
     def line(cells: tuple[str, ...]) -> str:
         return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
-    places = range(len(table.header))
-    marks = tuple("---:" if table.right[i : i + 1] == "r" else "---" for i in places)
-    return "\n".join([line(table.header), line(marks), *map(line, table.rows)])
+    columns = range(len(table.header))
+    delimiters = tuple("---:" if table.right[i : i + 1] == "r" else "---" for i in columns)
+    return "\n".join([line(table.header), line(delimiters), *map(line, table.rows)])
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A report as one page of HTML: its plots are drawn into it, so that it opens without a network."""
+"""A report as a self-contained HTML page with inline SVG plots."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from htrans_tui.report.tables import (
 )
 
 SCALE = 460
-"""Pixels that stand for a value of 1."""
+"""Pixels per unit of the axis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar of a plot; `value` may be negative where `low` is."""
+    """One bar of a plot; `text` is the printed value."""
 
     label: str
     value: float
@@ -33,7 +33,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Bars under each other, in blocks with a title each; the axis goes from `low` to `high`."""
+    """Horizontal bar chart with titled blocks of bars and an axis from `low` to `high`."""
 
     title: str
     blocks: tuple[tuple[str, tuple[Bar, ...]], ...]
@@ -43,13 +43,13 @@ class Plot:
 
 
 def html_page(report: Report) -> str:
-    """The whole page."""
+    """Render a report as an HTML page."""
     source = files("htrans_tui.report").joinpath("page.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["printable"] = printable
     tables: list[Table] = [*report_tables(report), per_category(report.comparison)]
     return environment.from_string(source).render(
-        title=f"{report.comparison.corpus}: the systems compared",
+        title=f"{report.comparison.corpus}: comparison of systems",
         corpus=report.comparison.corpus,
         documents=report.comparison.documents,
         categories=len(report.comparison.ids),
@@ -88,23 +88,23 @@ def _bar(group: Group, value: float) -> Bar:
 
 
 def _gains(report: Report) -> list[Plot]:
-    """The gain of the baseline in each category against each group that decides as trained."""
-    found = []
+    """Plot the baseline's gain per category over each group with the run's own decision rule."""
+    plots = []
     for group in report.groups[1:]:
-        if group.contender.name != group.contender.run.name:
+        if group.variant.name != group.variant.run.name:
             continue
         bars = tuple(
             Bar(f"{c.category} ({c.support:,})", c.gain, f"{c.gain:+.3f}")
             for c in report.changes(group, report.baseline)
         )
         widest = max((abs(bar.value) for bar in bars), default=0.0) or 1.0
-        found.append(
+        plots.append(
             Plot(
-                f"Gain in F1 by category: {report.baseline.label} against {group.label}",
+                f"Gain in F1 by category: {report.baseline.label} over {group.label}",
                 (("", bars),),
                 -widest,
                 widest,
-                "In brackets the test documents that are in the category.",
+                "Brackets: positives among the test documents.",
             )
         )
-    return found
+    return plots

@@ -1,4 +1,4 @@
-"""Compare runs in a process of its own, for the app, which loads no torch.
+"""Compare runs in a subprocess of the app, because the app does not load torch.
 
 Run as `python -m htrans_tui.report.service WORKSPACE RUN RUN…`. Prints one JSON object: {"tables":
 [{"title", "header", "rows", "right", "note"}], "advice": [sentence]}, or {"error": sentence}.
@@ -20,20 +20,20 @@ from htrans_tui.report.tables import advice_sentences, per_category, report_tabl
 
 
 def main(root: str, names: Sequence[str]) -> int:
-    """Compare the runs of a workspace and print what it comes to."""
+    """Compare runs of a workspace and print the result as JSON. Returns the exit code."""
     workspace = Workspace(Path(root))
     try:
         with open_store(workspace) as store:
-            found = report_on(store, workspace, names, "cpu").report
+            report = report_on(store, workspace, names, "cpu").report
     except HTransError as error:
         print(json.dumps({"error": str(error)}))
         return 1
-    tables = [*report_tables(found), per_category(found.comparison)]
+    tables = [*report_tables(report), per_category(report.comparison)]
     print(
         json.dumps(
             {
                 "tables": [dataclasses.asdict(table) for table in tables],
-                "advice": advice_sentences(found),
+                "advice": advice_sentences(report),
             }
         )
     )

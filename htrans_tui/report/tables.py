@@ -1,22 +1,22 @@
-"""The tables of a comparison, as rows of text that every output prints in its own way."""
+"""Tables of a comparison as rows of text, shared by all output formats."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from core.engine.comparison.comparison import TEST, Compared, Comparison
-from core.engine.comparison.report import LARGEST_P, Change, Group, Report, Spread
+from core.engine.comparison.comparison import TEST, Comparison, RunResult
+from core.engine.comparison.report import MAX_P, Change, Group, Report, Spread
 from core.systems import system_named
 from htrans_tui.formatting import duration
 
 MAX_CHANGES = 10
-"""Categories that gained or lost most, in a table."""
+"""Maximum number of rows for gains, and for losses, in a table of changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`right` has an r for each column that is aligned to the right; `note` is a sentence below."""
+    """A table. `right` has one letter per column, r for right-aligned; `note` is printed below."""
 
     title: str
     header: tuple[str, ...]
@@ -25,26 +25,26 @@ class Table:
     note: str = ""
 
 
-def measures(found: Comparison) -> Table:
-    """Every run with its measures and tests."""
-    levels = sorted(found.runs[0].summary.levels)
+def run_metrics(comparison: Comparison) -> Table:
+    """Build the table with the metrics and significance tests of every run."""
+    levels = sorted(comparison.runs[0].summary.levels)
     fixed = ("run", "system", "seed", "work", "micro-F1", "p", "macro-F1", "p", "macro, present")
     header = (*fixed, *(f"level {level}" for level in levels), "hierarchical")
     return Table(
         "Runs",
         header,
-        tuple(_measured(run, levels) for run in found.runs),
+        tuple(_metrics_row(run, levels) for run in comparison.runs),
         "ll" + "r" * (len(header) - 2),
-        _tests(found),
+        _test_note(comparison),
     )
 
 
-def _measured(run: Compared, levels: list[int]) -> tuple[str, ...]:
+def _metrics_row(run: RunResult, levels: list[int]) -> tuple[str, ...]:
     summary = run.summary
     return (
         run.name,
-        run.contender.run.system,
-        str(run.contender.run.seed),
+        run.variant.run.system,
+        str(run.variant.run.seed),
         duration(run.seconds),
         f"{summary.micro.f1:.4f}",
         "" if run.tested is None else p_value(run.tested.significance.p_micro),
@@ -56,65 +56,67 @@ def _measured(run: Compared, levels: list[int]) -> tuple[str, ...]:
     )
 
 
-def _tests(found: Comparison) -> str:
-    than = list(dict.fromkeys(run.tested.than for run in found.runs if run.tested is not None))
-    against = than[0] if len(than) == 1 else f"the run of the same seed of {', '.join(than)}"
+def _test_note(comparison: Comparison) -> str:
+    tested = [run.tested for run in comparison.runs if run.tested is not None]
+    names = list(dict.fromkeys(test.baseline for test in tested))
+    baseline = names[0] if len(names) == 1 else f"the run with the same seed of {', '.join(names)}"
     return (
-        f"{found.documents:,} test documents, {len(found.ids)} categories. p: {TEST} against "
-        f"{against}, two-sided; * at most {LARGEST_P}."
+        f"{comparison.documents:,} test documents, {len(comparison.ids)} categories. p: {TEST} "
+        f"against {baseline}, two-sided; * p ≤ {MAX_P}."
     )
 
 
 def p_value(value: float) -> str:
-    """A p with a star if it is significant."""
-    return f"{value:.4f}{'*' if value <= LARGEST_P else ' '}"
+    """Format a p-value, with a star if it is at most `MAX_P`."""
+    return f"{value:.4f}{'*' if value <= MAX_P else ' '}"
 
 
-def per_category(found: Comparison) -> Table:
-    """The F1 of each category in every run."""
+def per_category(comparison: Comparison) -> Table:
+    """Build the table with the F1 of each category in every run."""
+    runs = comparison.runs
     return Table(
         "F1 by category",
-        ("category", "support", *(run.name for run in found.runs)),
+        ("category", "support", *(run.name for run in runs)),
         tuple(
-            (key, f"{found.support[key]:,}", *(f"{run.f1[key]:.3f}" for run in found.runs))
-            for key in found.ids
+            (key, f"{comparison.support[key]:,}", *(f"{run.f1[key]:.3f}" for run in runs))
+            for key in comparison.ids
         ),
-        "lr" + "r" * len(found.runs),
+        "lr" + "r" * len(runs),
     )
 
 
 def report_tables(report: Report) -> Iterator[Table]:
-    """All tables of a report, in order."""
+    """Yield all tables of a report, in order."""
     yield _systems(
-        "Table 1: a network for each category",
+        "Table 1: one network per category",
         report,
         report.binary,
-        "As in the paper's table 1: from scratch with class weight 1, with the class weight "
-        "searched, and with transfer from the parent.",
+        "Corresponds to the paper's table 1: training from scratch with class weight 1, with "
+        "class-weight search, and with transfer from the parent.",
     )
     if report.others:
         yield _systems(
-            f"Table 2: {report.baseline.label} against one model for all, and linear models",
+            f"Table 2: {report.baseline.label} compared with shared and linear models",
             report,
             report.others,
-            "As in the paper's table 2; linear is not in the paper.",
+            "Corresponds to the paper's table 2; linear is not in the paper.",
         )
     if len(report.binary) > 1:
         yield _steps(report)
     yield _levels(report)
     if report.beyond:
         yield _systems(
-            "Beyond the paper: other ways to decide",
+            "Beyond the paper: other decision rules",
             report,
             report.beyond,
-            "tuned: thresholds with the best validation F1; calibrated: probabilities fitted on "
-            "validation, accepted from 0.5; up: ancestors of what is accepted are accepted too; "
-            "down: what has an ancestor that is not accepted is dropped.",
+            "tuned: thresholds with the best validation F1; calibrated: probabilities calibrated "
+            "on validation documents, threshold 0.5; up: also accepts all ancestors of an accepted "
+            "category; down: rejects categories with a rejected ancestor.",
         )
     for group in report.groups[1:]:
-        if group.contender.name == group.contender.run.name:
+        if group.variant.name == group.variant.run.name:
             yield _changes(report, group)
-    yield measures(report.comparison)
+    yield run_metrics(report.comparison)
 
 
 def _systems(title: str, report: Report, groups: Sequence[Group], note: str) -> Table:
@@ -153,7 +155,7 @@ def _system(report: Report, group: Group) -> tuple[str, ...]:
 def _steps(report: Report) -> Table:
     rows = []
     for group in sorted(report.binary, key=_switched_on):
-        settings = group.contender.settings
+        settings = group.variant.settings
         weights = settings.class_weights
         searched = ",".join(f"{weight:g}" for weight in weights)
         rows.append(
@@ -169,7 +171,7 @@ def _steps(report: Report) -> Table:
         )
     header = ("system", "class weights", "transfer", "two rates", "frozen", "micro-F1", "macro-F1")
     return Table(
-        "Ablation: what each step does",
+        "Ablation: effect of each step",
         header,
         tuple(rows),
         "lllllrr",
@@ -178,7 +180,7 @@ def _steps(report: Report) -> Table:
 
 
 def _switched_on(group: Group) -> int:
-    settings = group.contender.settings
+    settings = group.variant.settings
     switches = (settings.transfer, settings.two_rates, settings.freeze)
     return sum(switches) + (len(settings.class_weights) > 1)
 
@@ -202,12 +204,12 @@ def _changes(report: Report, group: Group) -> Table:
     lost = [c for c in reversed(changes) if c.gain < 0][:MAX_CHANGES]
     up, down = (sum(1 for c in changes if sign * c.gain > 0) for sign in (1, -1))
     return Table(
-        f"Gains and losses: {report.baseline.label} against {group.label}",
+        f"Gains and losses: {report.baseline.label} compared with {group.label}",
         ("category", "support", group.label, report.baseline.label, "gain"),
         tuple(_change(change) for change in (*gained, *reversed(lost))),
         "lrrrr",
         f"{report.baseline.label} is better in {up} and worse in {down} of {len(changes)} "
-        "categories; the largest differences are shown.",
+        "categories; the table shows the largest differences.",
     )
 
 
@@ -221,81 +223,87 @@ def _change(change: Change) -> tuple[str, ...]:
     )
 
 
-def change_line(report: Report, group: Group, number: int = 5) -> str:
-    """The categories in which a group gained and lost most against the baseline, in one line."""
+def change_line(report: Report, group: Group, count: int = 5) -> str:
+    """Format the largest gains and losses of a group compared with the baseline in one line.
+
+    Args:
+        report: The report of the group.
+        group: The group that is compared with the baseline.
+        count: Maximum number of gains, and of losses.
+    """
     changes = report.changes(report.baseline, group)
-    gained = [c for c in changes[:number] if c.gain > 0]
-    lost = [c for c in reversed(changes[-number:]) if c.gain < 0]
+    gained = [c for c in changes[:count] if c.gain > 0]
+    lost = [c for c in reversed(changes[-count:]) if c.gain < 0]
 
-    def said(some: Sequence[Change]) -> str:
-        return ", ".join(f"{c.category} {c.gain:+.3f}" for c in some) or "none"
+    def listed(part: Sequence[Change]) -> str:
+        return ", ".join(f"{c.category} {c.gain:+.3f}" for c in part) or "none"
 
-    than = report.baseline.label
-    return f"{group.label} against {than}: gained {said(gained)}; lost {said(lost)}"
+    name = report.baseline.label
+    return f"{group.label} compared with {name}: gained {listed(gained)}; lost {listed(lost)}"
 
 
 def advice_sentences(report: Report) -> list[str]:
-    """Which system to use on these documents, and why."""
+    """Recommend a system for the corpus, with reasons, one sentence per item."""
     by_label = {group.label: group for group in report.groups}
     best = by_label[report.advice.best]
     micro = max(report.groups, key=lambda group: group.micro.mean)
-    said = [
+    sentences = [
         f"Best macro-F1: {best.label}, {best.macro.mean:.4f}. "
         f"Best micro-F1: {micro.label}, {micro.micro.mean:.4f}."
     ]
-    if report.advice.alike:
-        said.append(
-            f"Not significantly worse in macro-F1 than {best.label} (p > {LARGEST_P}): "
-            f"{'; '.join(report.advice.alike)}."
+    if report.advice.not_worse:
+        sentences.append(
+            f"Not significantly worse in macro-F1 than {best.label} (p > {MAX_P}): "
+            f"{'; '.join(report.advice.not_worse)}."
         )
     else:
-        said.append(f"All others are significantly worse in macro-F1 (p ≤ {LARGEST_P}).")
+        sentences.append(f"All others are significantly worse in macro-F1 (p ≤ {MAX_P}).")
     cheapest = by_label[report.advice.cheapest]
     if cheapest is best:
-        said.append(f"Use {best.label}: nothing that is as good takes less work.")
+        sentences.append(f"Use {best.label}: no system of this quality needs less worker time.")
     elif cheapest.seconds == best.seconds:
-        said.append(f"Use {cheapest.label}: of what takes no more work it has the best micro-F1.")
+        sentences.append(f"Use {cheapest.label}: same worker time, better micro-F1.")
     else:
-        said.append(
-            f"Start with {cheapest.label}: of these it takes the least work, "
-            f"{duration(cheapest.seconds)} against {duration(best.seconds)} for {best.label}."
+        sentences.append(
+            f"Start with {cheapest.label}, which needs the least worker time of these: "
+            f"{duration(cheapest.seconds)}, {best.label} {duration(best.seconds)}."
         )
-    said += _of_htrans(report)
-    return said
+    sentences += _transfer_gain(report)
+    return sentences
 
 
-def _of_htrans(report: Report) -> list[str]:
-    """Whether transfer was worth it here, where it was tried."""
+def _transfer_gain(report: Report) -> list[str]:
+    """Compare htrans with gru-att in one sentence; an empty list if one of them is missing."""
     by_label = {group.label: group for group in report.groups}
     if not {"htrans", "gru-att"} <= set(by_label):
         return []
-    with_it, without = by_label["htrans"], by_label["gru-att"]
-    difference = with_it.macro.mean - without.macro.mean
+    transfer, scratch = by_label["htrans"], by_label["gru-att"]
+    difference = transfer.macro.mean - scratch.macro.mean
     verdict = "more" if difference > 0 else "less"
     return [
         f"Transfer from the parent (htrans) gives {abs(difference):.4f} {verdict} macro-F1 than "
-        f"training from scratch (gru-att): {with_it.macro.mean:.4f} against "
-        f"{without.macro.mean:.4f}."
+        f"training from scratch (gru-att): {transfer.macro.mean:.4f} compared with "
+        f"{scratch.macro.mean:.4f}."
     ]
 
 
 def settings_of(report: Report) -> list[tuple[str, str]]:
-    """For each group, the settings in which it differs from the paper's."""
-    found = []
+    """List the settings of each group that differ from the paper's."""
+    settings_by_group = []
     for group in report.groups:
-        run = group.contender.run
-        if group.contender.name != run.name:
+        run = group.variant.run
+        if group.variant.name != run.name:
             continue
-        usual = system_named(run.system).settings("paper", {})
-        settings = group.contender.settings
-        differ = [
+        paper = system_named(run.system).settings("paper", {})
+        settings = group.variant.settings
+        differences = [
             f"{name} {_setting(getattr(settings, name))}"
             for name in type(settings).__dataclass_fields__
-            if name != "seed" and getattr(settings, name) != getattr(usual, name)
+            if name != "seed" and getattr(settings, name) != getattr(paper, name)
         ]
-        seeds = ", ".join(str(run.contender.run.seed) for run in group.runs)
-        found.append((group.label, "; ".join([f"seeds {seeds}", *differ])))
-    return found
+        seeds = ", ".join(str(run.variant.run.seed) for run in group.runs)
+        settings_by_group.append((group.label, "; ".join([f"seeds {seeds}", *differences])))
+    return settings_by_group
 
 
 def _setting(value: object) -> str:
@@ -309,9 +317,9 @@ def _yes(value: bool) -> str:
 
 
 def _shown(spread: Spread) -> str:
-    if spread.least == spread.most:
+    if spread.low == spread.high:
         return f"{spread.mean:.4f}"
-    return f"{spread.mean:.4f} ({spread.least:.3f}–{spread.most:.3f})"
+    return f"{spread.mean:.4f} ({spread.low:.3f}–{spread.high:.3f})"
 
 
 def _mean(values: Sequence[float]) -> str:

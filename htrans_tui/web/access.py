@@ -1,8 +1,7 @@
-"""Who may talk to the server: pages that it sent itself, under names that are its own.
+"""Access rules of the server: checks of the `Host` and `Origin` headers.
 
-A browser sends requests for any page that asks it to. Without these rules a foreign page could
-open the websocket, or reach it by a name of its own that it lets point to this machine (DNS
-rebinding).
+A browser sends requests on behalf of any page. Without these checks a foreign page could open
+the websocket, directly or through a host name that resolves to this machine (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -17,34 +16,39 @@ from core.errors import HTransError
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The host names that are this server's, in lower case, and its public origin if it has one."""
+    """Host names of this server in lower case, and its public origin if it has one."""
 
     names: frozenset[str]
     origin: str | None = None
 
     def knows(self, host: str | None) -> bool:
-        """Whether a request's `Host` is this server: by one of its names, or by any address.
+        """Check the `Host` header: a name of this server, or any IP address.
 
-        Foreign pages can borrow a name for a while, never an address.
+        DNS rebinding needs a host name, so IP addresses are safe.
         """
         name = _name_in(host or "")
         return name is not None and (name in self.names or _address(name) is not None)
 
     def sent(self, origin: str | None, host: str | None) -> bool:
-        """Whether the page of this `Origin` came from this server."""
+        """Check that the `Origin` header names this server."""
         if origin is None:
             return False
         origin = origin.lower()
         if origin == self.origin:
             return True
-        scheme, _, place = origin.partition("://")
-        return scheme in ("http", "https") and bool(place) and place == (host or "").lower()
+        scheme, _, authority = origin.partition("://")
+        return scheme in ("http", "https") and bool(authority) and authority == (host or "").lower()
 
 
 def access_at(host: str, url: str | None = None) -> Access:
-    """The rules for a server that listens at `host` and is reached from outside as `url`.
+    """Build the access rules of a server.
 
-    Raises `HTransError` unless `url` is http:// or https:// with a host and nothing behind it.
+    Args:
+        host: Host name or address that the server listens on.
+        url: Public URL of the server, such as https://name behind a proxy.
+
+    Raises:
+        HTransError: If `url` is not an http:// or https:// URL without a path.
     """
     names = {"localhost", host.lower(), socket.gethostname().lower()}
     if url is None:
@@ -55,12 +59,12 @@ def access_at(host: str, url: str | None = None) -> Access:
     except ValueError:
         name = None
     if name is None or parts.scheme not in ("http", "https") or parts.path not in ("", "/"):
-        raise HTransError(f"--url {url}: write it as https://name or https://name:port")
+        raise HTransError(f"--url {url}: expected https://name or https://name:port")
     return Access(frozenset({*names, name}), f"{parts.scheme}://{parts.netloc}")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens at `host`."""
+    """Return whether `host` is a loopback address, reachable from this machine only."""
     address = _address(host)
     return host.lower() == "localhost" if address is None else address.is_loopback
 

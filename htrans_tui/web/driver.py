@@ -1,4 +1,4 @@
-"""What draws the app of a visitor: Textual's driver for browsers, which ends with its server."""
+"""Textual driver of the app in a browser, which exits when the server is gone."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from textual.messages import ExitApp
 
 
 class BrowserDriver(WebDriver):
-    """Leaves the app when the server is gone, however it ended."""
+    """Web driver that exits the app when its pipes to the server break."""
 
     def run_input_thread(self) -> None:
-        """Read what the server sends until the app ends; end the app if the server does."""
+        """Read the input from the server. Exits the app at the end of the input."""
         super().run_input_thread()
         if not self.exit_event.is_set():
             self._leave()
 
     def process_message(self, message: Message) -> None:
-        """Pass on what was typed; a size that is typed is none: the server says the size."""
+        """Pass on a message of the input, except for resizes: the server reports the size."""
         if not isinstance(message, events.Resize):
             super().process_message(message)
 
     def write(self, data: str) -> None:
-        """Draw."""
+        """Write the output of the app; exit if the server is gone."""
         try:
             super().write(data)
         except BrokenPipeError:
             self._leave()
 
     def write_meta(self, data: dict[str, object]) -> None:
-        """Tell the server something."""
+        """Write a message for the server; exit if the server is gone."""
         try:
             super().write_meta(data)
         except BrokenPipeError:
             self._leave()
 
     def _leave(self) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
+        null = os.open(os.devnull, os.O_WRONLY)
         for stream in (self.fileno, sys.__stderr__.fileno() if sys.__stderr__ else 2):
-            os.dup2(nowhere, stream)
-        os.close(nowhere)
+            os.dup2(null, stream)
+        os.close(null)
         self._app.post_message(ExitApp())

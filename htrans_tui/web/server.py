@@ -1,4 +1,4 @@
-"""The server of the app: textual-serve, for pages of its own only, ending with all its apps."""
+"""Web server of the app: textual-serve with access rules and a clean shutdown."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from core.errors import HTransError
 from core.text.plain_text import printable
 from core.workspace import Workspace
 from htrans_tui.web.access import Access
-from htrans_tui.web.visit import PATIENCE, Visit, size_in, websocket_for_a_visit
+from htrans_tui.web.visit import STOP_TIMEOUT_S, Visit, size_in, visit_websocket
 
 _HEADERS = {
-    # Nothing from elsewhere is loaded, and no foreign page shows this one in a frame.
+    # Load nothing from other origins, and forbid embedding in frames.
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self' ws: wss:; "
     "frame-ancestors 'none'",
@@ -33,18 +33,23 @@ _HEADERS = {
 
 
 def command_for(workspace: Workspace, *, steering: bool) -> str:
-    """The line for a shell that opens the app; the shell becomes the app.
+    """Return the shell command that opens the app.
 
-    Ctrl+c in the server's terminal is for the server, which then ends the app.
+    The app ignores SIGINT, so that Ctrl+C in the server's terminal reaches only the server, which
+    then ends the app.
+
+    Args:
+        workspace: The workspace that the app opens.
+        steering: Allow actions that change runs.
     """
-    place = str(workspace.root.absolute())
+    root = str(workspace.root.absolute())
     read_only = () if steering else ("--read-only",)
-    line = (sys.executable, "-m", "htrans_tui", "--workspace", place, *read_only)
+    line = (sys.executable, "-m", "htrans_tui", "--workspace", root, *read_only)
     return f"trap '' INT; exec {shlex.join(line)}"
 
 
 class AppServer(Server):
-    """Serves the page, and an app process to everyone who opens it."""
+    """Serves the page, and one app process per visitor."""
 
     def __init__(self, command: str, host: str, port: int, access: Access) -> None:
         super().__init__(
@@ -59,19 +64,23 @@ class AppServer(Server):
         self._visits: set[Visit] = set()
 
     async def serve_until_ended(self, listening: Callable[[str], None]) -> None:
-        """Serve until SIGINT, SIGTERM or SIGHUP; call `listening` with the URL as soon as it is so.
+        """Serve until SIGINT, SIGTERM or SIGHUP.
 
-        Raises `HTransError` if the server cannot listen there.
+        Args:
+            listening: Called with the URL once the server accepts connections.
+
+        Raises:
+            HTransError: If the server cannot listen on its host and port.
         """
-        _log_in_lines()
+        _configure_logging()
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         runner = web.AppRunner(
-            await self._make_app(), access_log=None, shutdown_timeout=3 * PATIENCE
+            await self._make_app(), access_log=None, shutdown_timeout=3 * STOP_TIMEOUT_S
         )
         await runner.setup()
-        # What an app says at its end, textual-serve prints; it is no result of ours.
+        # textual-serve prints the final messages of apps to stdout.
         with redirect_stdout(sys.stderr):
             try:
                 listening(await self._listen(runner))
@@ -83,13 +92,11 @@ class AppServer(Server):
         try:
             await web.TCPSite(runner, self.host, self.port).start()
         except socket.gaierror as error:
-            raise HTransError(
-                f"--host {self.host}: there is no such host: {error.strerror}"
-            ) from error
+            raise HTransError(f"--host {self.host}: unknown host: {error.strerror}") from error
         except OSError as error:
             raise HTransError(
-                f"cannot listen at port {self.port} of {self.host}: it is taken or not allowed; "
-                "choose another one with --port (0: any that is free)"
+                f"cannot listen on port {self.port} of {self.host}: in use or not permitted; "
+                "choose another one with --port (0 picks a free one)"
             ) from error
         if self._access.origin is not None:
             return self._access.origin
@@ -108,45 +115,45 @@ class AppServer(Server):
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not self._access.knows(request.headers.get("Host")):
             raise web.HTTPForbidden(
-                text="This server does not go by that name; start it with --url to give it one.\n"
+                text="Unknown host name. Start the server with --url to allow it.\n"
             )
         return await handler(request)
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """Run an app for a visitor, whose page has come from here."""
+        """Run an app for a visitor whose page was served by this server."""
         headers = request.headers
         if not self._access.sent(headers.get("Origin"), headers.get("Host")):
             raise web.HTTPForbidden(text="Only pages of this server may open its websocket.\n")
-        websocket = websocket_for_a_visit()
+        websocket = visit_websocket()
         await websocket.prepare(request)
         visit = Visit(self.command, websocket, self.download_manager)
         self._visits.add(visit)
         try:
-            await visit.go(*size_in(request.query.get))
+            await visit.serve(*size_in(request.query.get))
         finally:
             self._visits.discard(visit)
         return websocket
 
     async def on_startup(self, app: web.Application) -> None:
-        """Say nothing: the command does, once the server listens."""
+        """Suppress textual-serve's banner: the command prints the URL once the server listens."""
 
     async def on_shutdown(self, app: web.Application) -> None:  # noqa: ARG002
-        """Let every visitor go, so that nothing waits for them."""
+        """Close all connections to visitors."""
         await asyncio.gather(*(visit.leave() for visit in list(self._visits)))
 
 
-class _Line(logging.Formatter):
-    """A line for each event: what was asked and what is wrong with it, without a traceback."""
+class _LineFormatter(logging.Formatter):
+    """Formats each record as one line, with the exception but without its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         error = record.exc_info[1] if record.exc_info else None
-        said = record.getMessage() if error is None else f"{record.getMessage()}: {error!r}"
-        return printable(f"{record.levelname.lower()}: {said}")
+        message = record.getMessage() if error is None else f"{record.getMessage()}: {error!r}"
+        return printable(f"{record.levelname.lower()}: {message}")
 
 
-def _log_in_lines() -> None:
+def _configure_logging() -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(_Line())
+    handler.setFormatter(_LineFormatter())
     for name in ("aiohttp", "textual-serve"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]

@@ -1,4 +1,4 @@
-"""One visitor: a websocket, and the app process that draws for it."""
+"""One visitor of the server: a websocket and its app process."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aiohttp import WSMsgType, web
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
-PATIENCE = 5.0
-"""Seconds that an app has to leave before its process is killed."""
-INPUT_PATIENCE = 30.0
-"""Seconds that an app has to read a message; a long text takes a while."""
-LARGEST = (500, 200)
-"""Columns and lines that an app draws at most, whatever a browser asks for."""
-_HEARTBEAT = 15.0
+STOP_TIMEOUT_S = 5.0
+"""Seconds after which an app that does not exit is killed."""
+INPUT_TIMEOUT_S = 30.0
+"""Seconds an app may take to read a message; a long pasted text takes a while."""
+MAX_SIZE = (500, 200)
+"""Maximum number of columns and lines, whatever a browser asks for."""
+_HEARTBEAT_S = 15.0
 
 
 class Visit(AppService):
-    """An app process that ends with its visitor, and a visitor's page that ends with its app."""
+    """App process and websocket of a visitor. Each one ends with the other."""
 
     def __init__(
         self, command: str, websocket: web.WebSocketResponse, downloads: DownloadManager
@@ -35,28 +35,28 @@ class Visit(AppService):
         )
         self._websocket = websocket
 
-    async def go(self, width: int, height: int) -> None:
-        """Run the app until it or the visitor leaves, or it listens no more."""
+    async def serve(self, width: int, height: int) -> None:
+        """Run the app until it exits, the visitor leaves, or the app stops reading its input."""
         await self.start(*_bounded(width, height))
         try:
             async for message in self._websocket:
                 if message.type == WSMsgType.TEXT:
-                    async with asyncio.timeout(INPUT_PATIENCE):
-                        await self._take(message.data)
+                    async with asyncio.timeout(INPUT_TIMEOUT_S):
+                        await self._handle(message.data)
         except (TimeoutError, ConnectionError):
             return
         finally:
             await self.stop()
 
     async def leave(self) -> None:
-        """Close the visitor's websocket."""
+        """Close the websocket."""
         with suppress(ConnectionError):
             await self._websocket.close(code=1001)
 
     async def run(self) -> None:
-        """Pass on what the app draws; afterwards its process is gone and the websocket closed."""
+        """Forward the output of the app. Afterwards end its process and close the websocket."""
         try:
-            # A lost visitor is no error.
+            # A lost connection is not an error.
             with suppress(ConnectionError):
                 await super().run()
         finally:
@@ -64,27 +64,27 @@ class Visit(AppService):
             await self.leave()
 
     async def stop(self) -> None:
-        """Let the app leave; kill it if it does not."""
+        """Ask the app to exit; kill it after `STOP_TIMEOUT_S`."""
         call_later = asyncio.get_running_loop().call_later
-        last_resorts = (
-            call_later(PATIENCE, self._kill),
-            call_later(PATIENCE + 1, self._let_go),
+        timers = (
+            call_later(STOP_TIMEOUT_S, self._kill),
+            call_later(STOP_TIMEOUT_S + 1, self._cancel),
         )
         try:
             await super().stop()
         finally:
-            for resort in last_resorts:
-                resort.cancel()
+            for timer in timers:
+                timer.cancel()
 
-    async def _take(self, text: str) -> None:
-        """Do what a browser's message says; one that says nothing is passed over."""
+    async def _handle(self, text: str) -> None:
+        """Handle a message of the browser; invalid messages are ignored."""
         try:
-            said = json.loads(text)
+            message = json.loads(text)
         except (ValueError, RecursionError):
             return
-        match said:
+        match message:
             case ["stdin", str(typed)]:
-                # Nothing typed would end the app's input.
+                # An empty message would close the app's standard input.
                 if keys := typed.encode("utf-8", "ignore"):
                     await self.send_bytes(keys)
             case ["resize", {"width": int(width), "height": int(height)}]:
@@ -101,18 +101,18 @@ class Visit(AppService):
         return {**super()._build_environment(width, height), "TEXTUAL_DRIVER": driver}
 
     async def _await_end(self) -> None:
-        """End the app's input, read on so that nothing blocks it, and wait; kill it if need be."""
+        """Close the app's input, drain its output and wait for its end; kill it if necessary."""
         if self._process is None:
             return
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._process.communicate(b"")
         except TimeoutError:
             pass
         finally:
             self._kill()
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._process.communicate(b"")
 
     def _kill(self) -> None:
@@ -120,19 +120,19 @@ class Visit(AppService):
             with suppress(ProcessLookupError):
                 self._process.kill()
 
-    def _let_go(self) -> None:
-        """Pass on no more, to a visitor who takes nothing."""
+    def _cancel(self) -> None:
+        """Stop forwarding output to a visitor who does not read it."""
         if self._task is not None:
             self._task.cancel()
 
 
-def websocket_for_a_visit() -> web.WebSocketResponse:
-    """A websocket that notices when nobody is at its other end any more."""
-    return web.WebSocketResponse(heartbeat=_HEARTBEAT, timeout=2.0, max_msg_size=2**20)
+def visit_websocket() -> web.WebSocketResponse:
+    """Create a websocket that detects lost connections by heartbeats."""
+    return web.WebSocketResponse(heartbeat=_HEARTBEAT_S, timeout=2.0, max_msg_size=2**20)
 
 
 def size_in(query: Callable[[str, str], str]) -> tuple[int, int]:
-    """The width and height that a page asks for, or those of an old terminal."""
+    """Return the width and height of a page's query, 80×24 by default."""
     try:
         return _bounded(int(query("width", "80")), int(query("height", "24")))
     except ValueError:
@@ -140,4 +140,4 @@ def size_in(query: Callable[[str, str], str]) -> tuple[int, int]:
 
 
 def _bounded(width: int, height: int) -> tuple[int, int]:
-    return min(max(width, 1), LARGEST[0]), min(max(height, 1), LARGEST[1])
+    return min(max(width, 1), MAX_SIZE[0]), min(max(height, 1), MAX_SIZE[1])

@@ -32,7 +32,7 @@ def test_visitors_look_and_classify_and_steer_nothing(
         one.keys("p", "c")
         one.shows("Ready")
         one.text("apple juice and a pear peel on a plate, taste")
-        one.shows("food Food", "fruit Fruit", "words that count for fruit")
+        one.shows("food Food", "fruit Fruit", "most attended words of fruit")
         assert "c Classify" in other.screen(), "the other visitor is where they were"
         one.keys("Escape")
         one.shows("small · htrans · done 7/7")
@@ -49,7 +49,7 @@ def test_visitors_look_and_classify_and_steer_nothing(
         one.keys("q")
         one.page.get_by_text("The app has ended").wait_for()
         assert psutil.wait_procs(processes, timeout=10)[1] == []
-        one.page.get_by_role("button", name="Open it again").click()
+        one.page.get_by_role("button", name="Reopen").click()
         one.shows("small", "● done")
         assert at.end() == (0, "")
     assert not os.path.lexists(tmp_path / "state"), "visits leave nothing behind"
@@ -66,7 +66,7 @@ def test_a_visitor_who_may_steer_pauses_a_run_that_outlives_the_visit(
         one.keys(*["ArrowUp"] * 3, "Enter")
         one.shows("watched", "/9999", "docs/s")
         one.keys("p")
-        one.shows("paused", "no worker runs")
+        one.shows("paused", "no workers")
         assert store.value("SELECT state FROM runs WHERE name = 'watched'") == "paused"
         other.shows("watched", "paused")
         for width, height in ((500, 300), (1600, 1000), (200, 100), (1200, 700)):

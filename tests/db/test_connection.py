@@ -86,7 +86,7 @@ def test_a_database_opens_again_with_what_was_written(path: Path) -> None:
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_missing_workspace_is_a_clear_error_and_makes_no_file(path: Path, read_only: bool) -> None:
-    with pytest.raises(StoreError, match=r"is no workspace yet; import a corpus .* --workspace"):
+    with pytest.raises(StoreError, match="--workspace"):
         Store(path, read_only=read_only)
     assert not path.exists()
 
@@ -98,7 +98,7 @@ def test_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_file_that_is_no_database_is_a_clear_error(path: Path) -> None:
     path.write_text("Dear diary, " * 100)
-    with pytest.raises(StoreError, match=r"htrans.db: file is not a database; .*restore a backup"):
+    with pytest.raises(StoreError, match=r"htrans.db: file is not a database.*; restore a backup"):
         Store(path)
     assert path.read_text().startswith("Dear diary")
 
@@ -148,7 +148,7 @@ def test_older_schema_is_not_migrated_read_only(
 ) -> None:
     Store(path, create=True).close()
     add_migration(monkeypatch)
-    with pytest.raises(HTransError, match="its schema is older than this program"):
+    with pytest.raises(HTransError, match="schema is older"):
         Store(path, read_only=True)
     Store(path).close()
     Store(path, read_only=True).close()
@@ -182,7 +182,7 @@ def test_read_only_store_reads_but_does_not_write(path: Path) -> None:
     add_counter(writer)
     reader = Store(path, read_only=True)
     assert counter(reader) == 0
-    with pytest.raises(StoreError, match="may not be written"):
+    with pytest.raises(StoreError, match="not writable"):
         increment(reader)
     increment(writer)
     assert counter(reader) == 1

@@ -61,19 +61,19 @@ def test_corpus_that_is_being_imported_is_not_there_yet(store: Store) -> None:
 
 
 def test_unknown_corpus_is_answered_with_those_there_are(store: Store) -> None:
-    with pytest.raises(NotFoundError, match=r"no corpus 'wines'; import one first"):
+    with pytest.raises(NotFoundError, match=r"'wines'; import"):
         corpus_named(store, "wines")
     record_corpus(store, "pets")
     record_corpus(store, "news")
-    with pytest.raises(NotFoundError, match=r"no corpus 'wines'; there are news, pets"):
+    with pytest.raises(NotFoundError, match=r"'wines'.* news, pets"):
         corpus_named(store, "wines")
-    with pytest.raises(NotFoundError, match="number 99 is gone"):
+    with pytest.raises(NotFoundError, match="99"):
         corpus_with_id(store, 99)
 
 
 def test_name_of_a_corpus_is_reserved_from_the_begin_of_its_import(store: Store) -> None:
     begin(store, "pets")
-    with pytest.raises(ConflictError, match=r"a corpus 'pets' already; choose another --name"):
+    with pytest.raises(ConflictError, match=r"'pets'.*--name"):
         begin(store, "pets")
     assert len(unfinished_corpora(store)) == 1
 

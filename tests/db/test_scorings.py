@@ -13,8 +13,8 @@ from db.scorings import (
     claim_scoring,
     end_scoring,
     has_pending_scoring,
+    has_unfinished_scoring,
     requeue_scoring,
-    scores_are_missing,
 )
 from db.workers import set_worker_state
 from tests.support.builders import (
@@ -104,12 +104,12 @@ def test_the_last_of_a_run_is_known_also_while_the_others_are_at_it(
     first, second = claim_scoring(store, worker), claim_scoring(store, other)
     assert first is not None
     assert second is not None
-    assert scores_are_missing(store, run.id)
+    assert has_unfinished_scoring(store, run.id)
     assert end_scoring(store, run.id, first.trial_id, if_not_last=True)
-    assert scores_are_missing(store, run.id)
+    assert has_unfinished_scoring(store, run.id)
     assert not end_scoring(store, run.id, second.trial_id, if_not_last=True)
     assert end_scoring(store, run.id, second.trial_id)
-    assert not scores_are_missing(store, run.id)
+    assert not has_unfinished_scoring(store, run.id)
     assert not has_pending_scoring(store)
 
 
@@ -118,6 +118,6 @@ def test_what_was_given_up_is_waited_for_by_nobody(store: Store, run: Run, worke
     for key in ("animals", "food"):
         for _ in range(MAX_SCORINGS):
             assert claim_scoring(store, worker, category_of(store, run, key).id) is not None
-            assert scores_are_missing(store, run.id)
+            assert has_unfinished_scoring(store, run.id)
             set_worker_state(store, worker, "idle")
-    assert not scores_are_missing(store, run.id)
+    assert not has_unfinished_scoring(store, run.id)

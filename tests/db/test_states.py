@@ -98,7 +98,7 @@ def test_allowed_change_is_accepted(rows: Rows, table: str, old: str, new: str) 
 @pytest.mark.parametrize(("table", "old", "new"), REFUSED)
 def test_every_other_change_is_refused(rows: Rows, table: str, old: str, new: str) -> None:
     row_id = rows.insert(table, old)
-    with pytest.raises(sqlite3.IntegrityError, match=f"illegal change of state in {table}$"):
+    with pytest.raises(sqlite3.IntegrityError, match=f"illegal state transition in {table}$"):
         rows.change(table, row_id, new)
     assert rows.state(table, row_id) == old
 
@@ -106,7 +106,7 @@ def test_every_other_change_is_refused(rows: Rows, table: str, old: str, new: st
 @pytest.mark.parametrize("table", TABLES)
 def test_state_of_no_machine_is_refused(rows: Rows, table: str) -> None:
     row_id = rows.insert(table, "running")
-    with pytest.raises(sqlite3.IntegrityError, match="illegal change of state"):
+    with pytest.raises(sqlite3.IntegrityError, match="illegal state transition"):
         rows.change(table, row_id, "sleeping")
 
 

@@ -8,7 +8,7 @@ from db.connection import Store
 from db.runs import Run
 from db.thresholds import (
     SetThreshold,
-    forget_threshold,
+    delete_threshold,
     record_threshold,
     record_top_down_bounds,
     set_threshold,
@@ -44,8 +44,8 @@ def test_a_threshold_is_kept_replaced_and_forgotten(store: Store, run: Run) -> N
     assert set_threshold(store, trial, cats.id) == SetThreshold(0.75, "validation")
     assert set_thresholds(store, run.id) == {cats.id: SetThreshold(0.75, "validation")}
     with store.write():
-        forget_threshold(store, trial, cats.id)
-        forget_threshold(store, trial, cats.id)
+        delete_threshold(store, trial, cats.id)
+        delete_threshold(store, trial, cats.id)
     assert set_threshold(store, trial, cats.id) is None
     assert set_thresholds(store, run.id) == {}
 

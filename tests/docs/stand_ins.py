@@ -20,7 +20,7 @@ import torch
 from core.engine.artifacts.run_data import RunData
 from core.engine.host.launch import running_supervisor
 from core.engine.prediction.predict_worker import PredictedChunk, PredictionRequest, Predictor
-from core.engine.trials.trial_work import work_on
+from core.engine.trials.trial_work import LocalExecutor, work_on
 from core.prediction.inputs import InputDocument
 from core.settings import TrainingSettings
 from core.systems import System
@@ -29,7 +29,7 @@ from db.connection import Store
 from db.runs import run_with_id
 from db.trials import claim_trial
 from db.workers import set_worker_state
-from htrans_tui.cli import main, options
+from htrans_tui.cli import main
 from tests.support.archives import archive, record
 from tests.support.builders import start_worker
 
@@ -45,7 +45,7 @@ DOCUMENTS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class PlainLabel:
+class CommandResult:
     """What a command printed, and its exit code."""
 
     code: int
@@ -53,11 +53,10 @@ class PlainLabel:
     err: str
 
 
-def call(arguments: Sequence[str], stdin: bytes = b"") -> PlainLabel:
+def call(arguments: Sequence[str], stdin: bytes = b"") -> CommandResult:
     """Run the program in this process as its console script does."""
     out, err = io.StringIO(), io.StringIO()
     code: Any = 0
-    options._global.clear()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys, "argv", ["htrans-tui", *arguments])
         patched.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
@@ -66,8 +65,7 @@ def call(arguments: Sequence[str], stdin: bytes = b"") -> PlainLabel:
                 main()
             except SystemExit as end:
                 code = end.code
-    options._global.clear()
-    return PlainLabel(int(code or 0), out.getvalue(), err.getvalue())
+    return CommandResult(int(code or 0), out.getvalue(), err.getvalue())
 
 
 @contextlib.contextmanager
@@ -97,7 +95,7 @@ def _train_everything(store: Store, workspace: Workspace) -> None:
     worker = start_worker(store)
     while (claim := claim_trial(store, worker)) is not None:
         data = RunData(store, workspace, run_with_id(store, claim.run_id))
-        work_on(store, data, claim, torch.device("cpu"), lambda: False)
+        work_on(store, data, claim, LocalExecutor(torch.device("cpu")), lambda: False)
     set_worker_state(store, worker, "ended")
 
 

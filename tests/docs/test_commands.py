@@ -18,7 +18,7 @@ import pytest
 from tests.docs.command_tree import parse
 from tests.docs.documents import NAMES, ROOT, Block, Command, blocks, commands, scripts
 from tests.docs.exceptions import NOT_RUN_IN, SNIPPETS_NOT_RUN, put_in, reason
-from tests.docs.stand_ins import PlainLabel, call, small_world
+from tests.docs.stand_ins import CommandResult, call, small_world
 
 _ERROR = "error: "
 QUICK = ("README.md", "docs/comparison.md", "docs/predictions.md")
@@ -100,7 +100,7 @@ def _run(its: list[Command], *, fails: bool) -> Iterator[str]:
         yield _together(said, command)
 
 
-def _together(said: PlainLabel, command: Command) -> str:
+def _together(said: CommandResult, command: Command) -> str:
     return said.err + ("" if command.to is not None else said.out)
 
 

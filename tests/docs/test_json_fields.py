@@ -53,14 +53,14 @@ CALLS: dict[str, tuple[str, ...]] = {
 """How each command is called, in this order."""
 
 
-def test_every_field_that_is_printed_is_named_and_every_one_that_is_named_is_printed(
+def test_documented_fields_are_those_that_are_printed(
     stand_ins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert set(CALLS) == {*COMMANDS, LINES[0]}
     shutil.copytree(stand_ins, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     Path("small.txt").write_text("energy\n  crude\n", encoding="utf-8")
-    monkeypatch.setattr("core.engine.maintenance.bench.run_together", _measured)
+    monkeypatch.setattr("core.engine.maintenance.bench.run_parallel", _measured)
     seen: set[tuple[str, str]] = set()
     with small_world():
         for name, lines in CALLS.items():

@@ -71,7 +71,7 @@ def rows_of_corpora(workspace: Workspace) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_import_onto_a_disk_too_full_for_its_rows_says_so_and_leaves_no_corpus_and_no_file(
+def test_import_onto_a_full_disk_fails_and_leaves_nothing_behind(
     disk: Disk, long_corpus: Path
 ) -> None:
     """Its rows may stay, unseen, until the next import: deleting needs space in the log too."""
@@ -136,7 +136,7 @@ def refuse(error: CorruptFileError) -> None:
 
 @pytest.mark.parametrize("leave", [0, 64 * 1024, MEBIBYTE])
 @pytest.mark.parametrize("claim", [1, 2])
-def test_checkpoint_onto_a_full_disk_keeps_the_one_before_and_leaves_no_temporary_file(
+def test_a_checkpoint_onto_a_full_disk_keeps_the_previous_one(
     disk: Disk, leave: int, claim: int
 ) -> None:
     checkpoints = TrialCheckpoints(disk.root, "c1-a1-w1", "run 1 trial 1")

@@ -196,7 +196,7 @@ def test_what_a_killed_engine_has_left_unscored_the_next_one_scores(own_copy: Wo
     forget_measures(store)
     for scores in own_copy.run(1).glob("*-scores.npy"):
         scores.unlink()
-    assert "the engine runs" in htrans(own_copy, "engine", "start", "--workers=2").stdout
+    assert "the engine is running" in htrans(own_copy, "engine", "start", "--workers=2").stdout
     wait_until_ended(own_copy)
     assert htrans_json(own_copy, "status", "small")["categories"] == before
 
@@ -235,7 +235,7 @@ def test_stopped_engine_writes_checkpoints_and_goes_on_with_the_same_bits(
     assert store.value("SELECT count(*) FROM trials WHERE state = 'running'") == 0
     assert store.value("SELECT sum(crashes) FROM trials") == 0
     assert list(place.run(1).glob("*.resume"))
-    assert "the engine runs" in htrans(place, "engine", "start").stdout
+    assert "the engine is running" in htrans(place, "engine", "start").stdout
     until(lambda: run_state(store) == "done", 120)
     assert models(store) == undisturbed.part("animals")
 

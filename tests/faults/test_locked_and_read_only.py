@@ -117,7 +117,7 @@ def test_read_only_workspace_is_shown(read_only: Workspace, command: str) -> Non
 
 def test_read_only_workspace_refuses_to_train_in_one_clear_line(read_only: Workspace) -> None:
     message = the_error(htrans(read_only, "train", "small", "--name", "again"))
-    assert "written" in message or "read-only" in message
+    assert "not writable" in message or "read-only" in message
 
 
 def test_read_only_workspace_refuses_an_import_in_one_clear_line(
@@ -127,7 +127,7 @@ def test_read_only_workspace_refuses_an_import_in_one_clear_line(
     message = the_error(
         htrans(read_only, "import", str(source), "--name", "other", "--taxonomy-format", "paths")
     )
-    assert "written" in message or "read-only" in message
+    assert "not writable" in message or "read-only" in message
 
 
 @pytest.mark.slow

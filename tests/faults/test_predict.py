@@ -96,7 +96,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes_and_no_process_stays(
         file.write(b'{"id": "d600", "labels": ["an')
     result = again(trained, small, output)
     assert result.returncode == 0, result.stderr
-    assert "documents were labelled already" in result.stderr
+    assert "documents were already labelled" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["o.jsonl"]
     found, wanted = output.read_bytes().splitlines(), small.output.read_bytes().splitlines()
     assert [json.loads(line)["id"] for line in found] == [json.loads(line)["id"] for line in wanted]

@@ -37,7 +37,7 @@ def test_training_goes_on_with_the_same_bits_once_there_is_space_again(
         before = store.value("SELECT count(*) FROM epochs")
         until(
             lambda: (
-                htrans(place, "engine", "status").stdout.startswith("no engine")
+                htrans(place, "engine", "status").stdout.startswith("the engine is not running")
                 or run_state(store) in ("paused", "pausing")
             ),
             120,
@@ -48,6 +48,11 @@ def test_training_goes_on_with_the_same_bits_once_there_is_space_again(
         until(lambda: run_state(store) == "done", 120)
         assert models(store) == undisturbed.part("animals")
         assert store.value("SELECT sum(crashes) FROM trials") == 0
-        assert "nothing is wrong" in htrans(place, "doctor").stdout
+        assert "no problems found" in htrans(place, "doctor").stdout
         store.close()
-        until(lambda: htrans(place, "engine", "status").stdout.startswith("no engine"), 30)
+        until(
+            lambda: htrans(place, "engine", "status").stdout.startswith(
+                "the engine is not running"
+            ),
+            30,
+        )

@@ -12,7 +12,8 @@ from textual.widgets import DataTable, TextArea
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import NewRunCategory, create_run
+from db.run_categories import NewRunCategory
+from db.runs import create_run
 from htrans_tui.app.actions import ACTIONS, Scope, keys_in
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.classify import ClassifyScreen
@@ -107,7 +108,7 @@ async def test_the_selected_category_shows_its_curves_and_class_weights(still: W
         await pilot.press("d", "d", "d", "down")
         await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
         await pilot.press("down")
-        await until(pilot, lambda: "waits for its parent" in text_of(app, "#training-title"))
+        await until(pilot, lambda: "parent is not trained" in text_of(app, "#training-title"))
 
 
 @pytest.mark.slow
@@ -306,7 +307,7 @@ async def test_narrow_terminals_stack_and_wide_ones_place_beside(still: Workspac
         await pilot.pause()
         assert tree.region.right <= details.region.x
         titles = text_of(app, "#column-titles")
-        assert titles.split() == ["n⁺", "loss", "w", "F1", "test"]
+        assert titles.split() == ["pos", "loss", "weight", "F1", "test"]
 
 
 @pytest.mark.slow

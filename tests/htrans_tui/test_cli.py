@@ -248,7 +248,7 @@ def test_without_a_workspace_every_command_says_how_to_make_one(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["train", "smal"], r"no corpus 'smal'; there are small"),
+        (["train", "smal"], r"no corpus 'smal'; .* small"),
         (["train", "small", "--system", "bert"], r"no system 'bert'; known are gru-att-basic"),
         (["train", "small", "--preset", "best"], r"preset 'best'"),
         (["train", "small", "--vectors", "glove"], r"no vectors 'glove'; add some with"),
@@ -259,8 +259,8 @@ def test_without_a_workspace_every_command_says_how_to_make_one(tmp_path: Path) 
         (["train", "small", "--epochs", "0"], r"--epochs must be at least 1"),
         (["train", "small", "--dropout", "1"], r"--dropout must be"),
         (["train", "small", "--device", "tpu"], r"--device tpu: unknown"),
-        (["train", "small", "--name", "small"], r"a run 'small' already"),
-        (["status", "nobody"], r"no run 'nobody'; the newest are"),
+        (["train", "small", "--name", "small"], r"run 'small' already"),
+        (["status", "nobody"], r"no run 'nobody'"),
         (["evaluate", "small", "--split", "dev"], r"--split dev: use test or validation"),
         (["import", "x", "--name", "small"], r"x: "),
         (["vectors", "add", "missing.txt", "--name", "v"], r"missing.txt: no such file"),
@@ -286,8 +286,8 @@ def test_wrong_usage_exits_with_2(trained: Trained) -> None:
         (b'{"text": "a", "labels": ["cats"]}\n{"text": 3}\n', r"line 2: the field \"text\""),
         (b'{"text": "a", "labels": ["horses"]}\n', r"line 1: the label 'horses' is not in"),
         (b'{"text": "\xff", "labels": []}\n', r"line 1: not UTF-8 at byte"),
-        (b"", r"corpus.jsonl: no document"),
-        (b'{"text": "a", "labels": [], "split": "test"}\n', r"none for training"),
+        (b"", r"corpus.jsonl: .*no document"),
+        (b'{"text": "a", "labels": [], "split": "test"}\n', r"none of 1 documents"),
     ],
 )
 def test_bad_corpora_leave_nothing_behind(

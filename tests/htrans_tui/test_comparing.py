@@ -66,7 +66,7 @@ async def test_marked_runs_are_compared_the_first_marked_is_the_baseline(
         await until(pilot, lambda: bool(app.screen.query(Input)))
         app.screen.query_one(Input).value = str(page)
         await pilot.press("enter")
-        await until(pilot, lambda: any(n.title == "written" for n in app._notifications))
+        await until(pilot, lambda: any(n.title == "Saved" for n in app._notifications))
         assert page.read_text().startswith("<!doctype html>")
         table = tmp_path / "table.csv"
         await pilot.press("w")

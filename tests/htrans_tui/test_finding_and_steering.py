@@ -11,8 +11,9 @@ from textual.screen import Screen
 from textual.widgets import Button, Checkbox, Footer, Input, Static, TabbedContent
 
 from core.workspace import Workspace
+from db.attempts import attempts_of
 from db.connection import Store
-from db.runs import attempts_of, run_named
+from db.runs import run_named
 from htrans_tui.app.actions import ACTIONS
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.dialogs import ChoiceDialog, RetrainDialog
@@ -65,11 +66,11 @@ async def test_filter_shows_what_matches_with_its_ancestors_while_typing(still: 
         await until(pilot, lambda: len(tree_rows(app)) == 2)
         assert "food" in tree_rows(app)[0]
         assert "bread" in tree_rows(app)[1]
-        assert "1 of 7: with 'Rea'" in text_of(app, "#shown")
+        assert "1 of 7: matching 'Rea'" in text_of(app, "#shown")
         await pilot.press("enter")
         table = app.focused
         assert isinstance(table, CategoryTable)
-        chosen = next(row.key for row in table.rows if row.id == table.chosen)
+        chosen = next(row.key for row in table.rows if row.id == table.cursor_category_id)
         assert chosen == "bread", "the cursor is on what matches, not on what stands above it"
         await pilot.press("escape")
         await until(pilot, lambda: len(tree_rows(app)) == 7)
@@ -124,7 +125,7 @@ async def test_s_goes_through_the_orders_as_a_list_and_back_to_the_tree(still: W
         assert listed(app)[:2] == ["unused", "bread"], "fewest first"
         await pilot.press("s")
         assert listed(app)[:2] == ["animals", "cats"], "slowest first"
-        assert "work" in text_of(app, "#column-titles")
+        assert "time" in text_of(app, "#column-titles")
         await pilot.press("down")
         await until(pilot, lambda: "cats" in text_of(app, "#category-title"))
         await pilot.press("s")
@@ -139,14 +140,14 @@ async def test_a_click_on_a_title_orders_by_its_column_and_the_other_way(still: 
     async with app.run_test(size=SIZE) as pilot:
         await open_monitor(app, pilot)
         titles = text_of(app, "#column-titles")
-        at = (titles.index("n⁺"), 0)
+        at = (titles.index("pos"), 0)
         await pilot.click("#column-titles", offset=at)
         await until(pilot, lambda: listed(app)[0] == "unused")
-        assert "n⁺▴" in text_of(app, "#column-titles")
+        assert "pos▴" in text_of(app, "#column-titles")
         await pilot.click("#column-titles", offset=at)
         await until(pilot, lambda: listed(app)[0] == "animals")
-        assert "n⁺▾" in text_of(app, "#column-titles")
-        assert "largest n⁺ first" in text_of(app, "#shown")
+        assert "pos▾" in text_of(app, "#column-titles")
+        assert "largest pos first" in text_of(app, "#shown")
         await pilot.click("#column-titles", offset=(2, 0))
         await until(pilot, lambda: not app.screen.query_one("#shown").display)
         assert listed(app)[:3] == ["animals", "cats", "dogs"]
@@ -212,7 +213,7 @@ async def test_a_category_is_paused_alone_or_with_what_is_below_it(still: Worksp
         await pilot.press("P")
         await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
         labels = [str(button.label) for button in app.screen.query(Button)]
-        assert labels == ["1  food alone", "2  food and 3 below it"]
+        assert labels == ["1  food only", "2  food and 3 below"]
         await pilot.press("2")
         store = Store(still.database)
         run = run_named(store, "still")
@@ -259,14 +260,14 @@ async def test_retraining_asks_how_and_says_what_it_means(own_copy: Workspace) -
         await choose(app, pilot, "animals")
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RetrainDialog))
-        said = app.screen.query_one("#outlook", Static)
+        said = app.screen.query_one("#estimate", Static)
         assert str(said.render()).startswith("1 category, ")
-        assert "2 below it become stale" in str(said.render())
+        assert "2 below become stale" in str(said.render())
         app.screen.query_one("#subtree", Checkbox).value = True
         await until(pilot, lambda: str(said.render()).startswith("3 categories, "))
         assert "stale" not in str(said.render())
         app.screen.query_one("#class-weights", Input).value = "1,x"
-        await until(pilot, lambda: "give numbers" in str(said.render()))
+        await until(pilot, lambda: "1,5,10" in str(said.render()))
         assert app.screen.query_one("#go", Button).disabled
         app.screen.query_one("#class-weights", Input).value = "7"
         app.screen.query_one("#epochs", Input).value = "2"
@@ -290,7 +291,7 @@ async def test_what_cannot_be_retrained_is_told_before_it_is_asked_for(still: Wo
         await choose(app, pilot, "cats")
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RetrainDialog))
-        assert "is running; let it end" in str(app.screen.query_one("#outlook", Static).render())
+        assert "is running; let it end" in str(app.screen.query_one("#estimate", Static).render())
         assert app.screen.query_one("#go", Button).disabled
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))

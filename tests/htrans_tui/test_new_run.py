@@ -22,8 +22,8 @@ from tests.support.still_life import still_life
 SIZE = (100, 40)
 
 
-def outlook(app: HTransApp) -> str:
-    return str(app.screen.query_one("#outlook", Static).render())
+def estimate(app: HTransApp) -> str:
+    return str(app.screen.query_one("#estimate", Static).render())
 
 
 @pytest.mark.slow
@@ -33,17 +33,17 @@ async def test_form_says_what_a_run_comes_to_and_starts_it(own_copy: Workspace) 
         await until(pilot, lambda: bool(app.snapshot.runs))
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, NewRunDialog))
-        await until(pilot, lambda: "42 trials; estimate with" in outlook(app), 60)
+        await until(pilot, lambda: "42 trials; estimate with" in estimate(app), 60)
         assert not app.screen.query_one("#go", Button).disabled
         app.screen.query_one("#epochs", Input).value = "0"
-        await until(pilot, lambda: "--epochs must be at least 1" in outlook(app), 60)
+        await until(pilot, lambda: "--epochs must be at least 1" in estimate(app), 60)
         assert app.screen.query_one("#go", Button).disabled
         app.screen.query_one("#epochs", Input).value = ""
         app.screen.query_one("#system", Select).value = "linear"
-        await until(pilot, lambda: "6 trials; estimate with" in outlook(app), 60)
+        await until(pilot, lambda: "6 trials; estimate with" in estimate(app), 60)
         assert app.screen.query_one("#epochs", Input).disabled, "it has no epochs"
         app.screen.query_one("#name", Input).value = "from [b]the form[/b]"
-        await until(pilot, lambda: "6 trials; estimate with" in outlook(app), 60)
+        await until(pilot, lambda: "6 trials; estimate with" in estimate(app), 60)
         await until(pilot, lambda: not app.screen.query_one("#go", Button).disabled)
         app.screen.query_one("#go", Button).press()
         await until(pilot, lambda: isinstance(app.screen, RunsScreen), 60)

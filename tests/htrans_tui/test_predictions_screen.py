@@ -16,7 +16,8 @@ from core.engine.artifacts.document_index import open_index
 from core.engine.artifacts.run_files import scores_path
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import Run, RunCategory, run_categories, run_named
+from db.run_categories import RunCategory, run_categories
+from db.runs import Run, run_named
 from db.thresholds import record_threshold, set_threshold
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.dialogs import ChoiceDialog
@@ -62,17 +63,17 @@ async def opened(app: HTransApp, pilot: Pilot[None], key: str) -> PredictionsScr
     status = app.snapshot.status
     assert status is not None
     chosen = next(category.id for category in status.categories if category.key == key)
-    app.screen.query_one(CategoryTable).choose(chosen)
+    app.screen.query_one(CategoryTable).move_cursor_to(chosen)
     await pilot.press("i")
     await until(pilot, lambda: isinstance(app.screen, PredictionsScreen))
-    await until(pilot, lambda: "TP" in text_of(app, "#measures"))
+    await until(pilot, lambda: "TP" in text_of(app, "#metrics"))
     assert isinstance(app.screen, PredictionsScreen)
     return app.screen
 
 
 def listed(app: HTransApp) -> list[str]:
     found = app.screen.query_one(DocumentList)
-    return [found.line(number) for number in range(len(found.places))]
+    return [found.line(number) for number in range(len(found.documents))]
 
 
 @pytest.mark.slow
@@ -83,7 +84,7 @@ async def test_errors_are_listed_by_confidence_with_the_measures_of_evaluation(
     app = HTransApp(own_copy, "small")
     async with app.run_test(size=SIZE) as pilot:
         await opened(app, pilot, "fruit")
-        assert at.counts(0.5) in text_of(app, "#measures")
+        assert at.counts(0.5) in text_of(app, "#metrics")
         for kind, wanted in (
             ("false positives", (at.scores >= 0.5) & ~at.is_label),
             ("false negatives", (at.scores < 0.5) & at.is_label),
@@ -140,24 +141,24 @@ async def test_a_threshold_is_tried_saved_and_taken_back(own_copy: Workspace) ->
     async with app.run_test(size=SIZE) as pilot:
         await opened(app, pilot, "fruit")
         await pilot.press("right_square_bracket", "right_square_bracket")
-        assert "from 0.520" in text_of(app, "#measures")
-        assert "not saved: 0.500 holds" in text_of(app, "#measures")
+        assert "threshold 0.520" in text_of(app, "#metrics")
+        assert "threshold 0.520, active 0.500" in text_of(app, "#metrics")
         await pilot.press("left_square_bracket")
-        assert at.counts(0.51) in text_of(app, "#measures")
+        assert at.counts(0.51) in text_of(app, "#metrics")
         await pilot.press("t")
         app.screen.query_one(Input).value = "0,9"
         await pilot.press("enter")
-        await until(pilot, lambda: at.counts(0.9) in text_of(app, "#measures"))
+        await until(pilot, lambda: at.counts(0.9) in text_of(app, "#metrics"))
         assert set_threshold(store, trial, at.category.id) is None
         await pilot.press("S")
         await until(pilot, lambda: set_threshold(store, trial, at.category.id) is not None)
-        await until(pilot, lambda: "set by hand on test" in text_of(app, "#measures"))
-        assert "no fair test" in written(app)
+        await until(pilot, lambda: "set by hand on test" in text_of(app, "#metrics"))
+        assert "optimistic" in written(app)
         counts = at.counts(0.9)
         assert counts == "TP {}  FP {}  FN {}".format(*store.rows(measure, (at.category.id,))[0])
         await pilot.press("U")
         await until(pilot, lambda: set_threshold(store, trial, at.category.id) is None)
-        await until(pilot, lambda: at.counts(0.5) in text_of(app, "#measures"))
+        await until(pilot, lambda: at.counts(0.5) in text_of(app, "#metrics"))
         assert tuple(store.rows(measure, (at.category.id,))[0]) == usual
 
 
@@ -170,14 +171,14 @@ async def test_one_document_more_or_less_and_the_best_f1(own_copy: Workspace) ->
         accepted = int((at.scores >= 0.5).sum())
         below = at.scores[at.scores < 0.5].max()
         await pilot.press("left_curly_bracket")
-        assert at.counts(float(below)) in text_of(app, "#measures")
+        assert at.counts(float(below)) in text_of(app, "#metrics")
         await pilot.press("right_curly_bracket")
-        assert f"TP {(at.is_label & (at.scores > below)).sum()}" in text_of(app, "#measures")
+        assert f"TP {(at.is_label & (at.scores > below)).sum()}" in text_of(app, "#metrics")
         assert accepted
         await pilot.press("b")
         said = text_of(app, "#curve-title")
         best = said.split("best F1 ")[1].split()[0]
-        assert f"F1 {best}" in text_of(app, "#measures")
+        assert f"F1 {best}" in text_of(app, "#metrics")
         await pilot.press("t")
         app.screen.query_one(Input).value = "seven"
         await pilot.press("enter")
@@ -258,7 +259,7 @@ async def test_validation_documents_are_scored_when_they_are_asked_for(own_copy:
             "SELECT t.f1 FROM trials t JOIN run_categories rc ON rc.kept_trial_id = t.id "
             "JOIN categories c ON c.id = rc.category_id WHERE c.key = 'fruit'"
         )
-        assert f"F1 {f1:.3f}" in text_of(app, "#measures")
+        assert f"F1 {f1:.3f}" in text_of(app, "#metrics")
         await pilot.press("s")
         await until(pilot, lambda: "test · " in text_of(app, "#title"))
 
@@ -279,10 +280,10 @@ async def test_a_model_trained_meanwhile_is_shown(own_copy: Workspace) -> None:
             store.execute(
                 "UPDATE run_categories SET kept_trial_id = ? WHERE id = ?", (other, at.category.id)
             )
-        await until(pilot, lambda: any("trained again" in n.message for n in app._notifications))
+        await until(pilot, lambda: any("was retrained" in n.message for n in app._notifications))
         path = scores_path(own_copy.run(at.run.id), at.category.id, int(other), "test")
         await until(pilot, path.exists, 60)
-        await until(pilot, lambda: "TP" in text_of(app, "#measures"))
+        await until(pilot, lambda: "TP" in text_of(app, "#metrics"))
 
 
 @pytest.mark.slow

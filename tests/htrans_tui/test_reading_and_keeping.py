@@ -136,7 +136,7 @@ async def test_without_an_alert_a_says_so(still: Workspace) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await open_monitor(app, pilot)
         await pilot.press("a")
-        await until(pilot, lambda: written(app) == "there is no alert")
+        await until(pilot, lambda: "no alerts" in written(app))
 
 
 async def test_every_table_is_written_as_csv(still: Workspace, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ async def test_every_table_is_written_as_csv(still: Workspace, tmp_path: Path) -
         assert [row["f1"] for row in rows_of(tmp_path / "weights.csv")] == ["0.91", "0.88"]
         await pilot.press("w")
         await write_to(app, pilot, tmp_path / "weights.csv")
-        await until(pilot, lambda: "exists already" in written(app))
+        await until(pilot, lambda: "already exists" in written(app))
         await pilot.press("w")
         await write_to(app, pilot, tmp_path / "weights.csv" / "x.csv")
         await until(pilot, lambda: "cannot be written" in written(app))
@@ -177,7 +177,7 @@ async def test_the_screen_is_written_as_svg(still: Workspace, tmp_path: Path) ->
         picture = (tmp_path / "screen.svg").read_text()
         assert picture.startswith("<svg")
         assert "animals" in picture
-        assert "Write the picture" not in picture, "the question is not on it"
+        assert "Write the screenshot" not in picture, "the question is not on it"
 
 
 async def test_a_run_is_deleted_after_a_question(still: Workspace) -> None:
@@ -211,7 +211,7 @@ async def test_a_run_that_is_deleted_while_it_is_watched_is_told(still: Workspac
         store = Store(still.database)
         with store.write():
             store.execute("DELETE FROM runs")
-        await until(pilot, lambda: "is gone" in text_of(app, "#title"))
+        await until(pilot, lambda: "does not exist" in text_of(app, "#title"))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
         await until(pilot, lambda: "No runs yet" in text_of(app, "#hint"))

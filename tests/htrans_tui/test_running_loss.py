@@ -7,7 +7,7 @@ import random
 from core.workspace import Workspace
 from db.connection import Store
 from db.trials import record_progress
-from htrans_tui.app.running_loss import MAX_POINTS, Downsampled, Point, RunningLoss, thinned
+from htrans_tui.app.running_loss import MAX_POINTS, DownsampledCurve, Point, RunningLoss, downsample
 from tests.support.builders import claim_next, record_corpus, record_run, start_worker
 
 
@@ -18,7 +18,7 @@ def curve(number: int) -> list[Point]:
 
 def test_short_curves_are_kept_as_they_are() -> None:
     points = curve(MAX_POINTS - 1)
-    kept = Downsampled()
+    kept = DownsampledCurve()
     for point in points:
         kept.add(point)
     assert list(kept.points) == points
@@ -27,7 +27,7 @@ def test_short_curves_are_kept_as_they_are() -> None:
 def test_long_curves_have_few_points_in_order_with_the_extremes() -> None:
     for number in (501, 4_321, 100_000):
         points = curve(number)
-        kept = Downsampled()
+        kept = DownsampledCurve()
         for point in points:
             kept.add(point)
         assert len(kept.points) <= MAX_POINTS + 3
@@ -42,12 +42,12 @@ def test_long_curves_have_few_points_in_order_with_the_extremes() -> None:
 
 def test_thinning_keeps_the_extremes() -> None:
     points = curve(5_000)
-    thin = thinned(points, 100)
+    thin = downsample(points, 100)
     assert len(thin) <= 100
     assert min(thin, key=lambda p: p[1]) == min(points, key=lambda p: p[1])
     assert max(thin, key=lambda p: p[1]) == max(points, key=lambda p: p[1])
-    assert thinned(points[:100], 100) == points[:100]
-    assert thinned([], 10) == []
+    assert downsample(points[:100], 100) == points[:100]
+    assert downsample([], 10) == []
 
 
 def test_only_new_rows_are_read(store: Store, workspace: Workspace) -> None:

@@ -80,7 +80,7 @@ async def test_a_refresh_rate_that_is_none_cannot_be_saved(still: Workspace, typ
         await pilot.press("comma")
         await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
         app.screen.query_one("#refresh", Input).value = typed
-        await until(pilot, lambda: "give seconds" in text_of(app, "#outlook"))
+        await until(pilot, lambda: "expected seconds" in text_of(app, "#problem"))
         assert app.screen.query_one("#go", Button).disabled
         assert app.poller.interval == Preferences().refresh
 

@@ -25,11 +25,12 @@ from core.engine.artifacts.run_files import scores_path
 from core.engine.monitoring.load import GpuLoad, Load
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import list_runs, run_categories
+from db.run_categories import run_categories
+from db.runs import list_runs
 from htrans_tui.app.app import HTransApp
 from htrans_tui.app.inference_client import Answer, Shading
 from htrans_tui.app.preferences import Preferences
-from htrans_tui.app.subprocesses import Ended
+from htrans_tui.app.subprocesses import CompletedProcess
 from tests.support.pilot import open_monitor, text_of, until
 from tests.support.still_life import still_life
 
@@ -86,10 +87,10 @@ class StillModels:
         pass
 
 
-async def still_process(*arguments: str) -> Ended:
+async def still_process(*arguments: str) -> CompletedProcess:
     """What the comparison and the form's command print."""
     said = COMPARISON if "htrans_tui.report.service" in arguments else OUTLOOK
-    return Ended(0, json.dumps(said), "")
+    return CompletedProcess(0, json.dumps(said), "")
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +140,7 @@ def from_runs(*keys: str) -> Scene:
 
 async def new_run(app: HTransApp, pilot: Pilot[None]) -> None:
     await from_runs("n")(app, pilot)
-    await until(pilot, lambda: "42 trials" in text_of(app, "#outlook"))
+    await until(pilot, lambda: "42 trials" in text_of(app, "#estimate"))
 
 
 async def compare(app: HTransApp, pilot: Pilot[None]) -> None:
@@ -155,7 +156,7 @@ async def classify(app: HTransApp, pilot: Pilot[None]) -> None:
     app.screen.query_one(TextArea).text = "a cat and a dog"
     app.screen.query_one("#result").focus()
     await until(pilot, lambda: "2 categories accepted" in text_of(app, "#state"))
-    await until(pilot, lambda: "words that count for cats" in text_of(app, "#why-title"))
+    await until(pilot, lambda: "most attended words of cats" in text_of(app, "#why-title"))
 
 
 def predictions(*keys: str) -> Scene:
@@ -165,8 +166,8 @@ def predictions(*keys: str) -> Scene:
         await monitor(app, pilot)
         score(app.workspace, "animals")
         await pilot.press("i")
-        await until(pilot, lambda: bool(app.screen.query("#measures")))
-        await until(pilot, lambda: "TP" in text_of(app, "#measures"))
+        await until(pilot, lambda: bool(app.screen.query("#metrics")))
+        await until(pilot, lambda: "TP" in text_of(app, "#metrics"))
         await pilot.press(*keys)
         words = app.screen.query_one("#text-shown", Static)
         await until(pilot, lambda: bool(cast("Text | Content", words.render()).spans))

@@ -19,10 +19,11 @@ from core.engine.runs.engine_choice import EngineRequest
 from core.engine.runs.starting import RunRequest, start_run
 from core.engine.scoring.scores import save_array
 from core.engine.trials import scheduling
-from core.engine.trials.trial_work import work_on
+from core.engine.trials.trial_work import LocalExecutor, work_on
 from core.settings import settings_for
 from core.systems import system_named
 from core.workspace import Workspace
+from db.attempts import attempts_of
 from db.connection import Store
 from db.corpora import (
     Corpus,
@@ -34,16 +35,8 @@ from db.corpora import (
     taxonomy_of,
     training_positives,
 )
-from db.runs import (
-    NewRunCategory,
-    Run,
-    RunCategory,
-    attempts_of,
-    create_run,
-    run_categories,
-    run_category,
-    run_with_id,
-)
+from db.run_categories import NewRunCategory, RunCategory, run_categories, run_category
+from db.runs import Run, create_run, run_with_id
 from db.scorings import claim_scoring, end_scoring
 from db.trials import (
     Claim,
@@ -147,8 +140,14 @@ def record_run(
     keys: Iterable[str] | None = None,
     weights: Sequence[float] = (1.0, 2.0),
     transfer: bool = True,
+    costs: Mapping[str, float] = MappingProxyType({}),
+    changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> Run:
-    """A run of a corpus, or of its categories `keys`; categories without positives are empty."""
+    """A run of a corpus, or of its categories `keys`; categories without positives are empty.
+
+    `costs` are those of an epoch by category, 1.0 if not given. `changes` are settings that differ
+    from the preset `smoke`.
+    """
     positives = training_positives(store, corpus.id)
     wanted = set(PARENTS if keys is None else keys)
     categories = []
@@ -158,7 +157,8 @@ def record_run(
         state = "empty" if not count else "waiting" if waits else "ready"
         if category.id in wanted:
             origin = "parent" if waits else "scratch"
-            categories.append(NewRunCategory(category.id, count, state, origin))
+            cost = costs.get(category.id, 1.0)
+            categories.append(NewRunCategory(category.id, count, state, origin, cost))
     run_id = create_run(
         store,
         name=name,
@@ -167,7 +167,7 @@ def record_run(
         vectors_id=None,
         system="htrans" if transfer else "gru-att",
         settings=settings_for(
-            "smoke", {"class_weights": tuple(weights), "transfer": transfer}
+            "smoke", {"class_weights": tuple(weights), "transfer": transfer, **changes}
         ).to_json(),
         seed=0,
         coverage=0.0,
@@ -184,16 +184,16 @@ def record_shared_run(
     positives = training_positives(store, corpus.id)
     given = class_weights or {}
     categories: list[NewRunCategory] = []
-    lead: str | None = None
+    owner: str | None = None
     for category in taxonomy_of(store, corpus.id):
         count = positives.get(category.id, 0)
-        state, follows = ("ready", lead) if count else ("empty", None)
+        state, follows = ("ready", owner) if count else ("empty", None)
         categories.append(
             NewRunCategory(
-                category.id, count, state, lead=follows, class_weight=given.get(category.id)
+                category.id, count, state, owner=follows, class_weight=given.get(category.id)
             )
         )
-        lead = lead or (category.id if count else None)
+        owner = owner or (category.id if count else None)
     system = "gru-att-multi-weighted" if given else "gru-att-multi"
     run_id = create_run(
         store,
@@ -231,7 +231,7 @@ def train_here(
     data = RunData(store, workspace, run)
     while not stopping() and (claim := claim_trial(store, worker)) is not None:
         assert claim.run_id == run.id
-        work_on(store, data, claim, torch.device("cpu"), stopping)
+        work_on(store, data, claim, LocalExecutor(torch.device("cpu")), stopping)
 
 
 def scored_run(

@@ -14,7 +14,8 @@ from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
 from db.events import add_event
-from db.runs import NewRunCategory, create_run
+from db.run_categories import NewRunCategory
+from db.runs import create_run
 from tests.support.small_corpus import TAXONOMY, write_corpus
 
 WEIGHTS = (1.0, 5.0)

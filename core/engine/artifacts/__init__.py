@@ -1,1 +1,1 @@
-"""Files of corpora and runs: token arrays, indexes, model files, and the arrays a run reads."""
+"""Files of corpora and runs: token arrays, indexes, models and scores."""

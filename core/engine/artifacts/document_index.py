@@ -1,11 +1,11 @@
-"""Which documents are in which split and category, as memory-mapped arrays beside the tokens.
+"""The splits and labels of a corpus as memory-mapped arrays.
 
-The database has the same, but hundreds of thousands of rows of it take seconds to read. A corpus
-never changes once it is imported, so the arrays are made once.
+The database holds the same data, but reading hundreds of thousands of rows takes seconds. An
+imported corpus never changes, so the arrays are written once.
 
-index/test.npy, train.npy   numbers of the documents of a split, ascending
-index/labels.npy            numbers of the documents in each category, one category after another
-index/ends.npy              (categories, 2): database row of a category, where its numbers end
+index/test.npy, train.npy   document numbers of a split, ascending
+index/labels.npy            document numbers of all categories, concatenated
+index/ends.npy              (categories, 2): row id of a category, end of its numbers in labels.npy
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Numbers = npt.NDArray[np.int64]
 
 
 def index_folder(workspace: Workspace, corpus_id: int) -> Path:
-    """Where the arrays of a corpus lie."""
+    """The folder of a corpus's arrays."""
     return workspace.corpus(corpus_id) / "index"
 
 
 def ensure_index(store: Store, workspace: Workspace, corpus_id: int) -> None:
-    """Make the arrays of a corpus that has none yet."""
+    """Write the arrays of a corpus unless they exist."""
     folder = index_folder(workspace, corpus_id)
     if _open(folder) is not None:
         return
@@ -49,7 +49,7 @@ def ensure_index(store: Store, workspace: Workspace, corpus_id: int) -> None:
         ends.append((category_id, end))
     labels = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
     _save(folder / "labels.npy", labels)
-    # Last, so that it is there only when all are.
+    # Written last: its existence means that all arrays are complete.
     _save(folder / "ends.npy", np.asarray(ends, dtype=np.int64).reshape(-1, 2))
 
 
@@ -63,16 +63,16 @@ class DocumentIndex:
     ends: Numbers
 
     def positives(self, category_row: int) -> Numbers:
-        """Numbers of the documents in a category, whatever their split, ascending."""
-        place = int(np.searchsorted(self.ends[:, 0], category_row))
-        if place == len(self.ends) or self.ends[place, 0] != category_row:
+        """Numbers of the documents of all splits in a category, ascending."""
+        index = int(np.searchsorted(self.ends[:, 0], category_row))
+        if index == len(self.ends) or self.ends[index, 0] != category_row:
             return np.zeros(0, dtype=np.int64)
-        start = int(self.ends[place - 1, 1]) if place else 0
-        return self.labels[start : int(self.ends[place, 1])]
+        start = int(self.ends[index - 1, 1]) if index else 0
+        return self.labels[start : int(self.ends[index, 1])]
 
 
 def open_index(workspace: Workspace, corpus_id: int) -> DocumentIndex | None:
-    """The arrays, or None if they are not there (`ensure_index` makes them)."""
+    """The arrays of a corpus, or None if `ensure_index` has not written them."""
     return _open(index_folder(workspace, corpus_id))
 
 
@@ -83,8 +83,8 @@ def _open(folder: Path) -> DocumentIndex | None:
         )
     except (OSError, ValueError, EOFError):
         return None
-    whole = ends.ndim == 2 and (not len(ends) or int(ends[-1, 1]) == len(labels))
-    return DocumentIndex(train, test, labels, ends) if whole else None
+    is_valid = ends.ndim == 2 and (not len(ends) or int(ends[-1, 1]) == len(labels))
+    return DocumentIndex(train, test, labels, ends) if is_valid else None
 
 
 def _save(path: Path, numbers: Numbers) -> None:

@@ -27,7 +27,8 @@ from core.text.vocabulary import Vocabulary
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_numbers, positive_numbers
-from db.runs import Run, RunCategory, trained_together
+from db.run_categories import RunCategory, categories_sharing_model
+from db.runs import Run
 from db.trials import trial_with_id
 from db.vectors import vectors_with_id
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class RunData:
-    """Read-only access to the data of one run, loaded when first asked for."""
+    """Read-only access to the data of one run. Everything is loaded on first access."""
 
     def __init__(self, store: Store, workspace: Workspace, run: Run) -> None:
         self._store = store
@@ -62,11 +63,11 @@ class RunData:
 
     @property
     def folder(self) -> Path:
-        """Where the run's files lie."""
+        """The folder of the run's files."""
         return self.workspace.run(self.run.id)
 
     def initial_embeddings(self) -> torch.Tensor:
-        """The embeddings (words, dimensions) that training from scratch starts with."""
+        """The initial embeddings (words, dimensions) of training from scratch."""
         if self._embeddings is None:
             vectors = None
             dimensions = self.settings.dimensions
@@ -81,12 +82,12 @@ class RunData:
 
     @property
     def rule(self) -> DecisionRule:
-        """How the run's scores become labels, unless somebody asks otherwise."""
+        """The decision rule of the run."""
         return rule_of(self.settings)
 
     @cached_property
     def tfidf(self) -> TfIdf:
-        """The TF-IDF vectors that the training documents make."""
+        """The TF-IDF features, fitted on the training documents."""
         from core.models.tfidf import TfIdf
 
         return TfIdf.fit(self.tokens, self.rows("train"), self.vocabulary, self.max_words)
@@ -103,7 +104,7 @@ class RunData:
 
     @cached_property
     def documents(self) -> Documents:
-        """The documents that the run trains on and is measured on."""
+        """The training and test documents of the run."""
         train, test = (
             np.asarray(document_numbers(self._store, self.run.corpus_id, split), dtype=np.int64)
             for split in ("train", "test")
@@ -111,23 +112,23 @@ class RunData:
         return Documents(self.tokens, train, test, self.max_words)
 
     def rows(self, split: str) -> Rows:
-        """Numbers of the documents of a split."""
+        """Document numbers of a split."""
         return self.documents.rows(split)
 
     def positives(self, category: RunCategory) -> Rows:
-        """Numbers of the documents in a category, of all splits."""
+        """Numbers of the documents of all splits in a category."""
         return np.asarray(positive_numbers(self._store, category.category_id), dtype=np.int64)
 
     def examples(self, category: RunCategory, split: str) -> Examples:
-        """All documents of a split, with whether they are in the category."""
+        """All documents of a split, with the category as target."""
         return self.documents.examples(self.positives(category), split)
 
     def outputs_of(self, categories: Sequence[RunCategory]) -> tuple[Output, ...]:
-        """The outputs of a model that serves these categories."""
+        """The outputs of a model of these categories."""
         return tuple(Output(c.key, c.class_weight, self.positives(c)) for c in categories)
 
     def validation(self, categories: Sequence[RunCategory]) -> Examples:
-        """The validation documents of a model's categories; those of the last call are kept."""
+        """The validation documents of a model's categories. The last result is cached."""
         ids = tuple(category.id for category in categories)
         if self._validation is None or self._validation[0] != ids:
             _, examples = self.system.split(
@@ -139,14 +140,15 @@ class RunData:
             self._validation = ids, examples
         return self._validation[1]
 
-    def together(self, category: RunCategory) -> list[RunCategory]:
-        """The category and those that share its model, in the order of the model's outputs."""
-        return trained_together(self._store, category.trained_by)
+    def model_categories(self, category: RunCategory) -> list[RunCategory]:
+        """The categories of a category's model, in the order of the model's outputs."""
+        return categories_sharing_model(self._store, category.owner_id)
 
     def model_of(self, trial_id: int) -> TrainedModel:
-        """The model that a trial kept.
+        """The model of a trial.
 
-        Raises `CorruptFileError` if its file is missing or is not the one that was written.
+        Raises:
+            CorruptFileError: The file is missing, or its checksum is wrong.
         """
         state, info = load_model(self.model_file(trial_id))
         return TrainedModel(
@@ -154,24 +156,27 @@ class RunData:
         )
 
     def model_file(self, trial_id: int) -> Path:
-        """The file of a model; raises as `model_of`."""
+        """The model file of a trial, after a check of its checksum.
+
+        Raises:
+            CorruptFileError: The file is missing, or its checksum is wrong.
+        """
         trial = trial_with_id(self._store, trial_id)
         if trial.model is None:
             raise CorruptFileError(f"trial {trial_id} has no model; retrain its category")
         path = self.workspace.root / trial.model
         if not path.is_file() or sha256(path) != trial.sha256:
             raise CorruptFileError(
-                f"{path}: missing or not the file that was written; restore a backup or retrain "
-                "its category"
+                f"{path}: missing or modified; restore a backup or retrain its category"
             )
         return path
 
     def table(self, name: str) -> torch.Tensor:
-        """The embedding table (words, dimensions) of that name; the last two are kept."""
+        """The embedding table (words, dimensions) with this name. The last two are cached."""
         return self._table(name)
 
     def network(self, trial_id: int) -> TextNetwork:
-        """The network that a trial kept, in evaluation mode."""
+        """The network of a trial, in evaluation mode."""
         model = self.model_of(trial_id)
         assert model.embeddings is not None
         return build_network(model.state, model.info, model.embeddings)

@@ -8,5 +8,5 @@ from db.runs import record_kernel, recorded_kernel
 
 
 def run_kernel(store: Store, run_id: int) -> str:
-    """The kernel of a run; chosen and recorded if the run has none."""
+    """The kernel of a run. The first call of a run selects and records it."""
     return recorded_kernel(store, run_id) or record_kernel(store, run_id, fastest_kernel())

@@ -1,7 +1,7 @@
-"""Full-text search over the documents of a corpus: SQLite's FTS5, in a file beside the tokens.
+"""Full-text search over the documents of a corpus with SQLite's FTS5.
 
-The index is made at the first search. It holds no text, can be removed at any time, and is not in
-the database, whose lock a long write would hold against the workers.
+The index is built at the first search and can be deleted at any time. It is a separate file,
+because building it in the database would block the workers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORDS = re.compile(r'"([^"]*)"|(\S+)')
 
 
 def search_path(workspace: Workspace, corpus_id: int) -> Path:
-    """Where the index of a corpus lies."""
+    """The index file of a corpus."""
     return workspace.corpus(corpus_id) / SEARCH_FILE
 
 
@@ -37,9 +37,19 @@ def ensure_search_index(
     progress: Progress = lambda _done, _total: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Index the texts of a corpus, unless they are; False if `stop` said so before the end.
+    """Build the index of a corpus unless it exists.
 
-    Raises `HTransError` where SQLite was built without FTS5, or the disk does not allow it.
+    Args:
+        workspace: The workspace.
+        corpus_id: Row id of the corpus.
+        progress: Called with the number of indexed documents and their total.
+        stop: Polled between chunks; True cancels.
+
+    Returns:
+        False if `stop` returned True.
+
+    Raises:
+        HTransError: SQLite was built without FTS5, or the file cannot be written.
     """
     path = search_path(workspace, corpus_id)
     if path.exists():
@@ -59,15 +69,24 @@ def ensure_search_index(
 
 
 class _StoppedError(Exception):
-    """The index was not wanted any longer."""
+    """Building the index was cancelled."""
 
 
-def search(workspace: Workspace, corpus_id: int, asked: str) -> npt.NDArray[np.int64]:
-    """Numbers of the documents with words that begin with all those asked for, ascending.
+def search(workspace: Workspace, corpus_id: int, text: str) -> npt.NDArray[np.int64]:
+    """Search the documents of a corpus.
 
-    Words in double quotes are whole and stand in that order. Raises `HTransError` without an index.
+    Args:
+        workspace: The workspace.
+        corpus_id: Row id of the corpus.
+        text: Prefixes of words that must all occur; double quotes enclose an exact phrase.
+
+    Returns:
+        Numbers of the matching documents, ascending.
+
+    Raises:
+        HTransError: There is no index, or it cannot be read.
     """
-    query = fts_query(asked)
+    query = fts_query(text)
     path = search_path(workspace, corpus_id)
     if not query:
         return np.zeros(0, dtype=np.int64)
@@ -78,13 +97,13 @@ def search(workspace: Workspace, corpus_id: int, asked: str) -> npt.NDArray[np.i
         raise HTransError(f"{path}: cannot be searched ({error}); remove it") from error
 
 
-def fts_query(asked: str) -> str:
-    """What was asked for in FTS5's language: nothing in it is read as an operator."""
+def fts_query(text: str) -> str:
+    """Convert a search text to an FTS5 query without operators."""
     parts = []
-    for match in _WORDS.finditer(without_surrogates(asked).replace("\0", " ")):
+    for match in _WORDS.finditer(without_surrogates(text).replace("\0", " ")):
         phrase, word = match.groups()
-        text = phrase if phrase is not None else word.replace('"', "")
-        if not any(map(str.isalnum, text)):
+        term = phrase if phrase is not None else word.replace('"', "")
+        if not any(map(str.isalnum, term)):
             continue
-        parts.append(f'"{text}"' + ("" if phrase is not None else "*"))
+        parts.append(f'"{term}"' + ("" if phrase is not None else "*"))
     return " ".join(parts)

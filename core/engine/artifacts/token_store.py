@@ -1,8 +1,8 @@
-"""Token arrays of a corpus, one set for each number of words that a run may read.
+"""Token arrays of a corpus, one set for each document length that a run reads.
 
-`tokens-100` holds the first hundred words of each document, `tokens-all` all of them. `graphs-100`
-holds what a graph of these words makes of a document (`core.text.word_graph`), as an array of as
-many ids for each.
+`tokens-100` holds the first 100 words of each document, `tokens-all` all words. `graphs-100` holds
+the word graph of the first 100 words (`core.text.word_graph`), flattened to one row of ids per
+document.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from db.connection import Store
 from db.corpora import Corpus, texts
 
 TOKEN_FOLDER = re.compile(r"(tokens|graphs)-(\d+|all)")
-"""Groups: what is in it, how many words of a document were read."""
+"""Groups: kind of array, maximum words of a document."""
 
 
 def token_folder(workspace: Workspace, corpus_id: int, max_words: int) -> Path:
-    """Where the token arrays of at least `max_words` words lie, as `ensure_tokens` left them.
+    """The folder of the shortest token arrays with at least `max_words` words; 0 means all words.
 
-    Of those that are long enough it is the shortest. 0 words are all.
+    The folder exists after `ensure_tokens`.
     """
     folder = workspace.corpus(corpus_id)
-    there = sorted(
+    folders = sorted(
         (ALL_WORDS if match[2] == "all" else int(match[2]), child)
         for child in folder.glob("tokens-*")
         if (match := TOKEN_FOLDER.fullmatch(child.name))
     )
-    long_enough = (child for words, child in there if words >= (max_words or ALL_WORDS))
+    long_enough = (child for words, child in folders if words >= (max_words or ALL_WORDS))
     return next(long_enough, folder / f"tokens-{max_words or 'all'}")
 
 
 def graph_folder(workspace: Workspace, corpus_id: int, max_words: int) -> Path:
-    """Where the graphs of the first `max_words` words lie, as `ensure_graphs` left them."""
+    """The folder of the word graphs of the first `max_words` words. See `ensure_graphs`."""
     return workspace.corpus(corpus_id) / f"graphs-{max_words or 'all'}"
 
 
@@ -51,7 +51,7 @@ def ensure_tokens(
     max_words: int,
     progress: Progress = lambda _done, _total: None,
 ) -> None:
-    """Tokenise the corpus again if what the import left is too short for `max_words`."""
+    """Tokenise the corpus again if the existing arrays have fewer than `max_words` words."""
     target = token_folder(workspace, corpus.id, max_words)
     if target.exists():
         return
@@ -67,7 +67,7 @@ def ensure_graphs(
     max_words: int,
     progress: Progress = lambda _done, _total: None,
 ) -> None:
-    """Make the graphs of words of the corpus, if they are not there."""
+    """Write the word graphs of the corpus unless they exist."""
     target = graph_folder(workspace, corpus.id, max_words)
     if target.exists():
         return
@@ -82,13 +82,13 @@ def _write(
     store: Store,
     corpus: Corpus,
     target: Path,
-    longest: int,
+    max_tokens: int,
     read: Callable[[str], Iterable[str]],
     progress: Progress,
 ) -> None:
     temporary = target.with_name(f".{target.name}-{own_identity()[0]}")
     shutil.rmtree(temporary, ignore_errors=True)
-    writer = TokenWriter(temporary, longest)
+    writer = TokenWriter(temporary, max_tokens)
     try:
         for done, text in enumerate(texts(store, corpus.id)):
             progress(done, corpus.documents)

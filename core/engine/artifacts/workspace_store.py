@@ -14,7 +14,7 @@ def open_store(workspace: Workspace, *, create: bool = False, read_only: bool = 
     Args:
         workspace: The folder that holds the database.
         create: Create the workspace and its database if they do not exist.
-        read_only: Open for reading only. A database without write permission always is.
+        read_only: Open without write access. Implied if the database is not writable.
     """
     if create:
         workspace.create()

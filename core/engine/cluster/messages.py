@@ -1,24 +1,22 @@
-"""What a task tells the supervisor while it works, and what it returns in the end."""
+"""Messages of a task to the engine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from core.metrics.decisions import Scores
-from core.metrics.platt_params import PlattParams
 from core.training.epochs import BatchProgress, EpochResult
 
 Content = npt.NDArray[np.uint8]
-"""Bytes as an array, which Ray moves without copying them."""
+"""Bytes as an array, which Ray moves without a copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The task has a process: where."""
+    """The task runs in this process."""
 
     node: str
     pid: int
@@ -26,24 +24,24 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
-    """Training begins, or goes on, after so many batches of an epoch."""
+class Positioned:
+    """Training starts or resumes after `batch` batches of an epoch."""
 
     epoch: int
     batch: int
 
 
 @dataclass(frozen=True, slots=True)
-class ProgressMade:
-    """The running loss; `seconds` of work since the last news of it."""
+class BatchesDone:
+    """The running loss, and the seconds of work since the last message about work."""
 
     progress: BatchProgress
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class EpochFinished:
-    """An epoch; `seconds` of work since the last news of it."""
+class EpochDone:
+    """A finished epoch, and the seconds of work since the last message about work."""
 
     result: EpochResult
     is_kept: bool
@@ -51,46 +49,17 @@ class EpochFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointMade:
-    """A checkpoint: a list with the reference to its content, which the desk does not fetch."""
+class CheckpointStored:
+    """A checkpoint is in the object store.
 
-    content: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointLost:
-    """The object store had no room for a checkpoint; the one before it counts."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PackedProduct:
-    """A `core.systems.trial.TrialResult` as arrays; `table` (words, dimensions)."""
-
-    model: Content
-    embeddings: str | None
-    table: npt.NDArray[np.float32] | None
-    validation: tuple[PlattParams, Scores] | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrialEnd:
-    """How a task ended, with the news that were not known to be recorded.
-
-    `checkpoint` is there if the trial is to go on from it, `product` if it is finished, `reason` if
-    it can never succeed.
+    The reference to its content is in a list, so that the mailbox does not fetch it.
     """
 
-    how: Literal["finished", "interrupted", "resting", "failed", "left"]
-    news: tuple[tuple[int, Any], ...]
-    checkpoint: Content | None = None
-    product: PackedProduct | None = None
-    reason: str = ""
+    reference: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class ScoringEnd:
-    """Probabilities (documents, categories of the model) by split; none if told to leave."""
+class CheckpointSkipped:
+    """The object store had no room for a checkpoint. The previous one remains valid."""
 
-    scores: dict[str, npt.NDArray[np.float32]]
+    reason: str

@@ -1,157 +1,182 @@
-"""Ray, as far as the engine needs it: connect, count slots, share objects, submit, cancel.
+"""A connection to a Ray cluster: share objects, run tasks, exchange messages with them.
 
-What Ray raises becomes a `TaskLostError` with the cause in one sentence and whether the trial had
-part in it.
+Exceptions of Ray become `TaskLostError` with the cause in one sentence.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
-import os
 import re
-from collections.abc import Sequence
-from typing import Any, Protocol
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 import ray
 from ray.exceptions import (
+    GetTimeoutError,
     NodeDiedError,
-    ObjectLostError,
     ObjectStoreFullError,
     OutOfDiskError,
     OutOfMemoryError,
-    RayActorError,
     RayError,
     RayTaskError,
     WorkerCrashedError,
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from core.engine.cluster.mailbox import Order, TaskMailbox, Visit
-from core.engine.cluster.tasks import (
-    OtherVersionError,
-    TaskContext,
-    score_documents,
-    train_trial,
-    version,
-)
+from core.engine.cluster.mailbox import TaskMailbox
+from core.engine.cluster.tasks import OtherVersionError, TaskContext, version
+from core.engine.host import ray_connection
 from core.engine.host.disk import is_full
-from core.engine.host.exit_reason import describe
-from core.engine.host.ray_requirement import NoClusterError, check_address
-from core.errors import HTransError
+from core.engine.host.exit_reason import error_summary
+from core.engine.trials.executor import TaskLostError
 
-_FETCH = 20.0
-"""Seconds in which a checkpoint must have come."""
+_COLLECT_INTERVAL = 0.1
+_COLLECT_TIMEOUT = 30.0
+_FETCH_TIMEOUT = 20.0
+_GRACE = 0.4
+"""Seconds in which an unwanted task can end by itself before its process is killed."""
+_FULL = (ObjectStoreFullError, OutOfDiskError)
 
-FULL = (ObjectStoreFullError, OutOfDiskError)
-"""What Ray raises when neither its object store nor the disk behind it has room."""
-
-_log = logging.getLogger("htrans.supervisor")
-
-
-class StoreFullError(HTransError):
-    """The object store has no room for what a trial needs."""
-
-
-class TaskLostError(HTransError):
-    """A task has ended without a result. `is_crash`: its trial may be why."""
-
-    def __init__(self, reason: str, *, is_crash: bool) -> None:
-        super().__init__(reason)
-        self.is_crash = is_crash
-
-
-class Cluster(Protocol):
-    """What the supervisor needs of a cluster; `RayCluster` says what each is."""
-
-    def open_mailbox(self) -> None: ...  # noqa: D102
-    def slots(self) -> int: ...  # noqa: D102
-    def share(self, value: Any) -> Any: ...  # noqa: D102
-    def train(self, name: str, *arguments: Any) -> Any: ...  # noqa: D102
-    def score(self, name: str, *arguments: Any) -> Any: ...  # noqa: D102
-    def ended(self, tasks: Sequence[Any], seconds: float) -> list[Any]: ...  # noqa: D102
-    def result(self, task: Any) -> Any: ...  # noqa: D102
-    def fetch(self, reference: Any) -> Any: ...  # noqa: D102
-    def cancel(self, task: Any) -> None: ...  # noqa: D102
-    def visit_desk(  # noqa: D102
-        self, orders: dict[str, tuple[Order, int]]
-    ) -> dict[str, Visit]: ...
-    def disconnect(self) -> None: ...  # noqa: D102
+_log = logging.getLogger("htrans.worker")
 
 
 class RayCluster:
-    """A connection of this process to a cluster; there can be one at a time.
+    """A connection of this process to a cluster, used by several threads.
 
-    A trial takes one CPU, and on a cluster with GPUs the share of one that `workers_per_device`
-    leaves it; `device` is auto, cpu or cuda.
+    A task takes one CPU. On a cluster with GPUs it also takes 1 / `workers_per_device` of a GPU.
     """
 
-    def __init__(
-        self, address: str | None, device: str, workers_per_device: int, *, may_start: bool = True
-    ) -> None:
-        """Connect. Without an address to that of RAY_ADDRESS or of this machine.
+    def __init__(self, address: str | None, device: str, workers_per_device: int) -> None:
+        """Connect, or start a cluster on this machine if there is none and no `address` is given.
 
-        If there is none, and `may_start`, one is started on this machine. Raises `NoClusterError`.
+        Raises:
+            NoClusterError: There is no cluster at the address.
         """
         self._device = device
         self._per_device = workers_per_device
-        _connect(address, may_start=may_start)
-        self._desk: Any = None
-        self._visit: Any = None
-        self._train = ray.remote(max_retries=0)(train_trial)
-        self._score = ray.remote(max_retries=0)(score_documents)
-
-    def open_mailbox(self) -> None:
-        """Start the desk on this machine."""
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self._desk = (
-            ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(TaskMailbox)
-            .options(scheduling_strategy=here)
-            .remote()
-        )
+        self._uses_gpus = False
+        ray_connection.connect(address, may_start=True)
+        self._lock = threading.Lock()
+        self._remote: dict[Callable[..., Any], Any] = {}
+        self._tasks: dict[str, RayTask] = {}
+        self._numbers = itertools.count(1)
+        self._next_collection = 0.0
+        self._open_mailbox()
 
     def slots(self) -> int:
-        """How many trials the machines of the cluster can train at the same time."""
-        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-        machines = [node["Resources"] for node in nodes if node["Alive"]]
-        self._uses_gpus = self._device == "cuda" or (
-            self._device == "auto" and any(machine.get("GPU") for machine in machines)
-        )
-        return sum(_places_on(m, self._per_device, self._uses_gpus) for m in machines)
+        """Number of trials that the cluster can train at a time."""
+        number, self._uses_gpus = ray_connection.slots(self._device, self._per_device)
+        return number
 
     def share(self, value: Any) -> Any:
-        """Put something into the object store; return the reference.
-
-        Raises `StoreFullError`.
-        """
+        """Put a value into the object store; return its reference."""
         try:
             return ray.put(value)
-        except FULL as error:
-            raise StoreFullError(_first_line(error)) from error
+        except _FULL as error:
+            raise _full(error) from error
 
-    def train(self, name: str, *arguments: Any) -> Any:
-        """Submit a training with the arguments of `train_trial`; return its reference."""
-        return self._submit(self._train, name, arguments)
-
-    def score(self, name: str, *arguments: Any) -> Any:
-        """Submit a scoring with the arguments of `score_documents`; return its reference."""
-        return self._submit(self._score, name, arguments)
-
-    def ended(self, tasks: Sequence[Any], seconds: float) -> list[Any]:
-        """Those of the tasks that have ended; waits until one has, at most so long."""
-        if not tasks:
-            return []
-        ready, _ = ray.wait(list(tasks), num_returns=1, timeout=seconds)
-        if ready:
-            ready, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
-        return list(ready)
-
-    def result(self, task: Any) -> Any:
-        """What an ended task has returned. Raises `TaskLostError`."""
+    def fetch(self, reference: Any) -> Any:
+        """Get a value from the object store, None if it is lost."""
         try:
-            return ray.get(task)
+            return ray.get(reference, timeout=_FETCH_TIMEOUT)
+        except RayError as error:
+            _log.warning("an object was lost: %s", _first_line(error))
+            return None
+
+    def run(self, name: str, function: Callable[..., Any], *arguments: Any) -> RayTask:
+        """Submit a function of `core.engine.cluster.tasks`; its first argument is added here."""
+        name = f"{name} #{next(self._numbers)}"
+        gpus = 1 / self._per_device if self._uses_gpus else 0
+        with self._lock:
+            if function not in self._remote:
+                # The worker itself handles lost tasks.
+                self._remote[function] = ray.remote(max_retries=0)(function)
+            remote = self._remote[function].options(num_cpus=1, num_gpus=gpus, name=name)
+            context = TaskContext(name, self._mailbox, version())
+            try:
+                task = RayTask(self, name, remote.remote(context, *arguments))
+            except _FULL as error:
+                raise _full(error) from error
+            self._tasks[name] = task
+        return task
+
+    def collect(self, *, at_once: bool = False) -> None:
+        """Exchange messages with all tasks, at most once in 0.1 s unless `at_once`."""
+        with self._lock:
+            if not at_once and time.monotonic() < self._next_collection:
+                return
+            self._next_collection = time.monotonic() + _COLLECT_INTERVAL
+            stopping = {name for name, task in self._tasks.items() if task.stopping}
+            answer = self._mailbox.collect.remote(set(self._tasks), stopping)
+            try:
+                deliveries = ray.get(answer, timeout=_COLLECT_TIMEOUT)
+            except (RayError, GetTimeoutError) as error:
+                _log.warning("the mailbox is lost: %s", _first_line(error))
+                for task in self._tasks.values():
+                    task.is_lost = True
+                self._open_mailbox()
+                return
+            for name, delivery in deliveries.items():
+                self._tasks[name].messages.extend(delivery.messages)
+                self._tasks[name].reported_at = time.monotonic() - delivery.silence
+
+    def forget(self, name: str) -> None:
+        """Remove a task that has ended."""
+        with self._lock:
+            del self._tasks[name]
+
+    def disconnect(self) -> None:
+        """Kill the remaining tasks, and the cluster if this process has started it."""
+        ray.shutdown()
+
+    def _open_mailbox(self) -> None:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        actor = ray.remote(num_cpus=0)(TaskMailbox)
+        self._mailbox: Any = actor.options(scheduling_strategy=here).remote()
+
+
+class RayTask:
+    """A submitted task, used in a `with` block, at whose end it is stopped if it still runs.
+
+    `messages` are those that have arrived, `reported_at` is the monotonic time of its last report,
+    None before the first.
+    """
+
+    def __init__(self, cluster: RayCluster, name: str, reference: Any) -> None:
+        self._cluster = cluster
+        self._reference = reference
+        self.name = name
+        self.messages: deque[Any] = deque()
+        self.reported_at: float | None = None
+        self.stopping = False
+        self.is_lost = False
+
+    def __enter__(self) -> RayTask:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stopping = True
+        if not self.wait(0.0) and not self.wait(_GRACE):
+            ray.cancel(self._reference, force=True)
+        self._cluster.forget(self.name)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end and collect messages; return True if the task has ended."""
+        ended, _ = ray.wait([self._reference], timeout=seconds)
+        self._cluster.collect(at_once=bool(ended))
+        return bool(ended)
+
+    def result(self) -> Any:
+        """The return value of a task that has ended."""
+        try:
+            return ray.get(self._reference)
         except RayTaskError as error:
             cause = error.cause or error
-            raise TaskLostError(describe(cause), is_crash=not _is_circumstance(cause)) from error
+            raise TaskLostError(error_summary(cause), is_crash=not _is_of_machine(cause)) from error
         except OutOfMemoryError as error:
             reason = "out of memory: killed by Ray's memory monitor; give a trial more of the node"
             raise TaskLostError(reason, is_crash=True) from error
@@ -164,76 +189,15 @@ class RayCluster:
         except RayError as error:
             raise TaskLostError(_first_line(error), is_crash=False) from error
 
-    def fetch(self, reference: Any) -> Any:
-        """An object that a task has put; raises `TaskLostError` if it is gone."""
-        try:
-            return ray.get(reference, timeout=_FETCH)
-        except RayError as error:
-            raise TaskLostError(_first_line(error), is_crash=False) from error
 
-    def cancel(self, task: Any) -> None:
-        """Kill the task's process."""
-        ray.cancel(task, force=True)
-
-    def visit_desk(self, orders: dict[str, tuple[Order, int]]) -> dict[str, Visit]:
-        """Give the orders, get the news of the visit before if it is over; nothing waits for it.
-
-        While the desk is being started, or started again, there are none.
-        """
-        found: dict[str, Visit] = {}
-        if self._visit is not None:
-            over, _ = ray.wait([self._visit], timeout=0)
-            if not over:
-                return found
-            try:
-                found = ray.get(self._visit)
-            except RayActorError as error:
-                _log.warning("the desk cannot be reached: %s", _first_line(error))
-        self._visit = self._desk.collect.remote(orders)
-        return found
-
-    def disconnect(self) -> None:
-        """End the tasks that are left, and a cluster that was started for this process."""
-        ray.shutdown()
-
-    def _submit(self, function: Any, name: str, arguments: tuple[Any, ...]) -> Any:
-        errand = TaskContext(name, self._desk, version())
-        gpus = 1 / self._per_device if self._uses_gpus else 0
-        task = function.options(num_cpus=1, num_gpus=gpus, name=name)
-        try:
-            return task.remote(errand, *arguments)
-        except FULL as error:
-            raise StoreFullError(_first_line(error)) from error
+def _is_of_machine(cause: BaseException) -> bool:
+    """Whether an exception of a task is caused by the machine, not by the trial."""
+    return is_full(cause) or isinstance(cause, (RayError, ImportError, OtherVersionError))
 
 
-def _connect(address: str | None, *, may_start: bool) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray would hide the GPUs from tasks that ask for none, and warns that it will cease to.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if address is not None:
-        check_address(address)
-    try:
-        ray.init(address=address or "auto", logging_level=logging.WARNING)
-    except ConnectionError as error:
-        if address is not None or not may_start:
-            where = address or "this machine"
-            raise NoClusterError(
-                f"there is no Ray cluster at {where}; start one with: ray start --head"
-            ) from error
-        ray.init(logging_level=logging.WARNING, include_dashboard=False)
-    except (RayError, RuntimeError, ValueError) as error:
-        raise NoClusterError(f"the Ray cluster does not let us in: {_first_line(error)}") from error
-
-
-def _places_on(machine: dict[str, float], per_device: int, uses_gpus: bool) -> int:
-    cpus = int(machine.get("CPU", 0))
-    return min(cpus, int(machine.get("GPU", 0) * per_device)) if uses_gpus else cpus
-
-
-def _is_circumstance(cause: BaseException) -> bool:
-    """Whether an exception in a task says something of the machine, not of the trial."""
-    of_the_machine = (*FULL, ObjectLostError, ImportError, OtherVersionError)
-    return is_full(cause) or isinstance(cause, of_the_machine)
+def _full(error: BaseException) -> TaskLostError:
+    reason = f"the object store is full: {_first_line(error)}"
+    return TaskLostError(reason, is_crash=False, delay=5.0)
 
 
 def _first_line(error: BaseException) -> str:

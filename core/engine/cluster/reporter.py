@@ -1,4 +1,4 @@
-"""The reporter of a task: collects news and brings them to the desk, a few times a second."""
+"""The reporter of a task: sends its messages to the mailbox a few times a second."""
 
 from __future__ import annotations
 
@@ -8,104 +8,94 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from core.engine.cluster.mailbox import FASTEST, Answer, News, Order
-from core.engine.cluster.messages import EpochFinished, ProgressMade
-from core.engine.trials.reporter import INTERVAL
+from core.engine.cluster.mailbox import INTERVAL
+from core.engine.cluster.messages import BatchesDone, EpochDone
+from core.engine.trials.reporter import INTERVAL as PROGRESS_INTERVAL
 from core.training.epochs import BatchProgress, EpochResult
 
 _log = logging.getLogger("htrans.worker")
 
-Visit = Callable[[tuple[News, ...]], Answer]
-"""Brings news to the desk. May raise anything while the desk cannot be reached."""
+Report = Callable[[list[Any]], tuple[bool, float]]
+"""Calls `TaskMailbox.report` for one task. Raises whatever Ray raises."""
 
 
-class ClusterReporter:
-    """A `core.training.epochs.Reporter` for a task that runs anywhere.
+class TaskReporter:
+    """A `core.training.epochs.Reporter` for a task on a cluster.
 
-    As a context manager it visits the desk in a thread of its own, so that the desk hears of the
-    task also while a batch or the scoring of documents takes long.
+    Within a `with` block, a thread sends the messages, so that the engine also hears from a task
+    during a long batch. All messages are sent when the block ends. A task that cannot report stops.
     """
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, report: Report) -> None:
+        self._report = report
         self._lock = threading.Lock()
-        self._news: dict[int, Any] = {}
-        self._last = 0
-        self._order: Order = "go on"
+        self._messages: list[Any] = []
+        self._stopping = False
+        self._error: Exception | None = None
         self._ended = threading.Event()
-        self._hurry = threading.Event()
-        self._thread = threading.Thread(target=self._go, name="reporter", daemon=True)
-        self._next_progress = time.monotonic() + INTERVAL
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+        self._next_progress = time.monotonic() + PROGRESS_INTERVAL
         self._counted_until = time.monotonic()
 
-    def __enter__(self) -> ClusterReporter:
+    def __enter__(self) -> TaskReporter:
         self._thread.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._ended.set()
-        self._hurry.set()
-        self._thread.join(timeout=5.0)
+        self._thread.join()
+        if self._error is None:
+            self._send()
+        if error is None and self._error is not None:
+            raise self._error
 
-    @property
-    def order(self) -> Order:
-        """The newest order."""
-        return self._order
-
-    def tell(self, news: Any) -> None:
-        """Have something brought to the desk."""
+    def send(self, message: Any) -> None:
+        """Add a message to the next report."""
         with self._lock:
-            self._last += 1
-            self._news[self._last] = news
+            self._messages.append(message)
 
-    def untold(self) -> tuple[News, ...]:
-        """News that are not known to be recorded, in order."""
-        with self._lock:
-            return tuple(sorted(self._news.items()))
-
-    def begins(self) -> None:
+    def start_clock(self) -> None:
         """Count seconds of work from now on."""
         self._counted_until = time.monotonic()
 
     def is_due(self) -> bool:
-        """A few times a second."""
+        """Return True a few times a second."""
         return time.monotonic() >= self._next_progress
 
     def progressed(self, progress: BatchProgress) -> None:
-        """Tell the mean loss since the last time."""
-        self.tell(ProgressMade(progress, self._worked()))
-        self._next_progress = time.monotonic() + INTERVAL
+        """Send the mean loss since the last call."""
+        self.send(BatchesDone(progress, self._worked()))
+        self._next_progress = time.monotonic() + PROGRESS_INTERVAL
 
     def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
-        """Tell of the epoch."""
-        self.tell(EpochFinished(result, is_kept, self._worked()))
+        """Send the metrics of an epoch."""
+        self.send(EpochDone(result, is_kept, self._worked()))
 
     def should_stop(self) -> bool:
-        """Whether the desk has another order than to go on."""
-        return self._order != "go on"
+        """Return True if the engine wants the task to stop."""
+        return self._stopping
 
-    def _go(self) -> None:
-        interval = FASTEST
-        while not self._ended.is_set():
-            started = time.monotonic()
-            try:
-                answer = self._visit(self.untold())
-            except Exception as error:  # whatever Ray raises while the desk is started again
-                _log.warning("the desk cannot be reached: %s", error)
-                interval = 1.0
-            else:
-                self._poll_reports(answer)
-                interval = answer.interval
-            self._hurry.wait(max(0.0, interval - (time.monotonic() - started)))
+    def _run(self) -> None:
+        interval = INTERVAL
+        while not self._ended.wait(interval):
+            interval = self._send()
 
-    def _poll_reports(self, answer: Answer) -> None:
-        self._order = answer.order
+    def _send(self) -> float:
+        """Send what there is; return the seconds until the next report."""
         with self._lock:
-            for number in [n for n in self._news if n <= answer.recorded]:
-                del self._news[number]
+            messages, self._messages = self._messages, []
+        try:
+            stopping, interval = self._report(messages)
+        except Exception as error:
+            _log.warning("the mailbox cannot be reached: %s", error)
+            self._error, self._stopping = error, True
+            self._ended.set()
+            return 0.0
+        self._stopping = self._stopping or stopping
+        return interval
 
     def _worked(self) -> float:
-        """Seconds since this was last asked: work that goes to the trial."""
+        """Seconds since the last call."""
         now = time.monotonic()
         worked, self._counted_until = now - self._counted_until, now
         return worked

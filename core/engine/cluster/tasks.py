@@ -1,14 +1,13 @@
-"""What runs on the machines of a cluster: train a trial, score the documents under a model."""
+"""The functions that run on the machines of a cluster: train a trial, score documents."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,25 +16,21 @@ import ray
 import torch
 from ray.exceptions import ObjectStoreFullError, OutOfDiskError
 
-from core.corpus.examples import Documents
-from core.engine.cluster.mailbox import Answer, News
+from core.corpus.examples import Documents, Examples
 from core.engine.cluster.messages import (
-    CheckpointLost,
-    CheckpointMade,
+    CheckpointSkipped,
+    CheckpointStored,
     Content,
-    PackedProduct,
-    Resumed,
-    ScoringEnd,
+    Positioned,
     Started,
-    TrialEnd,
 )
-from core.engine.cluster.reporter import ClusterReporter
+from core.engine.cluster.reporter import TaskReporter
 from core.errors import HTransError, TrainingError
 from core.models.matrix_product import use_kernel
 from core.models.model_files import ModelInfo, TrainedModel, model_of_content
 from core.settings import TrainingSettings
 from core.systems import system_named
-from core.systems.trial import Output, ScoringInputs, TrialInputs, TrialResult, TrialSpec
+from core.systems.trial import ScoringInputs, TrialInputs, TrialResult, TrialSpec
 from core.training.checkpoints import checkpoint_content, checkpoint_of
 from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
@@ -43,114 +38,127 @@ from core.training.scoring import ScoringAbandonedError
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-VISIT_PATIENCE = 30.0
-"""Seconds that a visit to the desk may take."""
+    from core.systems.trial import ScoreColumns
 
-_log = logging.getLogger("htrans.worker")
+REPORT_TIMEOUT = 30.0
+"""Seconds after which a report to the mailbox has failed."""
+
+PackedModel = tuple[bytes, ModelInfo]
+"""The content of a model file and its metadata."""
+Table = npt.NDArray[np.float32]
+"""An embedding table (words, dimensions)."""
 
 
 class OtherVersionError(HTransError):
-    """The machine has another version of this program than the supervisor."""
+    """A machine of the cluster has another version of this program than the engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """How a task is called, where it reports, and the version of the program that sent it."""
+    """The name of a task, its mailbox, and the version of the program that submitted it."""
 
     name: str
-    desk: Any
+    mailbox: Any
     version: str
 
 
 @dataclass(frozen=True, slots=True)
-class PackedModel:
-    """The content of a model file and what it says of itself."""
+class TrialEnd:
+    """The end of a training.
 
-    content: Content
-    info: ModelInfo
+    `checkpoint` is set after an interruption, `result` after the end, and `failure` is the reason
+    why the trial can never succeed.
+    """
+
+    outcome: Outcome | None
+    checkpoint: Content | None = None
+    result: TrialResult | None = None
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ScoringOrder:
-    """Which documents to score under a model: those of `splits`, "test" or "validation".
+class ScoringSpec:
+    """The documents to score by split, and how. Their tokens come separately."""
 
-    `split_seed` and the settings say which documents validate. `kernel` is the run's matrix-product
-    kernel.
-    """
-
-    label: str
     system: str
-    settings: TrainingSettings
-    split_seed: int
-    outputs: tuple[Output, ...]
-    splits: tuple[str, ...]
     kernel: str
+    settings: TrainingSettings
+    category_id: str
+    examples: dict[str, Examples]
 
 
 def version() -> str:
-    """The version of this program; every machine of a cluster must have the same."""
+    """The version of this program; all machines of a cluster need the same."""
     return importlib.metadata.version("htrans-tui")
 
 
 def train_trial(
-    errand: TaskContext,
-    assignment: TrialSpec,
+    context: TaskContext,
+    spec: TrialSpec,
     documents: Documents,
-    embeddings: npt.NDArray[np.float32] | None,
+    embeddings: Table | None,
     source: PackedModel | None,
     vectors: csr_array | None,
     resumed: Content | None,
 ) -> TrialEnd:
-    """Train a trial to its end, or until the desk says otherwise.
+    """Train a trial until it ends or must stop.
 
-    `embeddings` (words, dimensions) are those of `source`, or those that training from scratch
-    starts with; `resumed` is the content of the checkpoint to go on from.
+    Args:
+        context: The task.
+        spec: The trial.
+        documents: The corpus.
+        embeddings: The table of `source`, or the initial one of a training from scratch.
+        source: The model to start from.
+        vectors: TF-IDF vectors of the training documents, for systems that read them.
+        resumed: The checkpoint to resume from.
     """
-    with _at_work(errand) as (reporter, device):
-        materials = inputs_from(documents, embeddings, source, vectors)
-        try:
-            return train(assignment, materials, resumed, reporter, device, ray.put)
-        except TrainingError as error:
-            return TrialEnd("failed", reporter.untold(), reason=str(error))
+    inputs = TrialInputs(
+        documents,
+        None if source is None else unpacked(source, embeddings),
+        lambda: _given(None if embeddings is None else _tensor(embeddings)),
+        lambda: _given(vectors),
+    )
+    with _reporting(context) as (reporter, device):
+        return train(spec, inputs, resumed, reporter, device, ray.put)
 
 
 def score_documents(
-    errand: TaskContext,
-    order: ScoringOrder,
+    context: TaskContext,
+    spec: ScoringSpec,
     documents: Documents,
     model: PackedModel,
-    embeddings: npt.NDArray[np.float32] | None,
+    embeddings: Table | None,
     vectors: csr_array | None,
-) -> ScoringEnd:
-    """Score documents under a model; `vectors` are the test documents' for a linear one."""
-    with _at_work(errand) as (reporter, device):
-        stop = reporter.should_stop
-        try:
-            return score(order, documents, unpacked(model, embeddings), vectors, device, stop)
-        except ScoringAbandonedError:
-            return ScoringEnd({})
+) -> dict[str, ScoreColumns]:
+    """Score documents with a model.
+
+    `vectors` are TF-IDF vectors of the test documents, for systems that read them.
+
+    Returns:
+        Probabilities (documents, outputs) by split, empty if the task had to stop.
+    """
+    with _reporting(context) as (reporter, device):
+        loaded = unpacked(model, embeddings)
+        return score(spec, documents, loaded, vectors, device, reporter.should_stop)
 
 
 @contextmanager
-def _at_work(errand: TaskContext) -> Iterator[tuple[ClusterReporter, torch.device]]:
-    """One thread, a device, and a reporter that visits the desk meanwhile.
-
-    Raises `OtherVersionError` on a machine with another version of this program.
-    """
-    if version() != errand.version:
+def _reporting(context: TaskContext) -> Iterator[tuple[TaskReporter, torch.device]]:
+    if version() != context.version:
         raise OtherVersionError(
             f"htrans-tui {version()} is installed on {_node()}, but the engine has "
-            f"{errand.version}; install the same on all machines of the cluster"
+            f"{context.version}; install the same on all machines of the cluster"
         )
     torch.set_num_threads(1)
     gpus = ray.get_gpu_ids()
 
-    def visit(news: tuple[News, ...]) -> Answer:
-        answer: Answer = ray.get(errand.desk.tell.remote(errand.name, news), timeout=VISIT_PATIENCE)
-        return answer
+    def report(messages: list[Any]) -> tuple[bool, float]:
+        answer = context.mailbox.report.remote(context.name, messages)
+        stopping, interval = ray.get(answer, timeout=REPORT_TIMEOUT)
+        return stopping, interval
 
-    reporter = ClusterReporter(visit)
-    reporter.tell(Started(_node(), os.getpid(), f"cuda:{gpus[0]}" if gpus else "cpu"))
+    reporter = TaskReporter(report)
+    reporter.send(Started(_node(), os.getpid(), f"cuda:{gpus[0]}" if gpus else "cpu"))
     with reporter:
         yield reporter, torch.device("cuda" if gpus else "cpu")
     if gpus:
@@ -162,122 +170,82 @@ def _node() -> str:
 
 
 def train(
-    assignment: TrialSpec,
-    materials: TrialInputs,
+    spec: TrialSpec,
+    inputs: TrialInputs,
     resumed: Content | None,
-    reporter: ClusterReporter,
+    reporter: TaskReporter,
     device: torch.device,
     put: Callable[[Content], Any],
 ) -> TrialEnd:
-    """Train, report, hand checkpoints over through `put`; raises `TrainingError`."""
-    newest: list[Content] = []
+    """Train a trial and report to the engine; `put` stores a checkpoint in the object store."""
+    newest: Content | None = None
 
     def save(checkpoint: Checkpoint) -> None:
-        if reporter.order == "leave":
+        nonlocal newest
+        newest = np.frombuffer(checkpoint_content(checkpoint, spec.identity), dtype=np.uint8)
+        if reporter.should_stop():
             return
-        content = checkpoint_content(checkpoint, assignment.identity)
-        newest[:] = [np.frombuffer(content, dtype=np.uint8)]
-        if not reporter.should_stop():
-            _hand_over(newest[0], reporter, put)
+        try:
+            reporter.send(CheckpointStored([put(newest)]))
+        except (ObjectStoreFullError, OutOfDiskError) as error:
+            reporter.send(CheckpointSkipped(str(error).splitlines()[0]))
 
-    use_kernel(assignment.kernel)
-    prepared = system_named(assignment.system).prepare(assignment, materials, device)
-    training = prepared.training
-    if resumed is not None:
-        training.restore(checkpoint_of(resumed.tobytes(), assignment.label, assignment.identity))
-    reporter.tell(Resumed(*training.position))
-    reporter.begins()
-    outcome = training.run(reporter, save, assignment.until)
-    if outcome is Outcome.FINISHED:
-        product = _packed(prepared.result())
-        return TrialEnd("finished", reporter.untold(), product=product)
-    if reporter.order == "leave":
-        return TrialEnd("left", reporter.untold())
-    checkpoint = newest[0] if newest else None
-    if outcome is Outcome.INTERRUPTED:
-        return TrialEnd("interrupted", reporter.untold(), checkpoint)
-    return TrialEnd("resting", reporter.untold(), checkpoint)
-
-
-def _hand_over(content: Content, reporter: ClusterReporter, put: Callable[[Content], Any]) -> None:
+    use_kernel(spec.kernel)
     try:
-        reporter.tell(CheckpointMade([put(content)]))
-    except (ObjectStoreFullError, OutOfDiskError) as error:
-        reporter.tell(CheckpointLost(str(error).splitlines()[0]))
-
-
-def inputs_from(
-    documents: Documents,
-    embeddings: npt.NDArray[np.float32] | None,
-    source: PackedModel | None,
-    vectors: csr_array | None,
-) -> TrialInputs:
-    """The materials of a trial from the arguments of its task."""
-
-    def from_scratch() -> torch.Tensor:
-        assert embeddings is not None
-        return _tensor(embeddings)
-
-    def vectors_there() -> csr_array:
-        assert vectors is not None
-        return vectors
-
-    model = None if source is None else unpacked(source, embeddings)
-    return TrialInputs(documents, model, from_scratch, vectors_there)
-
-
-def unpacked(model: PackedModel, embeddings: npt.NDArray[np.float32] | None) -> TrainedModel:
-    """The model from the arguments of a task."""
-    table = None if embeddings is None else _tensor(embeddings)
-    return model_of_content(model.content.tobytes(), model.info, table)
-
-
-def _packed(product: TrialResult) -> PackedProduct:
-    return PackedProduct(
-        np.frombuffer(product.model, dtype=np.uint8),
-        product.embeddings,
-        None if product.table is None else product.table.numpy(),
-        product.validation,
-    )
+        prepared = system_named(spec.system).prepare(spec, inputs, device)
+        training = prepared.training
+        if resumed is not None:
+            training.restore(checkpoint_of(resumed.tobytes(), spec.label, spec.identity))
+        reporter.send(Positioned(*training.position))
+        reporter.start_clock()
+        outcome = training.run(reporter, save, spec.until)
+        if outcome is Outcome.FINISHED:
+            return TrialEnd(outcome, result=prepared.result())
+    except TrainingError as error:
+        return TrialEnd(None, failure=str(error))
+    return TrialEnd(outcome, checkpoint=newest)
 
 
 def score(
-    order: ScoringOrder,
+    spec: ScoringSpec,
     documents: Documents,
     model: TrainedModel,
     vectors: csr_array | None,
     device: torch.device,
     stop: Callable[[], bool],
-) -> ScoringEnd:
-    """Score the documents of all splits; raises `ScoringAbandonedError` if `stop` says so."""
-    use_kernel(order.kernel)
-    system = system_named(order.system)
-
-    def vectors_there() -> csr_array:
-        assert vectors is not None
-        return vectors
-
+) -> dict[str, ScoreColumns]:
+    """Score the documents of all splits; return nothing if `stop` returns True."""
+    use_kernel(spec.kernel)
+    system = system_named(spec.system)
     scores = {}
-    for split in order.splits:
-        if split == "test":
-            examples = documents.examples(order.outputs[0].positives, "test")
-        else:
-            fraction = order.settings.validation_fraction
-            _, examples = system.split(documents, order.outputs, fraction, order.split_seed)
+    for split, examples in spec.examples.items():
         inputs = ScoringInputs(
             lambda: model,
             split,
-            examples,
-            order.outputs[0].category_id,
-            order.settings,
-            vectors_there,
+            replace(examples, tokens=documents.tokens),
+            spec.category_id,
+            spec.settings,
+            lambda: _given(vectors),
         )
-        scores[split] = system.scores(inputs, device, stop)
-    return ScoringEnd(scores)
+        try:
+            scores[split] = system.scores(inputs, device, stop)
+        except ScoringAbandonedError:
+            return {}
+    return scores
 
 
-def _tensor(array: npt.NDArray[np.float32]) -> torch.Tensor:
-    """The array as a tensor on the same memory, which is the object store's: only to be read."""
+def unpacked(model: PackedModel, embeddings: Table | None) -> TrainedModel:
+    """Build a model from the arguments of a task."""
+    return model_of_content(*model, None if embeddings is None else _tensor(embeddings))
+
+
+def _given(value: Any) -> Any:
+    assert value is not None
+    return value
+
+
+def _tensor(array: Table) -> torch.Tensor:
+    """A tensor in the memory of the array, which is the object store's and read-only."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*not writable.*")
         return torch.from_numpy(array)

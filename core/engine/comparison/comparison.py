@@ -1,4 +1,4 @@
-"""Runs over the same documents side by side, each tested against one of them."""
+"""Comparison of runs on the same test documents, with significance tests against a baseline."""
 
 from __future__ import annotations
 
@@ -25,39 +25,45 @@ TEST = "paired approximate randomisation over documents"
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """How a contender differs from another, `than`: the second minus the first."""
+class BaselineTest:
+    """Significance test of a variant's difference from a baseline (variant minus baseline)."""
 
-    than: str
+    baseline: str
     significance: Significance
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """A contender's measures over the categories that all have.
+class RunResult:
+    """Metrics of a variant over the common categories.
 
-    `seconds` is the worker time of the trials that count now. `tested` is None for the contender
-    that the others are tested against.
+    `seconds` is the worker time of the current trials. `tested` is None for the baseline of the
+    comparison.
     """
 
-    contender: RunVariant
+    variant: RunVariant
     seconds: float
     summary: Summary
     hierarchical: PrecisionRecallF1
     f1: dict[str, float]
-    tested: Tested | None
+    tested: BaselineTest | None
 
     @property
     def name(self) -> str:
-        """The contender's."""
-        return self.contender.name
+        """Name of the variant."""
+        return self.variant.name
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Runs over `documents` test documents and the categories `ids`; `left_out` are in some only.
+    """Results of all variants on the same documents and categories.
 
-    `support` counts the test documents of each category.
+    Attributes:
+        corpus: Name of the corpus.
+        documents: Number of test documents.
+        ids: Keys of the common categories.
+        left_out: Keys of the categories that not all runs have.
+        support: Number of test documents of each category.
+        runs: Results of the variants.
     """
 
     corpus: str
@@ -65,7 +71,7 @@ class Comparison:
     ids: tuple[str, ...]
     left_out: tuple[str, ...]
     support: dict[str, int]
-    runs: tuple[Compared, ...]
+    runs: tuple[RunResult, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The object that `compare --json` prints."""
@@ -75,101 +81,108 @@ class Comparison:
             "categories": list(self.ids),
             "left_out": list(self.left_out),
             "test": TEST,
-            "runs": [_to_json(compared) for compared in self.runs],
+            "runs": [_to_json(result) for result in self.runs],
         }
 
 
 class ComparisonBuilder:
-    """The decisions of contenders on the same documents, from which any two can be tested."""
+    """Decisions of all variants on the same documents, for pairwise significance tests."""
 
     def __init__(
         self,
         store: Store,
         workspace: Workspace,
-        contenders: Sequence[RunVariant],
+        variants: Sequence[RunVariant],
         device: torch.device,
         progress: Progress = lambda _done, _total: None,
     ) -> None:
-        """Score what is not scored yet.
+        """Compute the decisions of all variants; missing scores are computed first.
 
-        Raises `HTransError` for runs of different corpora, without a category in common, or of a
-        corpus without test documents.
+        Args:
+            store: The database.
+            workspace: The workspace.
+            variants: The variants; the first one is the baseline.
+            device: Where to compute scores.
+            progress: Called with the number of completed variants and their total.
+
+        Raises:
+            HTransError: The runs have different corpora or no common category, or the corpus has
+                no test documents.
         """
-        corpora = {contender.run.corpus for contender in contenders}
+        corpora = {variant.run.corpus for variant in variants}
         if len(corpora) > 1:
             raise HTransError(
-                f"the runs are of different corpora ({', '.join(sorted(corpora))}); compare runs "
-                "of one"
+                f"the runs have different corpora ({', '.join(sorted(corpora))}); compare runs "
+                "of the same corpus"
             )
-        check_test_documents(corpus_with_id(store, contenders[0].run.corpus_id))
-        self.contenders = tuple(contenders)
-        found: list[Decisions] = []
+        check_test_documents(corpus_with_id(store, variants[0].run.corpus_id))
+        self.variants = tuple(variants)
+        run_decisions: list[Decisions] = []
         data: dict[int, RunData] = {}
-        for done, contender in enumerate(contenders):
-            progress(done, len(contenders))
-            run = contender.run
-            its = data.setdefault(run.id, RunData(store, workspace, run))
-            found.append(decisions(store, its, device, contender.rule))
-        progress(len(contenders), len(contenders))
-        common = [key for key in found[0].ids if all(key in theirs.ids for theirs in found)]
+        for done, variant in enumerate(variants):
+            progress(done, len(variants))
+            run = variant.run
+            run_data = data.setdefault(run.id, RunData(store, workspace, run))
+            run_decisions.append(decisions(store, run_data, device, variant.rule))
+        progress(len(variants), len(variants))
+        common = [key for key in run_decisions[0].ids if all(key in d.ids for d in run_decisions)]
         if not common:
             raise HTransError("the runs have no category in common")
-        every = {key for theirs in found for key in theirs.ids}
+        all_ids = {key for d in run_decisions for key in d.ids}
         self.corpus = corpora.pop()
-        self.taxonomy = taxonomy_of(store, contenders[0].run.corpus_id)
+        self.taxonomy = taxonomy_of(store, variants[0].run.corpus_id)
         self.ids = tuple(common)
-        self.left_out = tuple(sorted(every - set(common)))
+        self.left_out = tuple(sorted(all_ids - set(common)))
         self._decisions = {
-            contender.name: theirs.only(common)
-            for contender, theirs in zip(contenders, found, strict=True)
+            variant.name: d.only(common) for variant, d in zip(variants, run_decisions, strict=True)
         }
 
     def of(self, name: str) -> Decisions:
-        """The decisions of a contender."""
+        """The decisions of a variant."""
         return self._decisions[name]
 
     def test(self, first: str, second: str) -> Significance:
-        """How the second contender differs from the first."""
+        """Test the difference of two variants, second minus first."""
         before, after = self.of(first), self.of(second)
         return paired_randomisation(before.truth, before.predicted, after.predicted)
 
 
 def compare(
-    store: Store, arena: ComparisonBuilder, progress: Progress = lambda _done, _total: None
+    store: Store, builder: ComparisonBuilder, progress: Progress = lambda _done, _total: None
 ) -> Comparison:
-    """Measure all contenders and test each against the first, or the first's like of its own seed.
+    """Evaluate all variants and test each against its baseline.
 
-    Two seeds of two systems are so compared seed by seed.
+    With several seeds, runs are paired by seed (see `baseline_for`).
     """
-    first = arena.of(arena.contenders[0].name)
-    compared = []
-    for done, contender in enumerate(arena.contenders):
-        progress(done, len(arena.contenders))
-        compared.append(_compared(store, arena, contender))
-    progress(len(arena.contenders), len(arena.contenders))
+    first = builder.of(builder.variants[0].name)
+    results = []
+    for done, variant in enumerate(builder.variants):
+        progress(done, len(builder.variants))
+        results.append(_run_result(store, builder, variant))
+    progress(len(builder.variants), len(builder.variants))
     return Comparison(
-        corpus=arena.corpus,
+        corpus=builder.corpus,
         documents=len(first.truth),
-        ids=arena.ids,
-        left_out=arena.left_out,
-        support=dict(zip(arena.ids, first.truth.sum(axis=0).tolist(), strict=True)),
-        runs=tuple(compared),
+        ids=builder.ids,
+        left_out=builder.left_out,
+        support=dict(zip(builder.ids, first.truth.sum(axis=0).tolist(), strict=True)),
+        runs=tuple(results),
     )
 
 
-def _compared(store: Store, arena: ComparisonBuilder, contender: RunVariant) -> Compared:
-    theirs = arena.of(contender.name)
-    counts = [count(theirs.truth[:, i], theirs.predicted[:, i]) for i in range(len(theirs.ids))]
-    against = baseline_for(arena.contenders, contender)
+def _run_result(store: Store, builder: ComparisonBuilder, variant: RunVariant) -> RunResult:
+    made = builder.of(variant.name)
+    counts = [count(made.truth[:, i], made.predicted[:, i]) for i in range(len(made.ids))]
+    baseline = baseline_for(builder.variants, variant)
     tested = None
-    if against is not None:
-        tested = Tested(against.name, arena.test(against.name, contender.name))
-    return Compared(
-        contender=contender,
-        seconds=_seconds(store, contender.run, set(theirs.ids)),
-        summary=summarise(counts, theirs.ids, arena.taxonomy),
-        hierarchical=hierarchical(theirs.truth, theirs.predicted, theirs.ids, arena.taxonomy),
-        f1={key: c.rates.f1 for key, c in zip(theirs.ids, counts, strict=True)},
+    if baseline is not None:
+        tested = BaselineTest(baseline.name, builder.test(baseline.name, variant.name))
+    return RunResult(
+        variant=variant,
+        seconds=_seconds(store, variant.run, set(made.ids)),
+        summary=summarise(counts, made.ids, builder.taxonomy),
+        hierarchical=hierarchical(made.truth, made.predicted, made.ids, builder.taxonomy),
+        f1={key: c.rates.f1 for key, c in zip(made.ids, counts, strict=True)},
         tested=tested,
     )
 
@@ -180,35 +193,35 @@ def _seconds(store: Store, run: Run, ids: set[str]) -> float:
     return sum({trial_id: seconds for key, trial_id, seconds in trials if key in ids}.values())
 
 
-def _to_json(compared: Compared) -> dict[str, Any]:
-    summary, tested = compared.summary, compared.tested
-    run, settings = compared.contender.run, compared.contender.settings
+def _to_json(result: RunResult) -> dict[str, Any]:
+    summary, tested = result.summary, result.tested
+    run, settings = result.variant.run, result.variant.settings
     return {
-        "name": compared.name,
+        "name": result.name,
         "run": run.name,
         "system": run.system,
         "seed": run.seed,
-        "rule": compared.contender.rule.name,
+        "rule": result.variant.rule.name,
         "switches": {
             "class_weights": list(settings.class_weights),
             "transfer": settings.transfer,
             "freeze": settings.freeze,
             "two_rates": settings.two_rates,
         },
-        "seconds": compared.seconds,
+        "seconds": result.seconds,
         "micro": _rates(summary.micro),
         "macro": _rates(summary.macro),
         "macro_present": _rates(summary.macro_present),
-        "hierarchical": _rates(compared.hierarchical),
+        "hierarchical": _rates(result.hierarchical),
         "levels": {
             str(level): {"micro": _rates(rates.micro), "macro": _rates(rates.macro)}
             for level, rates in summary.levels.items()
         },
-        "categories": compared.f1,
+        "categories": result.f1,
         "against_first": None
         if tested is None
         else {
-            "than": tested.than,
+            "than": tested.baseline,
             "micro_f1": tested.significance.micro,
             "macro_f1": tested.significance.macro,
             "p_micro": tested.significance.p_micro,

@@ -22,7 +22,7 @@ Phase = Callable[[str], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True, slots=True)
 class NamedReport:
-    """A report, and notes about runs that limit what it says."""
+    """A report, with notes on unfinished runs and omitted categories."""
 
     report: Report
     notes: tuple[str, ...]
@@ -61,5 +61,5 @@ def report_on(
         if run.state not in ENDED
     ]
     if comparison.left_out:
-        notes.append(f"{len(comparison.left_out)} categories are not in all runs and are left out")
+        notes.append(f"{len(comparison.left_out)} categories are omitted: not all runs have them")
     return NamedReport(report, tuple(notes))

@@ -1,4 +1,4 @@
-"""Runs as a comparison names them, each with a way to decide, and which are set against which."""
+"""Variants of runs (a run with a decision rule), and the baseline of each in a comparison."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from db.runs import Run, run_named
 
 @dataclass(frozen=True, slots=True)
 class RunVariant:
-    """A run with a way to decide. Named as the run, with what is beyond its own way after a +."""
+    """A run with a decision rule; the name is `RUN` or, with another rule, `RUN+tuned`."""
 
     name: str
     run: Run
@@ -28,16 +28,20 @@ class RunVariant:
 
 
 def variant_named(store: Store, text: str | None) -> RunVariant:
-    """The run of that name, or `RUN+tuned`, `RUN+calibrated`, `RUN+up`, `RUN+down`, and so on.
+    """The variant with this name: `RUN`, `RUN+tuned`, `RUN+calibrated`, `RUN+up`, and so on.
 
-    None names the newest run.
+    Args:
+        store: The database.
+        text: Name of a variant; None for the newest run.
 
-    Raises `NotFoundError` for a run that does not exist, `HTransError` for another word.
+    Raises:
+        NotFoundError: The run does not exist.
+        HTransError: The decision rule is unknown.
     """
     if text is None:
         text = run_named(store, None).name
     parts = text.split("+")
-    # A name may have a + in it, so the longest that is a run's is taken.
+    # The name of a run may contain "+", so the longest match is used.
     for length in range(len(parts), 0, -1):
         try:
             run = run_named(store, "+".join(parts[:length]))
@@ -50,7 +54,7 @@ def variant_named(store: Store, text: str | None) -> RunVariant:
 
 
 def check_test_documents(corpus: Corpus) -> None:
-    """Raise `HTransError` for a corpus on whose documents nothing can be compared."""
+    """Raise `HTransError` if a corpus has no test documents."""
     if not corpus.test:
         raise HTransError(
             f"the corpus {corpus.name!r} has no test documents to compare runs on; import it again "
@@ -58,32 +62,36 @@ def check_test_documents(corpus: Corpus) -> None:
         )
 
 
-def baseline_for(contenders: Sequence[RunVariant], contender: RunVariant) -> RunVariant | None:
-    """What a contender is tested against: see `compare`. None for the first."""
-    first = contenders[0]
-    if contender is first:
+def baseline_for(variants: Sequence[RunVariant], variant: RunVariant) -> RunVariant | None:
+    """Baseline of the significance test of a variant.
+
+    It is the run of the first variant's configuration with this variant's seed, or the first
+    variant if there is none. None for the first variant.
+    """
+    first = variants[0]
+    if variant is first:
         return None
     return next(
         (
             other
-            for other in contenders
-            if alike(other, first)
-            and other.run.seed == contender.run.seed
-            and not alike(contender, first)
+            for other in variants
+            if same_config(other, first)
+            and other.run.seed == variant.run.seed
+            and not same_config(variant, first)
         ),
         first,
     )
 
 
-def alike(one: RunVariant, other: RunVariant) -> bool:
-    """Whether two contenders differ in nothing but the seed."""
+def same_config(first: RunVariant, second: RunVariant) -> bool:
+    """Whether two variants differ in the seed only."""
     return (
-        one.run.system == other.run.system
-        and one.rule == other.rule
-        and _but_seed(one.settings) == _but_seed(other.settings)
+        first.run.system == second.run.system
+        and first.rule == second.rule
+        and _without_seed(first.settings) == _without_seed(second.settings)
     )
 
 
-def _but_seed(settings: TrainingSettings) -> TrainingSettings:
-    # The run whose class weights are taken has a seed of its own.
+def _without_seed(settings: TrainingSettings) -> TrainingSettings:
+    # The name of the run in `weights_from` also depends on the seed.
     return replace(settings, seed=0, weights_from="")

@@ -1,8 +1,8 @@
-"""Which devices there are and how many workers share them.
+"""Training devices and the number of workers on each.
 
-On the CPU a slot is a core and its worker has one thread: with two threads each, two workers on two
-cores are many times slower than with one. On CUDA several workers share a device, since one such
-network leaves it idle.
+A slot is a CPU core or a share of a GPU. A worker on the CPU has one thread: two workers with two
+threads each on two cores are many times slower. Several workers share a GPU, because one small
+network does not use it fully.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _PROBE = "import torch; print(torch.cuda.device_count())"
 
 
 def cpu_cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def cuda_devices() -> int:
-    """Number of CUDA devices, asked of torch in a process of its own; a build for CPUs has none."""
+    """Number of CUDA devices. Queries torch in a subprocess; 0 for a CPU build of torch."""
     if version("torch").endswith("+cpu"):
         return 0
     result = subprocess.run(
@@ -44,13 +44,19 @@ def slots(
 ) -> list[str]:
     """The device of each worker to start, for example ["cpu", "cpu"] or ["cuda:0", "cuda:0"].
 
-    `device` is auto, cpu, cuda, or a comma-separated list such as cuda:0,cuda:1. `workers`, if
-    given, is their number in all. Raises `HTransError` for a device that does not exist.
+    Args:
+        device: "auto", "cpu", "cuda", or a comma-separated list such as "cuda:0,cuda:1".
+        workers: Total number of workers; None for one per slot.
+        workers_per_device: Workers that share a GPU.
+        count_cuda: Returns the number of CUDA devices.
+
+    Raises:
+        HTransError: A device does not exist.
     """
     devices = _devices(device, count_cuda)
     on_cpu = devices == ["cpu"]
-    number = workers or (cpu_cores() if on_cpu else workers_per_device * len(devices))
-    return [devices[i % len(devices)] for i in range(number)]
+    count = workers or (cpu_cores() if on_cpu else workers_per_device * len(devices))
+    return [devices[i % len(devices)] for i in range(count)]
 
 
 def _devices(device: str, count_cuda: Callable[[], int]) -> list[str]:
@@ -64,14 +70,16 @@ def _devices(device: str, count_cuda: Callable[[], int]) -> list[str]:
         raise HTransError(
             f"--device {device}: unknown; use auto, cpu, cuda or a list such as cuda:0,cuda:1"
         )
-    there = [f"cuda:{i}" for i in range(count_cuda())]
+    available = [f"cuda:{i}" for i in range(count_cuda())]
     if device == "auto":
-        return there or ["cpu"]
-    if not there:
-        raise HTransError(f"--device {device}: torch sees no CUDA device here; use --device cpu")
+        return available or ["cpu"]
+    if not available:
+        raise HTransError(f"--device {device}: torch finds no CUDA device; use --device cpu")
     if device == "cuda":
-        return there
-    missing = [name for name in names if name not in there]
+        return available
+    missing = [name for name in names if name not in available]
     if missing:
-        raise HTransError(f"--device {device}: no {missing[0]} here; there is {', '.join(there)}")
+        raise HTransError(
+            f"--device {device}: {missing[0]} does not exist; available: {', '.join(available)}"
+        )
     return names

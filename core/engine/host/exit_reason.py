@@ -1,4 +1,4 @@
-"""Why a worker died: its signal or exit code, memory that ran out, the last lines of its log."""
+"""The reason why a worker ended: signal or exit code, lack of memory, last lines of its log."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import signal
 from pathlib import Path
 
 ENVIRONMENT = 75
-"""Exit code of a worker that cannot go on through no fault of its trial (sysexits: EX_TEMPFAIL)."""
+"""Exit code of a worker whose environment failed, not its trial (EX_TEMPFAIL of sysexits)."""
 
 _LOG_TAIL = 4096
 _TRACEBACK = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt)\b.*", re.MULTILINE)
 
 
 def out_of_memory_kills() -> int | None:
-    """How often the kernel has killed for want of memory so far; None where it does not say.
+    """Number of out-of-memory kills by the Linux kernel so far; None if unknown.
 
-    Linux: `oom_kill` of /proc/vmstat, or of memory.events of the control group (cgroup v2).
+    Sum of `oom_kill` in /proc/vmstat and in memory.events of the control group (cgroup v2).
     """
     counts = []
     for path in (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events")):
@@ -31,19 +31,25 @@ def out_of_memory_kills() -> int | None:
 
 
 def exit_reason(code: int, log: Path, kills_before: int | None) -> str:
-    """One sentence for an exit code as `subprocess` gives it (negative for a signal)."""
+    """Describe the exit of a worker.
+
+    Args:
+        code: Return code of `subprocess`, negative for a signal.
+        log: Log file of the worker.
+        kills_before: `out_of_memory_kills` when the worker was started.
+    """
     if code == -signal.SIGKILL:
         kills = out_of_memory_kills()
         if kills is not None and kills_before is not None and kills > kills_before:
             return "out of memory: killed by the kernel; use fewer --workers or a smaller batch"
         return "killed by SIGKILL"
     if code < 0:
-        return f"killed by {signal.Signals(-code).name}{_last_words(log)}"
-    return f"ended with exit code {code}{_last_words(log)}"
+        return f"killed by {signal.Signals(-code).name}{_log_tail(log)}"
+    return f"ended with exit code {code}{_log_tail(log)}"
 
 
-def describe(error: BaseException) -> str:
-    """One sentence for an exception of a trial; memory that ran out is recognised."""
+def error_summary(error: BaseException) -> str:
+    """Describe an exception of a trial, with a remedy if memory ran out."""
     text = " ".join(str(error).split())
     name = type(error).__name__
     if name == "OutOfMemoryError" or "out of memory" in text.lower():
@@ -56,7 +62,7 @@ def describe(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
-def _last_words(log: Path) -> str:
+def _log_tail(log: Path) -> str:
     """The last error in a worker's log, or its last line."""
     try:
         with log.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Processes, known by pid and start time: a pid alone may belong to another by now."""
+"""Process identity: pid and start time, because the system reuses pids."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 _TOLERANCE = 0.05
-"""Seconds that two readings of one process's start time may differ by."""
+"""Maximum difference of two readings of a process's start time, in seconds."""
 
 
 def own_identity() -> tuple[int, float]:
@@ -20,10 +20,10 @@ def own_identity() -> tuple[int, float]:
 
 
 def start_time(pid: int) -> float | None:
-    """When a process started, None if there is none.
+    """Start time of a process, or None if it does not exist.
 
-    On Linux in seconds since the machine started, which no change of the clock can move (proc(5),
-    field 22 of /proc/PID/stat); elsewhere in seconds since 1970.
+    On Linux in seconds since boot, which is independent of clock changes (proc(5), field 22 of
+    /proc/PID/stat); elsewhere in seconds since 1970.
     """
     stat = Path(f"/proc/{pid}/stat")
     try:
@@ -36,7 +36,7 @@ def start_time(pid: int) -> float | None:
 
 
 def is_alive(pid: int | None, started: float | None) -> bool:
-    """Whether the process with this pid and start time still runs."""
+    """Whether the process with this pid and start time is running."""
     if pid is None or started is None:
         return False
     now = start_time(pid)

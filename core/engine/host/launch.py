@@ -1,4 +1,4 @@
-"""Starting and stopping the workspace's supervisor."""
+"""Start and stop the supervisor of a workspace."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.workers import Engine, Worker, configure_engine, engine_of
 
-STOP_PATIENCE = 60.0
+STOP_TIMEOUT = 60.0
 """Seconds that `stop_supervisor` waits for workers to write their checkpoints."""
-
-
 _GUARDIAN = "core.engine.processes.guardian"
 _started: list[subprocess.Popen[bytes]] = []
-"""Guardians that this process has started; those that end before it must be waited for."""
+"""Guardians started by this process; ended ones must be reaped."""
 
 
 def running_supervisor(store: Store) -> Engine | None:
-    """The supervisor if its process is alive."""
+    """The supervisor, or None if its process is not running."""
     engine = engine_of(store)
     if engine is None or not is_alive(engine.pid, engine.process_started):
         return None
@@ -33,16 +31,16 @@ def running_supervisor(store: Store) -> Engine | None:
 
 
 def is_at_work(store: Store, worker: Worker) -> bool:
-    """Whether a worker lives; one of a cluster lives as long as the supervisor that has it."""
+    """Whether a worker is alive. A worker of a cluster is alive while its supervisor is running."""
     if worker.node is not None:
         return running_supervisor(store) is not None
     return is_alive(worker.pid, worker.process_started)
 
 
 def ensure_supervisor(store: Store, workspace: Workspace) -> None:
-    """Start a guardian and its supervisor, detached from this process, unless one runs.
+    """Start a detached guardian with its supervisor, unless a supervisor is running.
 
-    Two that are started at once settle it by a file lock: one of them ends.
+    If two start at the same time, the one that does not get the file lock ends.
     """
     if running_supervisor(store) is not None:
         return
@@ -64,16 +62,23 @@ def ensure_supervisor(store: Store, workspace: Workspace) -> None:
 
 
 def stop_supervisor(store: Store) -> bool:
-    """Stop the supervisor and its workers, which checkpoint first; False if none runs."""
+    """Stop the supervisor and its workers; the workers write checkpoints first.
+
+    Returns:
+        False if no supervisor is running.
+
+    Raises:
+        HTransError: The supervisor has not stopped within `STOP_TIMEOUT`.
+    """
     engine = running_supervisor(store)
     if engine is None or engine.pid is None:
         return False
     os.kill(engine.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_PATIENCE
+    deadline = time.monotonic() + STOP_TIMEOUT
     while is_alive(engine.pid, engine.process_started):
         if time.monotonic() > deadline:
             raise HTransError(
-                f"the engine (pid {engine.pid}) has not stopped within {STOP_PATIENCE:.0f} s; "
+                f"the engine (pid {engine.pid}) has not stopped within {STOP_TIMEOUT:.0f} s; "
                 "see logs/supervisor.log"
             )
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The torch device of a process that computes by itself, outside the engine."""
+"""The torch device of a process outside the engine."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from core.engine.host.devices import slots
 
 
 def pick_device(device: str) -> torch.device:
-    """The first device that `--device` names; on the CPU with one thread per core."""
+    """The first device that `--device` names."""
     return torch.device(slots(device, 1, 1, torch.cuda.device_count)[0])

@@ -16,7 +16,7 @@ from db.vectors import Vectors, list_vectors, vectors_named
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """What a workspace holds, by name; `unfinished` are the names of interrupted imports."""
+    """The contents of a workspace by name; `unfinished` are the names of interrupted imports."""
 
     corpora: tuple[Corpus, ...]
     unfinished: tuple[str, ...]
@@ -45,13 +45,11 @@ def vector_folders(workspace: Workspace, names: Sequence[str] | None) -> dict[st
     """
     if not workspace.database.exists():
         if names:
-            raise HTransError(
-                f"there is no workspace {workspace.root}, so there are no vectors in it"
-            )
+            raise HTransError(f"there is no workspace {workspace.root}, so it has no vectors")
         return {}
     with open_store(workspace) as store:
         if names is None:
             vectors = list_vectors(store)
         else:
             vectors = [vectors_named(store, name) for name in names]
-    return {each.name: workspace.vectors(each.id) for each in vectors}
+    return {record.name: workspace.vectors(record.id) for record in vectors}

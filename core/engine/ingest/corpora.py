@@ -50,15 +50,15 @@ from db.corpora import (
     unfinished_corpora,
 )
 
-_SHOWN = 5
+_MAX_EXAMPLES = 5
 
 
 @dataclass(slots=True)
 class ImportReport:
-    """Summary of an import; `notes` are sentences for the user.
+    """Summary of an import.
 
-    `resumed` records had been read before this process went on. `sources` are how many documents
-    each source had.
+    `notes` are sentences for the user. `resumed` counts the records that an earlier process had
+    read. `sources` maps each source to its number of documents.
     """
 
     format: str
@@ -81,21 +81,31 @@ def import_corpus(
     request: ImportRequest,
     progress: Count = lambda _: None,
 ) -> tuple[Corpus, ImportReport]:
-    """Import a corpus whole, or leave nothing behind.
+    """Import a corpus. Atomic and resumable.
 
-    Raises `HTransError` naming file, line and remedy. An import that was killed or interrupted goes
-    on when it is asked for again, with the same files; asked for with others, it begins anew.
+    A repeated call with the same request and files resumes an interrupted import. With another
+    request or changed files, it starts from the beginning.
+
+    Args:
+        store: The database.
+        workspace: The workspace.
+        request: Sources and options.
+        progress: Called with the number of records read.
+
+    Raises:
+        HTransError: The import failed. The message contains file, line and remedy.
+        ConflictError: The name is in use.
     """
     plan = ImportPlan(request)
     unfinished = _unfinished(store, workspace, plan)
     chosen = choose_taxonomy(plan, progress)
     if unfinished is not None:
         if not take_over_import(store, unfinished, own_identity()):
-            raise ConflictError(f"{request.name}: another process goes on with its import")
+            raise ConflictError(f"{request.name}: another process is resuming this import")
         try:
             report = _import(store, workspace, plan, chosen, unfinished, progress)
         except CorruptFileError:
-            pass  # what a power cut has left does not fit together, and has been removed
+            pass  # A power failure left inconsistent files, which are removed by now.
         else:
             return corpus_named(store, request.name), report
     report = _import(store, workspace, plan, chosen, None, progress)
@@ -134,8 +144,7 @@ def _import(
         remove_corpus_files(store, workspace, corpus_id)
         raise
     except BaseException:
-        # On a full disk even deleting rows may fail; the next import removes them then, and until
-        # it does nobody sees them. What is raised is why the import failed.
+        # On a full disk, deleting rows may fail too. The next import removes them.
         with suppress(StoreError):
             remove_corpus_files(store, workspace, corpus_id)
         raise
@@ -146,21 +155,25 @@ def _is_worth_keeping(store: Store, corpus_id: int) -> bool:
 
 
 def remove_abandoned_imports(store: Store, workspace: Workspace) -> None:
-    """Remove the leftovers of imports whose process was killed."""
+    """Remove the rows and files of imports whose process was killed."""
     for unfinished in unfinished_corpora(store):
         if not is_alive(*unfinished.importer):
             remove_corpus_files(store, workspace, unfinished.id)
 
 
 def delete_corpus_named(store: Store, workspace: Workspace, name: str) -> None:
-    """Delete a corpus, or the leftovers of its killed import.
+    """Delete a corpus, or the rows and files of its killed import.
 
-    Raises `ConflictError` if runs were trained on it or an import is at work, `NotFoundError`.
+    Raises:
+        ConflictError: Runs were trained on the corpus, or it is being imported.
+        NotFoundError: There is no such corpus.
     """
     for unfinished in unfinished_corpora(store):
         if unfinished.name == name:
             if is_alive(*unfinished.importer):
-                raise ConflictError(f"{name}: the process {unfinished.importer[0]} imports it now")
+                raise ConflictError(
+                    f"{name}: process {unfinished.importer[0]} is importing this corpus"
+                )
             remove_corpus_files(store, workspace, unfinished.id)
             return
     corpus_id = corpus_named(store, name).id
@@ -169,31 +182,31 @@ def delete_corpus_named(store: Store, workspace: Workspace, name: str) -> None:
 
 
 def remove_corpus_files(store: Store, workspace: Workspace, corpus_id: int) -> None:
-    """Remove a corpus that is not ready, with its rows and files."""
-    # Files first: on a full disk, they make room for deleting rows.
+    """Remove the files and rows of a corpus that is not ready."""
+    # Files first: on a full disk, this frees space for deleting rows.
     shutil.rmtree(workspace.corpus(corpus_id), ignore_errors=True)
     delete_corpus(store, corpus_id)
 
 
 def _unfinished(store: Store, workspace: Workspace, plan: ImportPlan) -> UnfinishedCorpus | None:
-    """What a killed import of the same request left; of another, it is removed."""
+    """The killed import of the same request, or None. Removes a killed import of another one."""
     name = plan.request.name
-    there = next((u for u in unfinished_corpora(store) if u.name == name), None)
-    if there is None:
+    unfinished = next((u for u in unfinished_corpora(store) if u.name == name), None)
+    if unfinished is None:
         refuse_used_corpus_name(store, name)
         return None
-    if is_alive(*there.importer):
-        raise ConflictError(f"{name}: the process {there.importer[0]} imports it now")
-    if there.request == plan.fingerprint and there.progress is not None:
-        return there
-    remove_corpus_files(store, workspace, there.id)
+    if is_alive(*unfinished.importer):
+        raise ConflictError(f"{name}: process {unfinished.importer[0]} is importing this corpus")
+    if unfinished.request == plan.fingerprint and unfinished.progress is not None:
+        return unfinished
+    remove_corpus_files(store, workspace, unfinished.id)
     return None
 
 
 class _Importer:
-    """Streams documents into the store, a chunk a transaction, so that other writers get in.
+    """Streams documents into the store, one transaction per chunk, so that others can write.
 
-    With each chunk it says how far it is, after what it wrote to files is on the disk.
+    Each transaction also records the progress, after the files of the chunk are synced to disk.
     """
 
     def __init__(
@@ -205,7 +218,7 @@ class _Importer:
         corpus_id: int,
         state: str | None,
     ) -> None:
-        """Raise `CorruptFileError` if the files are not those of `state`, where it was stopped."""
+        """Open the files; raise `CorruptFileError` if they do not match the progress `state`."""
         request = plan.request
         self._store = store
         self._workspace = workspace
@@ -232,7 +245,7 @@ class _Importer:
             self._files = opened.pop_all()
 
     def run(self, progress: Count) -> ImportReport:
-        """Read on to the end, and make the corpus ready."""
+        """Read the remaining records and mark the corpus as ready."""
         self._rows = category_rows(self._store, self._corpus_id)
         if not self._rows:
             with self._store.write():
@@ -271,35 +284,35 @@ class _Importer:
 
     def _add(self, prepared: Prepared) -> None:
         report = self._report
-        for part, number in prepared.records.items():
+        for part, count in prepared.records.items():
             source = self._plan.parts[part].source
-            report.sources[source] = report.sources.get(source, 0) + number
-            report.read += number
-        chosen = list(map(self._split, prepared.documents, prepared.parts))
+            report.sources[source] = report.sources.get(source, 0) + count
+            report.read += count
+        splits = list(map(self._split, prepared.documents, prepared.parts))
         self._refuse_duplicates(
-            [d for d, split in zip(prepared.documents, chosen, strict=True) if split != "unused"]
+            [d for d, split in zip(prepared.documents, splits, strict=True) if split != "unused"]
         )
         documents: list[tuple[int, str, str, str]] = []
         labels: list[tuple[int, int, int]] = []
         number = report.train + report.test
-        for place, (document, split) in enumerate(zip(prepared.documents, chosen, strict=True)):
+        for index, (document, split) in enumerate(zip(prepared.documents, splits, strict=True)):
             if split == "unused":
                 report.unused += 1
                 continue
-            stated = self._rules.categories(document)
-            report.without_labels += not stated
+            explicit = self._rules.categories(document)
+            report.without_labels += not explicit
             labels.extend(
-                (self._rows[category], number, int(category in stated))
-                for category in self._taxonomy.ancestor_closure(stated)
+                (self._rows[category], number, int(category in explicit))
+                for category in self._taxonomy.ancestor_closure(explicit)
             )
             documents.append((number, document.id, split, document.text))
-            self._hashes[split].add(prepared.hashes[place])
+            self._hashes[split].add(prepared.hashes[index])
             number += 1
             if split == "train":
                 report.train += 1
             else:
                 report.test += 1
-        self._writer.add_all(*prepared.tokens_of([split != "unused" for split in chosen]))
+        self._writer.add_all(*prepared.tokens_of([split != "unused" for split in splits]))
         for file in self._hashes.values():
             file.sync()
         state = self._state()
@@ -326,8 +339,12 @@ class _Importer:
         report = self._report
         source = self._plan.request.sources[0]
         if not report.train:
-            found = f"{report.read} documents, none for training" if report.read else "no document"
-            raise HTransError(f"{source}: {found}; there is nothing to train on")
+            problem = (
+                f"none of {report.read} documents is a training document"
+                if report.read
+                else "there are no documents"
+            )
+            raise HTransError(f"{source}: {problem}; give at least one training document")
         duplicates = count_duplicates(
             self._hashes["train"].all(report.train), self._hashes["test"].all(report.test)
         )
@@ -343,52 +360,52 @@ class _Importer:
         for file in self._hashes.values():
             file.remove()
 
-    def _duplicates(self, found: Duplicates) -> list[str]:
+    def _duplicates(self, duplicates: Duplicates) -> list[str]:
         notes = []
-        if found.without_text:
-            notes.append(f"documents without text: {found.without_text:,}")
-        if len(found.across):
+        if duplicates.without_text:
+            notes.append(f"documents without text: {duplicates.without_text:,}")
+        if len(duplicates.across):
             keys = document_keys(
-                self._store, self._corpus_id, "test", found.across[:_SHOWN].tolist()
+                self._store, self._corpus_id, "test", duplicates.across[:_MAX_EXAMPLES].tolist()
             )
             notes.append(
-                f"test documents with the text of a training document: {len(found.across):,}, "
-                f"such as {', '.join(keys)}; measures on them say little"
+                f"test documents with the text of a training document: {len(duplicates.across):,}, "
+                f"such as {', '.join(keys)}; metrics on them are optimistically biased"
             )
-        if found.within_train or found.within_test:
+        if duplicates.within_train or duplicates.within_test:
             notes.append(
-                f"documents that repeat the text of another of their split: "
-                f"{found.within_train:,} training, {found.within_test:,} test"
+                f"documents with the same text as another document of their split: "
+                f"{duplicates.within_train:,} training, {duplicates.within_test:,} test"
             )
         return notes
 
 
 class _HashFile:
-    """Hashes of texts on disk, eight bytes each."""
+    """A file of text hashes, 8 bytes each."""
 
     def __init__(self, path: Path, written: int) -> None:
         self._path = path
         self._new: list[int] = []
         if written and not (path.exists() and path.stat().st_size >= 8 * written):
-            raise CorruptFileError(f"{path}: shorter than it was")
+            raise CorruptFileError(f"{path}: shorter than recorded")
         self._file = path.open("r+b" if written else "w+b")
         self._file.truncate(8 * written)
         self._file.seek(8 * written)
 
-    def add(self, number: int) -> None:
-        """Append a hash; it is written by `sync`."""
-        self._new.append(number)
+    def add(self, text_hash: int) -> None:
+        """Append a hash; `sync` writes it."""
+        self._new.append(text_hash)
 
     def sync(self) -> None:
-        """Write the added documents to disk."""
+        """Write the added hashes to disk."""
         self._file.write(np.asarray(self._new, dtype=np.int64).tobytes())
         self._file.flush()
         os.fsync(self._file.fileno())
         self._new.clear()
 
-    def all(self, number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """The hashes, of which there are `number`."""
-        return np.fromfile(self._path, dtype=np.int64, count=number)
+    def all(self, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The first `count` hashes."""
+        return np.fromfile(self._path, dtype=np.int64, count=count)
 
     def close(self) -> None:
         """Close the file."""
@@ -403,23 +420,23 @@ class _HashFile:
 def _notes(report: ImportReport) -> list[str]:
     notes = []
     if report.resumed:
-        notes.append(f"an import that had been stopped went on after {report.resumed:,} records")
+        notes.append(f"the interrupted import was resumed after {report.resumed:,} records")
     if report.drawn:
         notes.append(
-            f"documents that state no split: {report.drawn:,}; those for test were drawn by their "
-            "ids (--split-field names another field, --test-fraction the share)"
+            f"documents without a split: {report.drawn:,}; test documents were drawn by id "
+            "(options: --split-field, --test-fraction)"
         )
     if report.dropped_labels:
-        some = ", ".join(sorted(report.dropped_labels)[:_SHOWN])
+        examples = ", ".join(sorted(report.dropped_labels)[:_MAX_EXAMPLES])
         times = sum(report.dropped_labels.values())
         notes.append(
-            f"labels that are not in the taxonomy were dropped {times:,} times, of "
-            f"{len(report.dropped_labels):,} kinds: {some}"
+            f"{len(report.dropped_labels):,} different labels are not in the taxonomy and were "
+            f"dropped {times:,} times, for example: {examples}"
         )
     if report.without_labels:
         notes.append(
             f"documents without a label: {report.without_labels:,}, negatives of every category"
         )
     if not report.test:
-        notes.append("no test documents: test measures will be missing")
+        notes.append("no test documents: test metrics will be missing")
     return notes

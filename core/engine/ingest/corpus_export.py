@@ -1,4 +1,4 @@
-"""A corpus out of the workspace again, as files from which it can be imported unchanged."""
+"""Export a corpus to files from which it can be imported unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.formats.corpus.format import SPLITS
 from core.formats.taxonomy import edges, skos
 from core.progress import Progress
 from db.connection import Store
-from db.corpora import corpus_named, documents_between, stated_labels_between, taxonomy_of
+from db.corpora import corpus_named, documents_between, explicit_labels_between, taxonomy_of
 
 FORMATS = {"jsonl": "documents.jsonl", "parquet": "documents.parquet"}
 TAXONOMY_FORMATS = {"edges": "taxonomy.tsv", "skos": "taxonomy.ttl"}
@@ -24,7 +24,7 @@ _CHUNK = 5000
 
 @dataclass(frozen=True, slots=True)
 class ExportedCorpus:
-    """The files of an exported corpus, and the options with which it is imported as it was."""
+    """The files of an exported corpus, and the options that import it unchanged."""
 
     documents: Path
     taxonomy: Path
@@ -40,10 +40,22 @@ def export_corpus(
     taxonomy_format: str = "edges",
     progress: Progress = lambda _done, _total: None,
 ) -> ExportedCorpus:
-    """Write documents and taxonomy of a corpus to a new folder, whole or not at all.
+    """Write documents and taxonomy of a corpus to a new folder. Atomic.
 
-    Labels are those that the source stated. Raises `ConflictError` if the folder is there already,
-    `HTransError` for a format that there is not.
+    The documents have their explicit labels, without propagated ancestors.
+
+    Args:
+        store: The database.
+        name: Name of the corpus.
+        folder: The folder to create.
+        format_name: A key of `FORMATS`.
+        taxonomy_format: A key of `TAXONOMY_FORMATS`.
+        progress: Called with the number of written documents and their total.
+
+    Raises:
+        ConflictError: The folder exists.
+        HTransError: A format is unknown.
+        NotFoundError: There is no such corpus.
     """
     for option, value, known in (
         ("--format", format_name, FORMATS),
@@ -53,7 +65,7 @@ def export_corpus(
             raise HTransError(f"{option} {value}: use one of {', '.join(known)}")
     corpus = corpus_named(store, name)
     if folder.exists():
-        raise ConflictError(f"{folder} is there already; name a folder that is not")
+        raise ConflictError(f"{folder} already exists; choose another folder")
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -61,14 +73,12 @@ def export_corpus(
         documents = _documents(store, corpus.id, corpus.documents, progress)
         write = jsonl.write if format_name == "jsonl" else parquet.write
         write(documents, temporary / FORMATS[format_name])
-        taxonomy, place = (
-            taxonomy_of(store, corpus.id),
-            temporary / TAXONOMY_FORMATS[taxonomy_format],
-        )
+        taxonomy = taxonomy_of(store, corpus.id)
+        taxonomy_file = temporary / TAXONOMY_FORMATS[taxonomy_format]
         if taxonomy_format == "edges":
-            edges.write(taxonomy, place)
+            edges.write(taxonomy, taxonomy_file)
         else:
-            skos.write(taxonomy, place, corpus.language)
+            skos.write(taxonomy, taxonomy_file, corpus.language)
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -84,8 +94,8 @@ def export_corpus(
 
 def _documents(store: Store, corpus_id: int, total: int, progress: Progress) -> Iterator[Document]:
     for start in range(0, total, _CHUNK):
-        labels = stated_labels_between(store, corpus_id, start, start + _CHUNK)
+        labels = explicit_labels_between(store, corpus_id, start, start + _CHUNK)
         for number, key, split, text in documents_between(store, corpus_id, start, start + _CHUNK):
-            stated = tuple(labels.get(number, ()))
-            yield Document(key, text, stated, SPLITS[split], f"document {number}")
+            explicit = tuple(labels.get(number, ()))
+            yield Document(key, text, explicit, SPLITS[split], f"document {number}")
         progress(min(start + _CHUNK, total), total)

@@ -1,4 +1,4 @@
-"""What an import was asked for, and what that comes to: format, files, split, way of reading."""
+"""The request of an import, and its plan: format, files, split and reading options."""
 
 from __future__ import annotations
 
@@ -26,12 +26,26 @@ MAX_WORDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """What to import. `sources` and `test_sources` are paths or names of embedded corpora.
+    """The sources and options of an import.
 
-    `unknown_labels` says what becomes of a label that is not in the taxonomy: "error", "drop", or
-    "top-level", which makes it a category without a parent. Categories with fewer than
-    `min_positives` training documents are left out. `max_words` of each document are tokenised.
-    `processes` read at once, None: one for each core.
+    Attributes:
+        name: Name of the corpus.
+        sources: Paths, or names of embedded corpora.
+        test_sources: Sources whose documents are test documents.
+        format: Format of the sources; None to detect it.
+        taxonomy: File of the taxonomy; None if the source contains it or the labels define it.
+        taxonomy_format: Format of the taxonomy; None to detect it.
+        multiple_parents: Treatment of categories with several parents.
+        unknown_labels: Treatment of labels outside the taxonomy: "error", "drop" or "top-level",
+            which adds them as top-level categories.
+        min_positives: Categories with fewer training documents are omitted.
+        language: Language code of the texts.
+        max_words: Words of each document that are tokenised.
+        options: Options of the reader.
+        test_from: Date of the first test document.
+        test_fraction: Fraction of test documents.
+        split_seed: Seed of the random split.
+        processes: Number of reading processes; None for one per core.
     """
 
     name: str
@@ -52,7 +66,7 @@ class ImportRequest:
     processes: int | None = None
 
     def check(self) -> None:
-        """Raise `HTransError` naming the option for what cannot be."""
+        """Raise `HTransError` with the name of the option if a value is invalid."""
         if not self.name.strip() or not self.name.isprintable():
             raise HTransError("--name: give the corpus a name of printable characters")
         if self.unknown_labels not in UNKNOWN_LABELS:
@@ -61,25 +75,25 @@ class ImportRequest:
             raise HTransError(f"--multiple-parents: use one of {', '.join(MULTIPLE_PARENTS)}")
         if not self.sources:
             raise HTransError("name at least one source to import")
-        ways = {
+        split_options = {
             "--test": bool(self.test_sources),
             "--test-from": self.test_from is not None,
             "--test-fraction": self.test_fraction is not None,
         }
-        chosen = [name for name, given in ways.items() if given]
-        if len(chosen) > 1:
-            raise HTransError(f"{' and '.join(chosen)} both say what is for test; choose one")
+        given = [name for name, is_given in split_options.items() if is_given]
+        if len(given) > 1:
+            raise HTransError(f"{' and '.join(given)} cannot be combined; use one of them")
         if self.test_fraction is not None and not 0 <= self.test_fraction < 1:
-            raise HTransError("--test-fraction: a number from 0 to below 1")
+            raise HTransError("--test-fraction must be at least 0 and below 1")
         if not 1 <= self.max_words <= MAX_WORDS:
-            raise HTransError(f"--max-words: a number from 1 to {MAX_WORDS:,}")
+            raise HTransError(f"--max-words must be between 1 and {MAX_WORDS:,}")
         if self.min_positives < 0 or (self.processes is not None and self.processes < 1):
-            raise HTransError("--min-positives is 0 or more, --processes 1 or more")
+            raise HTransError("--min-positives must be at least 0, --processes at least 1")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file of a source, or the source itself; `split` is what its name says."""
+    """A file of a source, or the source itself; `split` follows from its name."""
 
     name: str
     source: str
@@ -88,10 +102,10 @@ class Part:
 
 
 class ImportPlan:
-    """A request whose sources have been looked at, but not read."""
+    """A checked request with the files of its sources."""
 
     def __init__(self, request: ImportRequest) -> None:
-        """Raise `HTransError` for what the request cannot be, or a source that is not there."""
+        """Raise `HTransError` if the request is invalid or a source does not exist."""
         request.check()
         self.request = request
         self.format = _format(request)
@@ -105,12 +119,12 @@ class ImportPlan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the request and of size and time of every file: what makes it the same again.
+        """Hash of the request and of the size and time of every file, to identify the import.
 
-        How many processes read makes no difference.
+        The number of processes is excluded.
         """
-        asked = dataclasses.asdict(dataclasses.replace(self.request, processes=None))
-        digest = hashlib.sha256(json.dumps(asked, default=str, sort_keys=True).encode())
+        request = dataclasses.asdict(dataclasses.replace(self.request, processes=None))
+        digest = hashlib.sha256(json.dumps(request, default=str, sort_keys=True).encode())
         files = [
             *self.request.sources,
             *self.request.test_sources,
@@ -124,7 +138,13 @@ class ImportPlan:
     def read(
         self, *, texts: bool = True, lenient: bool = False, skip: int = 0
     ) -> Iterator[Prepared]:
-        """Read all parts, but for the first `skip` records; without `texts` only labels."""
+        """Read all parts.
+
+        Args:
+            texts: Tokenise the texts; False reads labels only.
+            lenient: Report invalid records instead of raising an error.
+            skip: Number of records to skip at the start.
+        """
         request = self.request
         reading = Reading(
             self.format.name,
@@ -137,11 +157,11 @@ class ImportPlan:
         yield from read_prepared(reading, [part.name for part in self.parts], processes, skip)
 
     def split(self, document: Document, part: int) -> tuple[Split, bool]:
-        """The split of a document of a part, and whether it was drawn for want of a stated one."""
-        there = self.parts[part]
-        if there.is_test and document.split != "unused":
+        """The split of a document, and whether it was drawn because the source has no split."""
+        source_part = self.parts[part]
+        if source_part.is_test and document.split != "unused":
             return "test", False
-        return self.splitting.split(document, there.split)
+        return self.splitting.split(document, source_part.split)
 
     def _parts(self) -> list[Part]:
         files = [
@@ -164,13 +184,13 @@ def _format(request: ImportRequest) -> CorpusFormat:
     if len(formats) > 1:
         raise HTransError(
             f"the sources have different formats ({', '.join(sorted(formats))}); "
-            "import them as corpora of their own"
+            "import them as separate corpora"
         )
     return format_named(formats.pop())
 
 
 def _stats(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Name, size and time of change of a file, or of all in a folder."""
+    """Path, size and modification time of a file, or of all files in a folder."""
     try:
         if path.is_dir():
             for folder, folders, names in os.walk(path):
@@ -178,7 +198,7 @@ def _stats(path: Path) -> Iterator[tuple[str, int, int]]:
                 for name in sorted(names):
                     yield from _stats(Path(folder, name))
         elif path.exists():
-            there = path.stat()
-            yield str(path), there.st_size, there.st_mtime_ns
-    except OSError:  # whoever reads it says so
+            stat = path.stat()
+            yield str(path), stat.st_size, stat.st_mtime_ns
+    except OSError:  # The reader reports it.
         return

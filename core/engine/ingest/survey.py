@@ -1,4 +1,4 @@
-"""A first look at a corpus before it is imported: what is there, and what is wrong with it."""
+"""Survey of a corpus before its import: contents and problems."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from core.text.vectors import stored_words
 from core.text.vocabulary import RESERVED, Vocabulary
 
 MAX_PROBLEMS = 20
-"""Problems that are told one by one; of the others only the number."""
+"""Maximum number of listed problems; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class CategorySurvey:
-    """A category with its documents, those of the categories below it included."""
+    """A category with its document counts, which include the categories below it."""
 
     id: str
     name: str
@@ -39,16 +39,32 @@ class CategorySurvey:
 
 @dataclass(slots=True)
 class Survey:
-    """What an import would find. Numbers are of documents where nothing else is said.
+    """Summary of the corpus that an import would create.
 
-    `problems` would make the import fail, `problem_count` says how many there are in all.
-    `drawn` documents state no split, so that one was drawn for them.
-    `labels` counts those that documents state, and `without_labels` documents without any of them,
-    both without `unknown_labels`: those outside the taxonomy, with the documents that have them.
-    `sources` has records and documents of each split by file or archive. `words` are
-    different words among the `tokens` first `max_words` of each document; of `longer` documents
-    not all words are among them. `vectors` says how many words each table of vectors covers, and
-    which share of the tokens that is.
+    Attributes:
+        format: Format of the sources.
+        taxonomy: Format of the taxonomy.
+        records: Number of records.
+        unused: Number of records that are in no split.
+        train: Number of training documents.
+        test: Number of test documents.
+        drawn: Number of documents whose split is drawn, because the source has none.
+        sources: Records and documents of each split, by file or archive.
+        without_labels: Number of documents without a label of the taxonomy.
+        without_text: Number of documents without text.
+        duplicates: Number of documents with equal texts, within and across splits.
+        levels: Number of levels of the taxonomy.
+        labels: Number of explicit labels that are in the taxonomy.
+        categories: The categories with their document counts.
+        unknown_labels: Labels outside the taxonomy, with their number of documents.
+        max_words: Words of each document that are tokenised.
+        words: Size of the vocabulary of the first `max_words` words.
+        tokens: Number of tokens.
+        longer: Number of documents that are truncated to `max_words`.
+        vectors: Coverage of words and tokens by each table of word vectors.
+        notes: Sentences for the user.
+        problem_count: Number of problems that would make the import fail.
+        problems: The first `MAX_PROBLEMS` problems.
     """
 
     format: str
@@ -81,15 +97,20 @@ def survey_corpus(
     vectors: Mapping[str, Path] | None = None,
     progress: Count = lambda _: None,
 ) -> Survey:
-    """Look at a corpus as an import would, writing nothing and going on after what is wrong.
+    """Survey a corpus without writing anything. Collects problems instead of stopping at the first.
 
-    `vectors` are the folders of word vectors by name. Raises `HTransError` where no look is
-    possible: a source that is not there, a taxonomy that cannot be read.
+    Args:
+        request: The import.
+        vectors: Folders of word vectors by name; their coverage is computed.
+        progress: Called with the number of records read.
+
+    Raises:
+        HTransError: A source does not exist, or the taxonomy cannot be read.
     """
     plan = ImportPlan(request)
     chosen = choose_taxonomy(plan, progress, lenient=True)
     surveyor = _Surveyor(plan, chosen)
-    surveyor.look(progress)
+    surveyor.read(progress)
     return surveyor.survey(vectors or {})
 
 
@@ -111,22 +132,22 @@ class _Surveyor:
         self._hashes: dict[Split, list[int]] = {"train": [], "test": []}
         self._ids: set[int] = set()
 
-    def look(self, progress: Count) -> None:
+    def read(self, progress: Count) -> None:
         survey = self._survey
         try:
             for prepared in self._plan.read(lenient=True):
                 survey.records += sum(prepared.records.values())
                 for problem in prepared.problems:
                     self._problem(problem)
-                for part, number in prepared.records.items():
-                    self._source(part)["records"] += number
+                for part, count in prepared.records.items():
+                    self._source(part)["records"] += count
                 splits = list(map(self._document, prepared.documents, prepared.parts))
-                for split, part, number in zip(
+                for split, part, text_hash in zip(
                     splits, prepared.parts, prepared.hashes, strict=True
                 ):
                     self._source(part)[split] += 1
                     if split != "unused":
-                        self._hashes[split].append(number)
+                        self._hashes[split].append(text_hash)
                 self._words(*prepared.tokens_of([split != "unused" for split in splits]))
                 progress(survey.records)
         except HTransError as error:
@@ -134,8 +155,8 @@ class _Surveyor:
 
     def _source(self, part: int) -> dict[str, int]:
         name = self._plan.parts[part].name
-        nothing = {"records": 0, "train": 0, "test": 0, "unused": 0}
-        return self._survey.sources.setdefault(name, nothing)
+        zeros = {"records": 0, "train": 0, "test": 0, "unused": 0}
+        return self._survey.sources.setdefault(name, zeros)
 
     def _words(self, words: list[str], tokens: npt.NDArray[np.int32], lengths: list[int]) -> None:
         ids = np.asarray([self._vocabulary.add(word) for word in words], dtype=np.int64)
@@ -161,10 +182,10 @@ class _Surveyor:
         if key in self._ids:
             self._problem(f"{document.place}: the document id {document.id!r} appears twice")
         self._ids.add(key)
-        stated = self._rules.categories(document)
-        survey.labels += len(stated)
-        survey.without_labels += not stated
-        self._positives[split].update(self._chosen.taxonomy.ancestor_closure(stated))
+        explicit = self._rules.categories(document)
+        survey.labels += len(explicit)
+        survey.without_labels += not explicit
+        self._positives[split].update(self._chosen.taxonomy.ancestor_closure(explicit))
         if split == "train":
             survey.train += 1
         else:
@@ -178,14 +199,14 @@ class _Surveyor:
 
     def survey(self, vectors: Mapping[str, Path]) -> Survey:
         survey = self._survey
-        found = count_duplicates(
+        duplicates = count_duplicates(
             *(np.asarray(self._hashes[split], dtype=np.int64) for split in ("train", "test"))
         )
-        survey.without_text = found.without_text
+        survey.without_text = duplicates.without_text
         survey.duplicates = {
-            "within_train": found.within_train,
-            "within_test": found.within_test,
-            "across": len(found.across),
+            "within_train": duplicates.within_train,
+            "within_test": duplicates.within_test,
+            "across": len(duplicates.across),
         }
         train, test = self._positives["train"], self._positives["test"]
         survey.categories = [
@@ -194,10 +215,10 @@ class _Surveyor:
         ]
         survey.unknown_labels = dict(self._rules.unknown.most_common())
         if survey.unknown_labels and self._plan.request.unknown_labels == "error":
-            number = len(survey.unknown_labels)
+            count = len(survey.unknown_labels)
             self._problem(
-                f"{number:,} {'label is' if number == 1 else 'labels are'} not in the taxonomy; "
-                f"add {'it' if number == 1 else 'them'} there, or use --unknown-labels drop or "
+                f"{count:,} {'label is' if count == 1 else 'labels are'} not in the taxonomy; "
+                f"add {'it' if count == 1 else 'them'} there, or use --unknown-labels drop or "
                 "top-level"
             )
         survey.words = len(self._vocabulary) - RESERVED

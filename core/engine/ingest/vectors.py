@@ -1,4 +1,4 @@
-"""Bring word vectors into the workspace."""
+"""Add word vectors to the workspace."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from db.vectors import Vectors, add_vectors, refuse_used_name, vectors_named
 
 _PARTIAL = re.compile(r"\.partial-(\d{1,18})")
 _OWNER = "owner"
-"""A file beside the arrays while they are written: pid and start time of who writes them."""
+"""File beside unfinished arrays with the pid and start time of the writing process."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddedVectors:
-    """Word vectors that have been added, their format, and how many words are not lower-case."""
+    """Added word vectors, their format, and the number of words that are not lower-case."""
 
     vectors: Vectors
     format: str
@@ -43,10 +43,20 @@ def add_vectors_file(
     dimensions: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> AddedVectors:
-    """Store the word vectors of a file, folder or package under a name, whole or not at all.
+    """Store the word vectors of a file, folder or package. Atomic.
 
-    The format is guessed without `format_name`; `dimensions` chooses where a file holds several
-    tables. What a call left behind whose process was killed is removed.
+    Args:
+        store: The database.
+        workspace: The workspace.
+        source: File, folder or package.
+        name: Name of the vectors in the workspace.
+        format_name: Format of the source; None to detect it.
+        dimensions: Selects a table if the source contains several.
+        progress: Called with the number of words written.
+
+    Raises:
+        ConflictError: The name is in use.
+        HTransError: The source cannot be read.
     """
     if not name.strip() or not name.isprintable():
         raise HTransError("--name: give the vectors a name of printable characters")
@@ -62,14 +72,14 @@ def add_vectors_file(
         pairs = read_vectors(source, format_.name, dimensions=dimensions)
         stored = store_vectors(pairs, temporary, progress)
 
-        def put_in_place(vectors_id: int) -> None:
+        def move_files(vectors_id: int) -> None:
             folder = workspace.vectors(vectors_id)
             shutil.rmtree(folder, ignore_errors=True)
             owner.unlink()
             temporary.rename(folder)
 
         origin = f"{without_surrogates(Path(source).absolute().name)} ({format_.name})"
-        add_vectors(store, name, origin, stored.words, stored.dimensions, put_in_place)
+        add_vectors(store, name, origin, stored.words, stored.dimensions, move_files)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return AddedVectors(vectors_named(store, name), format_.name, stored.cased)
@@ -83,10 +93,10 @@ def _remove_abandoned(workspace: Workspace) -> None:
 
 
 def _is_written(folder: Path, pid: int) -> bool:
-    """Whether the process that writes it still runs."""
+    """Whether the process that writes the folder is running."""
     try:
         pid, started = json.loads((folder / _OWNER).read_text())
         return is_alive(int(pid), float(started))
     except (OSError, ValueError, TypeError):
-        # Its process has not come that far, or was killed before it had.
+        # The process has not written the file yet, or was killed before.
         return start_time(pid) is not None

@@ -1,1 +1,1 @@
-"""Predictions of a category, document by document."""
+"""A category's predictions by document."""

@@ -1,7 +1,7 @@
-"""A category's predictions on a split, as the app shows them. Nothing here needs torch.
+"""A category's predictions on a split, for the app. Does not import torch.
 
-Scores come from the arrays that evaluation keeps on disk (`core.engine.scoring.scores`); where
-one is missing, `core.engine.prediction.inference_server` makes it, in a process of its own.
+Scores are read from the arrays of `core.engine.scoring.scores`. The process of
+`core.engine.prediction.inference_server` computes missing arrays.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_labels, document_text
 from db.metrics import record_metrics
-from db.runs import Run, RunCategory, run_categories
-from db.thresholds import SetThreshold, forget_threshold, record_threshold, set_threshold
+from db.run_categories import RunCategory, run_categories
+from db.runs import Run
+from db.thresholds import SetThreshold, delete_threshold, record_threshold, set_threshold
 
 
 class NotPreparedError(ConflictError):
-    """Scores or arrays are not on disk yet; the model service makes them."""
+    """Scores or index arrays are missing; the inference server computes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherScore:
     """The prediction of another category's model for a document.
 
-    `probability` is None where it is not known: no model, or no score of this document on disk.
+    `probability` is None without a model or without a score of this document on disk.
     """
 
     key: str
@@ -50,10 +51,10 @@ class OtherScore:
 
 
 class CategoryPredictions:
-    """The documents of a split and the scores that one category's model gives them."""
+    """The documents of a split and their scores under a category's model."""
 
     def __init__(self, store: Store, workspace: Workspace, run: Run, category: RunCategory) -> None:
-        """Without documents, until `open_split`."""
+        """Prepare without documents; call `open_split` to read them."""
         self.run = run
         self.category = category
         self.split = "test"
@@ -67,7 +68,9 @@ class CategoryPredictions:
     def open_split(self, split: str) -> None:
         """Read the documents, targets and scores of the split "test" or "validation".
 
-        Raises `NotPreparedError` if they are not on disk, `ConflictError` without a model.
+        Raises:
+            NotPreparedError: The scores or index arrays are not on disk.
+            ConflictError: The category has no model.
         """
         trial_id = self.category.kept_trial_id
         if trial_id is None:
@@ -81,90 +84,87 @@ class CategoryPredictions:
             raise NotPreparedError(f"the {split} documents are not scored yet")
         targets = np.zeros(len(rows), dtype=np.bool_)
         positives = self._index.positives(self.category.category_id)
-        # Both are ascending, so that a binary search finds those that are in both.
-        place = np.searchsorted(rows, positives)
-        inside = place < len(rows)
-        place, positives = place[inside], positives[inside]
-        targets[place[rows[place] == positives]] = True
+        # Both arrays are ascending, so a binary search finds their intersection.
+        index = np.searchsorted(rows, positives)
+        inside = index < len(rows)
+        index, positives = index[inside], positives[inside]
+        targets[index[rows[index] == positives]] = True
         self.split, self.rows = split, rows
         self.ranked = RankedPredictions(targets, scores)
 
     @property
     def trial_id(self) -> int:
-        """The trial whose model the scores are of."""
+        """The trial of the model that gave the scores."""
         assert self.category.kept_trial_id is not None
         return self.category.kept_trial_id
 
     def rule(self, store: Store) -> CategoryRule:
-        """How the category decides now."""
+        """The current decision rule of the category."""
         return current_rule(store, self.run, self.category)
 
-    def by_hand(self, store: Store) -> SetThreshold | None:
-        """The threshold that somebody has set, if any."""
+    def manual_threshold(self, store: Store) -> SetThreshold | None:
+        """The manual threshold, or None."""
         return set_threshold(store, self.trial_id, self.category.id)
 
-    def save_threshold(self, store: Store, least: float) -> None:
-        """Let the category accept from the score `least` on, in this run, from now on.
-
-        What the tree shows of this split follows.
-        """
+    def save_threshold(self, store: Store, threshold: float) -> None:
+        """Set a manual threshold on the raw scores, and update the split's recorded metrics."""
         with store.write(durable=True):
-            record_threshold(store, self.trial_id, self.category.id, least, self.split)
-        self._record(store, self.ranked.counts(least))
+            record_threshold(store, self.trial_id, self.category.id, threshold, self.split)
+        self._record(store, self.ranked.counts(threshold))
 
-    def forget_threshold(self, store: Store) -> None:
-        """Let the run's own way to decide hold again."""
+    def reset_threshold(self, store: Store) -> None:
+        """Delete the manual threshold, and update the split's recorded metrics."""
         with store.write(durable=True):
-            forget_threshold(store, self.trial_id, self.category.id)
+            delete_threshold(store, self.trial_id, self.category.id)
         self._record(store, self.ranked.counts(self.rule(store).least))
 
-    def text(self, store: Store, place: int) -> tuple[str, str]:
-        """Id and text of the document at a place of the split."""
-        return document_text(store, self.run.corpus_id, int(self.rows[place]))
+    def text(self, store: Store, index: int) -> tuple[str, str]:
+        """Id and text of the document at an index of the split."""
+        return document_text(store, self.run.corpus_id, int(self.rows[index]))
 
-    def find(self, asked: str) -> npt.NDArray[np.bool_]:
-        """Whether each document of the split has the words asked for, (documents,)."""
-        numbers = search(self._workspace, self.run.corpus_id, asked)
+    def find(self, text: str) -> npt.NDArray[np.bool_]:
+        """Whether each document of the split matches a search text, (documents,)."""
+        numbers = search(self._workspace, self.run.corpus_id, text)
         return np.isin(self.rows, numbers, assume_unique=True)
 
-    def others(self, store: Store, place: int) -> list[OtherScore]:
-        """What the run's other categories say of the document at a place of the split.
+    def others(self, store: Store, index: int) -> list[OtherScore]:
+        """Predictions of the run's other categories for the document at an index of the split.
 
-        On validation each category has documents of its own, so that only labels are known.
+        On validation, each category has separate documents, so the list contains labels only.
         """
-        number = int(self.rows[place])
+        number = int(self.rows[index])
         labels = document_labels(store, self.run.corpus_id, number)
-        found = []
+        others = []
         for category in self._categories:
             if category.id == self.category.id:
                 continue
-            known = self._scores_of(store, category) if self.split == "test" else None
-            if known is None:
-                found.append(OtherScore(category.key, category.key in labels, None, False))
+            cached = self._scores_of(store, category) if self.split == "test" else None
+            if cached is None:
+                others.append(OtherScore(category.key, category.key in labels, None, False))
                 continue
-            scores, rule = known
-            score = scores[place : place + 1]
+            scores, rule = cached
+            score = scores[index : index + 1]
             probability = float(rule.probabilities(score)[0])
             accepted = bool(rule.accepts(score)[0])
-            found.append(OtherScore(category.key, category.key in labels, probability, accepted))
-        return found
+            others.append(OtherScore(category.key, category.key in labels, probability, accepted))
+        return others
 
-    def note(self, store: Store, places: Sequence[int], path: Path) -> int:
-        """Append documents whose labels look wrong to a JSON lines file; return how many.
+    def note(self, store: Store, indices: Sequence[int], path: Path) -> int:
+        """Append documents with doubtful labels to a JSON Lines file; return their number.
 
-        A line has `run`, `category`, `split`, `id`, `is_label`, `probability` and `text`.
+        The fields are `run`, `category`, `split`, `id`, `is_label`, `probability` and `text`.
         """
         rule = self.rule(store)
-        probabilities = rule.probabilities(self.ranked.scores[np.asarray(places, dtype=np.int64)])
+        probabilities = rule.probabilities(self.ranked.scores[np.asarray(indices, dtype=np.int64)])
         records = []
-        for place, probability in zip(places, probabilities.tolist(), strict=True):
-            key, text = self.text(store, place)
+        for index, probability in zip(indices, probabilities.tolist(), strict=True):
+            key, text = self.text(store, index)
             record = {
                 "run": self.run.name,
                 "category": self.category.key,
                 "split": self.split,
                 "id": key,
-                "is_label": bool(self.ranked.targets[place]),
+                "is_label": bool(self.ranked.targets[index]),
                 "probability": probability,
                 "text": without_surrogates(text),
             }
@@ -174,15 +174,13 @@ class CategoryPredictions:
 
     def _scores_of(self, store: Store, category: RunCategory) -> tuple[Scores, CategoryRule] | None:
         if category.id not in self._others:
-            found = None
+            scores = None
             if category.kept_trial_id is not None:
-                found = _array(self._path(category.id, category.kept_trial_id, "test"))
-            whole = found is not None and len(found) == len(self.rows)
-            self._others[category.id] = (
-                (found, current_rule(store, self.run, category))
-                if whole and found is not None
-                else None
-            )
+                scores = _array(self._path(category.id, category.kept_trial_id, "test"))
+            if scores is not None and len(scores) == len(self.rows):
+                self._others[category.id] = scores, current_rule(store, self.run, category)
+            else:
+                self._others[category.id] = None
         return self._others[category.id]
 
     def _record(self, store: Store, counts: Counts) -> None:

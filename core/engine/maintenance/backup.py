@@ -1,8 +1,8 @@
-"""Copy a workspace into one tar file while training goes on.
+"""Copy a workspace into one tar file during training.
 
-The copy is of one moment, that of its database. Checkpoints are taken before it: a trial can go on
-from a checkpoint that is older than its rows, as after a crash, but not from one that is newer.
-Models and tables are never changed once they have a row, so they are taken after it.
+The backup has the state of the database at one moment. Checkpoints are copied before the database:
+a trial can resume from a checkpoint that is older than its rows, but not from a newer one. Models
+and embedding tables never change after they have a row, so they are copied after the database.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What was copied; `missing` are files that rows refer to and that are not there."""
+    """Summary of a backup; `missing` are the missing files that rows refer to."""
 
     files: int
     bytes: int
@@ -51,11 +51,17 @@ def back_up(
     target: Path,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Backup:
-    """Write a copy of the workspace to `target`, whole or not at all; logs are left out.
+    """Write a copy of the workspace without logs. Atomic.
 
-    It is compressed if the name ends with .gz or .tgz. In the copy no process is alive: what was
-    running is ready to go on, and imports that had not ended are not there. Raises `HTransError`
-    for a target that exists or lies in the workspace, and for a full disk.
+    In the copy, running trials are ready to resume and unfinished imports are deleted.
+
+    Args:
+        workspace: The workspace.
+        target: The tar file; compressed if the name ends with .gz or .tgz.
+        progress: Called with the number of copied files and their total.
+
+    Raises:
+        HTransError: The target exists or is in the workspace, or the disk is full.
     """
     _check(workspace, target)
     with _clear_errors(target), replacing(target) as archive, _scratch(target) as scratch:
@@ -69,43 +75,43 @@ def back_up(
         files = {workspace.database: database, **_plan(workspace, referred), **checkpoints}
         with _open_archive(archive, target) as tar:
             absent = _add_all(tar, workspace, files, progress)
-        needed = (path for path in absent if path in referred.needed)
+        missing = (path for path in absent if path in referred.needed)
         return Backup(
             len(files) - len(absent),
             archive.stat().st_size,
-            tuple(str(path.relative_to(workspace.root)) for path in needed),
+            tuple(str(path.relative_to(workspace.root)) for path in missing),
         )
 
 
 def _check(workspace: Workspace, target: Path) -> None:
     if target.exists():
-        raise HTransError(f"{target}: exists already; choose another name for the backup")
+        raise HTransError(f"{target}: already exists; choose another name for the backup")
     if target.resolve().is_relative_to(workspace.root.resolve()):
-        raise HTransError(f"{target}: lies in the workspace; put the backup somewhere else")
+        raise HTransError(f"{target}: is inside the workspace; choose another folder")
 
 
 @contextmanager
 def _scratch(target: Path) -> Iterator[Path]:
-    """A folder beside the target, on the disk that has room for it."""
+    """A temporary folder beside the target, on the same disk."""
     with TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
         yield Path(folder)
 
 
 def _keep_checkpoints(workspace: Workspace, scratch: Path) -> dict[Path, Path]:
-    """Copy the newest checkpoint of each unfinished trial; return where each is now."""
+    """Copy the newest checkpoint of each unfinished trial; return the copies by original path."""
     with Store(workspace.database, read_only=True) as store:
-        found = unfinished_checkpoints(store, workspace)
-    kept: dict[Path, Path] = {}
+        checkpoints = unfinished_checkpoints(store, workspace)
+    copies: dict[Path, Path] = {}
     done: set[int] = set()
-    for checkpoint in found:
+    for checkpoint in checkpoints:
         if checkpoint.trial_id in done:
             continue
         copy = scratch / f"{checkpoint.trial_id}.resume"
         with suppress(FileNotFoundError):
             shutil.copy2(checkpoint.path, copy)
-            kept[checkpoint.path] = copy
+            copies[checkpoint.path] = copy
             done.add(checkpoint.trial_id)
-    return kept
+    return copies
 
 
 def _copy_database(workspace: Workspace, path: Path) -> None:
@@ -117,7 +123,7 @@ def _copy_database(workspace: Workspace, path: Path) -> None:
 
 
 def _mark_stopped(copy: Store) -> None:
-    """End every process in the copied database; what they held is ready for others."""
+    """Mark every process in the copied database as ended and release its work."""
     with copy.write(durable=True):
         remove_supervisor(copy)
     for worker in present_workers(copy):
@@ -127,13 +133,13 @@ def _mark_stopped(copy: Store) -> None:
 
 
 def _of_unfinished_trials(copy: Store, early: dict[Path, Path]) -> dict[Path, Path]:
-    """Those of the early checkpoints whose trial had not finished when the database was copied."""
+    """The copied checkpoints whose trial is unfinished in the copied database."""
     unfinished = {f"{trial.id}.resume" for trial in unfinished_trials(copy)}
-    return {path: kept for path, kept in early.items() if kept.name in unfinished}
+    return {path: checkpoint for path, checkpoint in early.items() if checkpoint.name in unfinished}
 
 
 def _plan(workspace: Workspace, referred: ReferredFiles) -> dict[Path, Path]:
-    """Files to copy from where they lie, embedding tables first: training may remove some."""
+    """Files to copy, embedding tables first, because training may remove some of them."""
     paths = referred.needed | referred.useful
     ordered = sorted(paths, key=lambda path: (path.parent != workspace.embeddings, path))
     return {path: path for path in ordered}
@@ -151,7 +157,7 @@ def _add_all(
     files: dict[Path, Path],
     progress: Callable[[int, int], None],
 ) -> list[Path]:
-    """Add files under their names in the workspace; return those that are not there."""
+    """Add files under their paths in the workspace; return the missing ones."""
     absent = []
     for done, (path, source) in enumerate(files.items()):
         progress(done, len(files))
@@ -162,7 +168,7 @@ def _add_all(
 
 
 def _add(tar: tarfile.TarFile, source: Path, name: str) -> bool:
-    """Add a file as it is now, even if it is replaced meanwhile; False if there is none."""
+    """Add one version of a file, even if it is replaced meanwhile; False if it is missing."""
     try:
         file = source.open("rb")
     except FileNotFoundError:
@@ -181,7 +187,7 @@ def _clear_errors(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NO_SPACE:
-            problem = "there is no room for it; free some space or name another disk"
+            problem = "the disk is full; free some space or choose another disk"
         else:
             problem = f"{error.filename or target}: {error.strerror}; check its permissions"
         raise HTransError(f"{target}: the backup was not written: {problem}") from error

@@ -1,4 +1,4 @@
-"""Measure the training on this machine: the plain way against the engine's, and where time goes."""
+"""Benchmark training on this machine: the engine against a plain script, and time by phase."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from db.events import add_event
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the result: documents per second of all processes, peak MiB of one."""
+    """One measurement: documents per second of all processes, peak memory of one in MiB."""
 
     name: str
     processes: int
@@ -31,10 +31,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `htrans-tui bench` prints: rows, the first of them the plain way, and phases in seconds.
+    """Result of a benchmark; the first row is the plain script.
 
-    `phases` are those of `phase_documents` documents in one CPU worker; `database` is one row of
-    progress with the question whether to stop.
+    `phases` are seconds by phase for `phase_documents` documents in one CPU worker. The phase
+    `database` is one progress row and one check for a stop request.
     """
 
     rows: tuple[Row, ...]
@@ -42,12 +42,12 @@ class Report:
     phase_documents: int
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object."""
+        """The object that `bench --json` prints."""
         return dataclasses.asdict(self)
 
 
-def run_together(requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Measure all requests at the same time, each in a process of its own."""
+def run_parallel(requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Measure all requests in parallel, each in a separate process."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "core.bench.measure", json.dumps(request)],
@@ -72,24 +72,35 @@ def bench(
     documents: int,
     words: int,
     precision: str = "float32",
-    tell: Callable[[str], None] = lambda _: None,
+    report_step: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Measure one epoch over random documents. `devices`: the device of each worker."""
+    """Measure one epoch over random documents.
+
+    Args:
+        devices: The device of each worker.
+        documents: Number of documents.
+        words: Words of each document.
+        precision: "float32", or "mixed" to measure mixed precision too.
+        report_step: Called with the name of each measurement before it starts.
+
+    Raises:
+        HTransError: A measurement failed.
+    """
     request: dict[str, Any] = {"documents": documents, "words": words}
     first = devices[0]
-    tell(f"the plain way on {first}")
-    plain = run_together([{**request, "kind": "plain", "device": first}])
+    report_step(f"plain script on {first}")
+    plain = run_parallel([{**request, "kind": "plain", "device": first}])
     rows = [_row("plain script", plain)]
     counts = sorted({1, len(devices)})
     for count in counts:
-        tell(f"{count} workers of the engine")
-        some = [{**request, "kind": "engine", "device": d} for d in devices[:count]]
-        rows.append(_row("engine", run_together(some)))
+        report_step(f"engine with {count} worker{'s' * (count != 1)}")
+        requests = [{**request, "kind": "engine", "device": d} for d in devices[:count]]
+        rows.append(_row("engine", run_parallel(requests)))
         if precision == "mixed":
-            mixed = run_together([{**r, "precision": "mixed"} for r in some])
+            mixed = run_parallel([{**r, "precision": "mixed"} for r in requests])
             rows.append(_row("engine, mixed precision", mixed))
-    tell("phases")
-    (phases,) = run_together([{**request, "kind": "phases"}])
+    report_step("phases")
+    (phases,) = run_parallel([{**request, "kind": "phases"}])
     return Report(
         tuple(rows),
         {**phases["phases"], "database": _database_row()},
@@ -108,7 +119,7 @@ def _row(name: str, results: Sequence[dict[str, Any]]) -> Row:
 
 
 def _database_row(repeats: int = 200) -> float:
-    """Seconds of writing a row of progress and of asking whether to stop, in a new database."""
+    """Seconds to write a progress row and to check for a stop request, in a new database."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Store(Path(folder) / "htrans.db", create=True) as store,

@@ -1,7 +1,7 @@
-"""Examine a workspace, and mend what can be mended without losing a result.
+"""Check a workspace for issues, and repair those that can be repaired without losing results.
 
-Mending holds the supervisor's lock, so that no engine starts meanwhile. While one is at work, only
-imports whose process is dead are mended.
+A repair holds the supervisor's lock, so that no engine starts. While an engine is running, only
+imports whose process has died are repaired.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from db.integrity import dangling_references, integrity_errors
 from db.schema import SchemaError
 from db.workers import present_workers, worker_loads
 
-_MOST_DATABASE_ERRORS = 10
+_MAX_DATABASE_ERRORS = 10
 _RESTORE = "restore a backup"
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What was found and is still so, and what was found and has been mended."""
+    """Result of a check: issues and notes that are left, and repaired issues."""
 
     left: tuple[Issue, ...]
-    mended: tuple[Issue, ...]
+    repaired: tuple[Issue, ...]
 
     @property
     def problems(self) -> tuple[Issue, ...]:
-        """What is wrong still, without the notes."""
-        return tuple(finding for finding in self.left if not finding.is_note)
+        """The issues that are left, without notes."""
+        return tuple(issue for issue in self.left if not issue.is_note)
 
 
 def examine(
@@ -46,51 +46,58 @@ def examine(
     fix: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Examination:
-    """Examine the database and every file of a workspace that there is; `fix` mends.
+    """Check the database and every file of a workspace.
 
-    Reads all models, arrays and checkpoints once; without `fix` it writes nothing. Raises
-    `HTransError` where mending is refused by the disk.
+    Reads all models, arrays and checkpoints once.
+
+    Args:
+        workspace: The workspace.
+        fix: Repair fixable issues. Without it, nothing is written.
+        progress: Called with the number of completed checks and their total.
+
+    Raises:
+        HTransError: A file cannot be removed.
     """
-    found = [*sqlite_notes(), *disk_notes(workspace.root)]
-    mended: list[Issue] = []
+    issues = [*sqlite_notes(), *disk_notes(workspace.root)]
+    repaired: list[Issue] = []
     try:
         store, migrated = _open(workspace, fix)
         with store:
-            mended += migrated
-            found += _examine_database(store, workspace, progress)
+            repaired += migrated
+            issues += _examine_database(store, workspace, progress)
     except (StoreError, SchemaError) as error:
-        found.append(_database_error(workspace, error))
-        return Examination(tuple(found), tuple(mended))
-    if fix and any(finding.fixable for finding in found):
-        mended += _repair(workspace)
-    return Examination(tuple(f for f in found if f not in mended), tuple(mended))
+        issues.append(_database_error(workspace, error))
+        return Examination(tuple(issues), tuple(repaired))
+    if fix and any(issue.fixable for issue in issues):
+        repaired += _repair(workspace)
+    return Examination(tuple(i for i in issues if i not in repaired), tuple(repaired))
 
 
 def _open(workspace: Workspace, fix: bool) -> tuple[Store, list[Issue]]:
-    """The store, read-only; `fix` first brings an older schema up to date."""
+    """Open the store read-only; with `fix`, migrate an older schema first."""
     try:
         return Store(workspace.database, read_only=True), []
     except SchemaError:
         if not fix:
             raise
     Store(workspace.database).close()
-    subject, problem = workspace.database.name, "its schema was older than this program"
+    subject, problem = workspace.database.name, "the schema was older than this version"
     return Store(workspace.database, read_only=True), [Issue("schema", subject, problem, "")]
 
 
 def _database_error(workspace: Workspace, error: StoreError | SchemaError) -> Issue:
     kind = "schema" if isinstance(error, SchemaError) else "database"
-    said = str(error).removeprefix(f"{workspace.database}: ")
-    problem, _, remedy = said.partition("; ")
+    message = str(error).removeprefix(f"{workspace.database}: ")
+    problem, _, remedy = message.partition("; ")
     return Issue(kind, workspace.database.name, problem, remedy or _RESTORE)
 
 
 def _examine_database(
     store: Store, workspace: Workspace, progress: Callable[[int, int], None]
 ) -> list[Issue]:
-    found = check_integrity(store)
-    if found:
-        return found
+    issues = check_integrity(store)
+    if issues:
+        return issues
     from core.engine.maintenance.file_checks import (
         check_checkpoints,
         check_corpora,
@@ -112,21 +119,21 @@ def _examine_database(
     )
     for done, check in enumerate(checks):
         progress(done, len(checks))
-        found += check()
+        issues += check()
     progress(len(checks), len(checks))
-    return [_after_the_engine(finding) for finding in found] if engine_at_work(store) else found
+    return [_defer_repair(issue) for issue in issues] if engine_at_work(store) else issues
 
 
 def check_integrity(store: Store) -> list[Issue]:
-    """Whether SQLite finds its file whole (PRAGMA integrity_check)."""
+    """Check the database file with PRAGMA integrity_check."""
     return [
         Issue("database", "htrans.db", f"damaged: {line}", _RESTORE)
-        for line in integrity_errors(store, _MOST_DATABASE_ERRORS)
+        for line in integrity_errors(store, _MAX_DATABASE_ERRORS)
     ]
 
 
 def check_references(store: Store) -> list[Issue]:
-    """Whether every row that another refers to exists (PRAGMA foreign_key_check)."""
+    """Check foreign keys with PRAGMA foreign_key_check."""
     return [
         Issue(
             "database",
@@ -139,18 +146,18 @@ def check_references(store: Store) -> list[Issue]:
 
 
 def check_workers(store: Store) -> list[Issue]:
-    """Workers that are dead, but not for the database: their trials wait for nobody."""
-    return [finding for _, finding in _dead_workers(store)]
+    """Find dead workers that are not marked as ended; nobody trains their trials."""
+    return [issue for _, issue in _dead_workers(store)]
 
 
 def check_imports(store: Store) -> list[Issue]:
-    """Imports whose process was killed."""
+    """Find imports whose process was killed."""
     return [
         Issue(
             "import",
             unfinished.name,
-            f"the process that imported it (pid {unfinished.importer[0]}) is dead",
-            "import it again with the same command, which goes on; or remove it: htrans-tui "
+            f"the importing process (pid {unfinished.importer[0]}) is dead",
+            "repeat the import command to resume; or remove the corpus with: htrans-tui "
             "doctor --fix",
             fixable=True,
         )
@@ -160,14 +167,14 @@ def check_imports(store: Store) -> list[Issue]:
 
 
 def check_orphans(store: Store, workspace: Workspace) -> list[Issue]:
-    """Files and folders that no row refers to."""
+    """Find files and folders that no row refers to."""
     from core.engine.maintenance.orphans import orphans
 
-    return [orphan.finding(workspace) for orphan in orphans(store, workspace)]
+    return [orphan.to_issue(workspace) for orphan in orphans(store, workspace)]
 
 
 def engine_at_work(store: Store) -> bool:
-    """Whether a supervisor or a worker lives that may be writing files."""
+    """Whether a supervisor or a worker is alive and may write files."""
     if running_supervisor(store) is not None:
         return True
     return any(is_at_work(store, worker) for worker in present_workers(store))
@@ -182,7 +189,7 @@ def _dead_workers(store: Store) -> list[tuple[int, Issue]]:
                 "worker",
                 f"worker {worker.id} (pid {worker.pid})",
                 f"it is dead, but holds {worker.trials} trials",
-                "give them back with: htrans-tui doctor --fix",
+                "release them with: htrans-tui doctor --fix",
                 fixable=True,
             ),
         )
@@ -191,39 +198,40 @@ def _dead_workers(store: Store) -> list[tuple[int, Issue]]:
     ]
 
 
-def _after_the_engine(finding: Issue) -> Issue:
-    if not finding.fixable or finding.kind == "import":
-        return finding
+def _defer_repair(issue: Issue) -> Issue:
+    """The issue with the remedy for a running engine."""
+    if not issue.fixable or issue.kind == "import":
+        return issue
     remedy = "first stop the engine (htrans-tui engine stop), then: htrans-tui doctor --fix"
-    return replace(finding, remedy=remedy, fixable=False)
+    return replace(issue, remedy=remedy, fixable=False)
 
 
 def _repair(workspace: Workspace) -> list[Issue]:
-    """Mend what is wrong now, which may be less than was found; return it."""
+    """Repair all fixable issues that still exist; return them."""
     from core.engine.ingest.corpora import remove_abandoned_imports
     from core.engine.maintenance.file_checks import remove_damaged_checkpoints
     from core.engine.maintenance.orphans import orphans
 
     with Store(workspace.database) as store:
-        mended = check_imports(store)
+        repaired = check_imports(store)
         remove_abandoned_imports(store, workspace)
-        with _no_engine(workspace, store) as alone:
-            if not alone:
-                return mended
-            for worker_id, finding in _dead_workers(store):
+        with _no_engine(workspace, store) as is_locked:
+            if not is_locked:
+                return repaired
+            for worker_id, issue in _dead_workers(store):
                 end_worker(store, worker_id, "its engine was killed", is_crash=False)
-                mended.append(finding)
-            mended += remove_damaged_checkpoints(store, workspace)
+                repaired.append(issue)
+            repaired += remove_damaged_checkpoints(store, workspace)
             for orphan in orphans(store, workspace):
-                if orphan.what is not None:
+                if orphan.description is not None:
                     orphan.remove()
-                    mended.append(orphan.finding(workspace))
-        return mended
+                    repaired.append(orphan.to_issue(workspace))
+        return repaired
 
 
 @contextmanager
 def _no_engine(workspace: Workspace, store: Store) -> Iterator[bool]:
-    """Keep an engine from starting for as long as the block runs; False if one is at work."""
+    """Prevent the start of an engine during the block; False if one is running."""
     with workspace.supervisor_lock.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

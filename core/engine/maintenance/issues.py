@@ -1,4 +1,4 @@
-"""What an examination of machine and workspace finds."""
+"""Issues of a machine or a workspace."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ FIX = "remove it with: htrans-tui doctor --fix"
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Something that is wrong, or with `is_note` only worth knowing.
+    """An issue, or with `is_note` a note.
 
-    `kind` is a word such as model or orphan, `subject` names the thing: a path relative to the
-    workspace, a corpus, a process. `fixable` says that `mend` can put it right.
+    Attributes:
+        kind: For example "model" or "orphan".
+        subject: A path relative to the workspace, a corpus or a process.
+        problem: Description of the issue.
+        remedy: Action for the user.
+        fixable: Whether `doctor --fix` repairs it.
+        is_note: Whether it needs no action.
     """
 
     kind: str
@@ -28,15 +33,15 @@ class Issue:
 
 
 def damaged(kind: str, workspace: Workspace, path: Path, problem: str, remedy: str) -> Issue:
-    """A file or folder of the workspace that is not what it should be."""
+    """An issue of a damaged file or folder of the workspace."""
     return Issue(kind, relative(workspace, path), problem, remedy)
 
 
 def relative(workspace: Workspace, path: Path) -> str:
-    """A path as findings name it."""
+    """A path relative to the workspace."""
     return str(path.relative_to(workspace.root))
 
 
-def said_of(path: Path, error: CorruptFileError) -> str:
-    """What an error says of a file, without the path in front."""
+def message_without_path(path: Path, error: CorruptFileError) -> str:
+    """The message of an error without the path at its start."""
     return str(error).removeprefix(f"{path}: ")

@@ -1,4 +1,4 @@
-"""The machine that the program runs on: versions, devices, free disk. Loads nothing heavy."""
+"""Versions, devices and free disk space of this machine. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WAL_RESET_FIXED = (3, 51, 3)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Versions by name, and the devices that can train."""
+    """Versions by name, and training devices."""
 
     versions: dict[str, str]
     cpu_cores: int
@@ -26,7 +26,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Versions and devices; asks torch for the latter in a process of its own."""
+    """Versions and devices of this machine. Queries torch in a subprocess."""
     packages = {name: version(name) for name in ("torch", "textual", "sqlite-utils")}
     return Machine(
         {
@@ -41,7 +41,7 @@ def this_machine() -> Machine:
 
 
 def sqlite_notes(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> list[Issue]:
-    """A note where SQLite is older than the release that mended the reset of the WAL.
+    """A note if SQLite is older than the release that fixed the WAL-reset bug.
 
     Source: sqlite.org/wal.html, section "The WAL-Reset Bug".
     """
@@ -51,7 +51,7 @@ def sqlite_notes(version: tuple[int, int, int] = sqlite3.sqlite_version_info) ->
         Issue(
             "sqlite",
             ".".join(map(str, version)),
-            "it has the WAL-reset fault, which may in very rare cases damage a database that "
+            "it has the WAL-reset bug, which can in very rare cases damage a database that "
             "several processes write",
             "keep backups, or use a Python with SQLite 3.51.3 or newer",
             is_note=True,
@@ -60,7 +60,7 @@ def sqlite_notes(version: tuple[int, int, int] = sqlite3.sqlite_version_info) ->
 
 
 def disk_notes(folder: Path) -> list[Issue]:
-    """A note where the disk below `folder` is nearly full."""
+    """A note if the disk of `folder` is nearly full."""
     usage = shutil.disk_usage(folder)
     if not is_nearly_full(usage.free, usage.total):
         return []
@@ -70,7 +70,7 @@ def disk_notes(folder: Path) -> list[Issue]:
             str(folder),
             f"only {usage.free / (1 << 30):.1f} GiB are free, "
             f"{usage.free / usage.total:.0%} of the disk",
-            "free some space; a run whose disk is full stops",
+            "free some space; runs pause when the disk is full",
             is_note=True,
         )
     ]

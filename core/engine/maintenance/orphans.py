@@ -1,7 +1,7 @@
 """Files and folders of a workspace that no row refers to.
 
-What is younger than ten minutes, or carries the pid of a living process in its temporary name, may
-be about to get its row and is none.
+A file that is younger than ten minutes, or whose temporary name contains the pid of a running
+process, is not an orphan: its row may still be written.
 """
 
 from __future__ import annotations
@@ -26,39 +26,40 @@ from db.corpora import corpus_ids, unfinished_corpora
 from db.runs import run_ids
 from db.vectors import vectors_ids
 
-LEAST_AGE = 600.0
-"""Seconds that a file has been left alone before it counts as an orphan."""
+MIN_AGE = 600.0
+"""Seconds since the last change of a file before it counts as an orphan."""
 
 _TABLE = re.compile(r"[0-9a-f]{64}\.safetensors")
 _WRITER = re.compile(r"\.(?:.*\.(\d+)\.partial|partial-(\d+)|(?:tokens|graphs)-(?:\d+|all)-(\d+))")
-"""The temporary name of a file or folder; one of the groups is the pid of its writer."""
+"""Temporary name of a file or folder; one of the groups is the pid of its writer."""
+_LEFT_BEHIND = "left behind by a process that was killed"
 _KINDS = (
-    (CHECKPOINT, "a checkpoint of no unfinished trial"),
-    (MODEL, "a model of no trial"),
+    (CHECKPOINT, "a checkpoint without an unfinished trial"),
+    (MODEL, "a model without a trial"),
     (SCORES, "scores of a trial that does not exist"),
     (_TABLE, "an embedding table that no model refers to"),
     (re.compile(r".*\.corrupt"), "a damaged file that was set aside"),
-    (re.compile(rf".*{re.escape(TEMPORARY_SUFFIX)}"), "left behind by a process that was killed"),
+    (re.compile(rf".*{re.escape(TEMPORARY_SUFFIX)}"), _LEFT_BEHIND),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A file or folder without a row; `what` says what it is, None if this program made none so."""
+    """A file or folder without a row; `description` is None for a file of another program."""
 
     path: Path
-    what: str | None
+    description: str | None
 
-    def finding(self, workspace: Workspace) -> Issue:
-        """What the examination says of it: a foreign file is only noted."""
+    def to_issue(self, workspace: Workspace) -> Issue:
+        """An issue, or a note for a file of another program."""
         subject = relative(workspace, self.path)
-        if self.what is None:
-            problem = "not a file of this program; it is left alone"
-            return Issue("orphan", subject, problem, "keep it elsewhere", is_note=True)
-        return Issue("orphan", subject, self.what, FIX, fixable=True)
+        if self.description is None:
+            problem = "not a file of htrans-tui; it is not removed"
+            return Issue("orphan", subject, problem, "move it elsewhere", is_note=True)
+        return Issue("orphan", subject, self.description, FIX, fixable=True)
 
     def remove(self) -> None:
-        """Remove it from disk; raise `HTransError` where that is not possible."""
+        """Remove the file or folder; raise `HTransError` if that fails."""
         try:
             if self.path.is_dir() and not self.path.is_symlink():
                 shutil.rmtree(self.path)
@@ -77,7 +78,7 @@ def orphans(store: Store, workspace: Workspace) -> list[Orphan]:
     return [
         orphan
         for orphan in sorted(_without_row(store, workspace, referred), key=lambda o: o.path)
-        if now - _newest_change(orphan.path) >= LEAST_AGE and not _is_being_written(orphan.path)
+        if now - _newest_change(orphan.path) >= MIN_AGE and not _is_being_written(orphan.path)
     ]
 
 
@@ -89,45 +90,46 @@ def _without_row(store: Store, workspace: Workspace, referred: ReferredFiles) ->
         "vectors": {workspace.vectors(vectors_id) for vectors_id in vectors_ids(store)},
     }
     owned["artifacts"].add(workspace.embeddings)
-    kept = referred.all
-    kept_folders = frozenset(path.parent for path in kept)
-    for room, folders in owned.items():
-        for child in _children(workspace.root / room):
+    files = referred.all
+    folders_with_files = frozenset(path.parent for path in files)
+    for parent, folders in owned.items():
+        for child in _children(workspace.root / parent):
             if child in importing:
                 continue
             if child in folders:
-                orphaned = _below(child, kept, kept_folders)
+                orphaned = _below(child, files, folders_with_files)
                 yield from (o for o in orphaned if referred.all_tables_known or not _is_table(o))
             else:
-                yield Orphan(child, _folder_without_row(room, child))
+                yield Orphan(child, _describe_folder(parent, child))
 
 
-def _below(folder: Path, kept: frozenset[Path], kept_folders: frozenset[Path]) -> Iterator[Orphan]:
+def _below(
+    folder: Path, files: frozenset[Path], folders_with_files: frozenset[Path]
+) -> Iterator[Orphan]:
     for path in _children(folder):
-        if path in kept_folders:
-            yield from _below(path, kept, kept_folders)
-        elif path not in kept:
-            yield Orphan(path, _kind_of(path))
+        if path in folders_with_files:
+            yield from _below(path, files, folders_with_files)
+        elif path not in files:
+            yield Orphan(path, _describe(path))
 
 
 def _is_table(orphan: Orphan) -> bool:
     return _TABLE.fullmatch(orphan.path.name) is not None
 
 
-def _folder_without_row(room: str, path: Path) -> str | None:
+def _describe_folder(parent: str, path: Path) -> str | None:
     if _WRITER.fullmatch(path.name):
-        return "left behind by a process that was killed"
-    number = path.name.removeprefix("run-") if room == "artifacts" else path.name
-    numbered = number.isdigit() and (room != "artifacts" or path.name.startswith("run-"))
-    what = {"artifacts": "run", "corpora": "corpus", "vectors": "table of word vectors"}[room]
-    return f"files of a {what} that does not exist" if numbered and path.is_dir() else None
+        return _LEFT_BEHIND
+    number = path.name.removeprefix("run-") if parent == "artifacts" else path.name
+    numbered = number.isdigit() and (parent != "artifacts" or path.name.startswith("run-"))
+    kind = {"artifacts": "run", "corpora": "corpus", "vectors": "table of word vectors"}[parent]
+    return f"files of a {kind} that does not exist" if numbered and path.is_dir() else None
 
 
-def _kind_of(path: Path) -> str | None:
+def _describe(path: Path) -> str | None:
     if path.is_dir():
-        left = _WRITER.fullmatch(path.name)
-        return "left behind by a process that was killed" if left else None
-    return next((what for pattern, what in _KINDS if pattern.fullmatch(path.name)), None)
+        return _LEFT_BEHIND if _WRITER.fullmatch(path.name) else None
+    return next((text for pattern, text in _KINDS if pattern.fullmatch(path.name)), None)
 
 
 def _children(folder: Path) -> list[Path]:
@@ -135,7 +137,7 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _newest_change(path: Path) -> float:
-    """Seconds since 1970; for what has vanished meanwhile, now."""
+    """Time of the newest change in seconds since 1970; now if the path has vanished."""
     try:
         times = [path.lstat().st_mtime]
         if path.is_dir():

@@ -1,4 +1,4 @@
-"""Which files of a workspace the rows of its database refer to."""
+"""The files of a workspace that rows of its database refer to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VECTOR_FILES = ("vectors.bin", "words.json")
 
 @dataclass(frozen=True, slots=True)
 class TrialCheckpoint:
-    """A checkpoint on disk of a trial that is not finished."""
+    """A checkpoint file of an unfinished trial."""
 
     path: Path
     run_id: int
@@ -36,8 +36,8 @@ class TrialCheckpoint:
 class EmbeddingTables:
     """Files of embedding tables that models refer to.
 
-    `needed` are those of models that are kept or may yet be chosen; training removes the others,
-    so that they may be missing. `all_known` is False if a model cannot say which table is its.
+    `needed` are tables of models that are selected or may be selected. Training removes the others,
+    so they may be missing. `all_known` is False if a model file is unreadable.
     """
 
     referred: frozenset[Path]
@@ -49,7 +49,7 @@ class EmbeddingTables:
 class ReferredFiles:
     """The files that rows refer to.
 
-    `needed` must be there; `useful` is there, but could be made again or is never asked for.
+    `needed` files must exist. `useful` files exist, but can be recreated or are not needed.
     """
 
     needed: frozenset[Path]
@@ -59,7 +59,7 @@ class ReferredFiles:
 
     @property
     def all(self) -> frozenset[Path]:
-        """Every file that may not be removed."""
+        """All files that must not be removed."""
         return self.needed | self.useful | {checkpoint.path for checkpoint in self.checkpoints}
 
 
@@ -85,7 +85,7 @@ def referred_files(store: Store, workspace: Workspace) -> ReferredFiles:
         frozenset({*models, *tables.needed, *tokens, *vectors}),
         frozenset(
             {
-                *_there(tables.referred - tables.needed),
+                *_existing(tables.referred - tables.needed),
                 *_scores(store, workspace),
                 *_indexes(store, workspace),
             }
@@ -95,12 +95,12 @@ def referred_files(store: Store, workspace: Workspace) -> ReferredFiles:
     )
 
 
-def _there(paths: frozenset[Path]) -> list[Path]:
+def _existing(paths: frozenset[Path]) -> list[Path]:
     return [path for path in paths if path.exists()]
 
 
 def token_folders(workspace: Workspace, corpus_id: int) -> list[Path]:
-    """The folders with token arrays of a corpus, whatever their number of words."""
+    """All folders with token arrays or word graphs of a corpus."""
     return [
         folder
         for folder in sorted(workspace.corpus(corpus_id).glob("*-*"))
@@ -109,7 +109,7 @@ def token_folders(workspace: Workspace, corpus_id: int) -> list[Path]:
 
 
 def embedding_tables(store: Store, workspace: Workspace) -> EmbeddingTables:
-    """The embedding tables that models refer to; reads what each model file says of itself."""
+    """The embedding tables that models refer to. Reads the metadata of each model file."""
     needed_trials = needed_models(store)
     referred: set[Path] = set()
     needed: set[Path] = set()
@@ -130,12 +130,12 @@ def embedding_tables(store: Store, workspace: Workspace) -> EmbeddingTables:
 
 
 def unfinished_checkpoints(store: Store, workspace: Workspace) -> list[TrialCheckpoint]:
-    """The checkpoints of trials that are not finished, the newest of each trial first."""
+    """The checkpoints of unfinished trials; those of a trial are sorted newest first."""
     trials = {
         (trial.run_category_id, trial.attempt, f"{trial.class_weight:g}"): trial
         for trial in unfinished_trials(store)
     }
-    found: list[tuple[tuple[int, int, bool], TrialCheckpoint]] = []
+    ordered: list[tuple[tuple[int, int, bool], TrialCheckpoint]] = []
     for run_id, path in _run_files(store, workspace):
         if (match := CHECKPOINT.fullmatch(path.name)) is None:
             continue
@@ -143,8 +143,8 @@ def unfinished_checkpoints(store: Store, workspace: Workspace) -> list[TrialChec
         trial = trials.get((int(category), int(attempt), weight))
         if trial is not None and trial.run_id == run_id:
             order = (trial.id, -int(claim), previous is not None)
-            found.append((order, TrialCheckpoint(path, run_id, trial.id)))
-    return [checkpoint for _, checkpoint in sorted(found, key=lambda pair: pair[0])]
+            ordered.append((order, TrialCheckpoint(path, run_id, trial.id)))
+    return [checkpoint for _, checkpoint in sorted(ordered, key=lambda pair: pair[0])]
 
 
 def _scores(store: Store, workspace: Workspace) -> Iterator[Path]:

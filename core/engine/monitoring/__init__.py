@@ -1,1 +1,1 @@
-"""The state of runs for front ends: status, live changes, alerts, history and load."""
+"""Status of runs for front ends: snapshots, live changes, alerts, history and load."""

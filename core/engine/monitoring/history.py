@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from db.connection import Store
 from db.events import Event, events_of
-from db.runs import run_category
+from db.run_categories import run_category
 from db.status import attempt_records
 from db.trials import Epoch, Trial, epochs_of, trials_of
 
@@ -24,10 +24,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """An attempt and its kept model; the measures are None where there is none (yet).
+    """An attempt and its selected model; without a model the metrics are None.
 
-    `changes` is a JSON object of the settings that differ from the run's. `current` says that its
-    model is the one in use.
+    `changes` is a JSON object of the settings that differ from the run's. `current` marks the
+    active model.
     """
 
     attempt: int
@@ -43,7 +43,7 @@ class PastAttempt:
 
 
 def history_of(store: Store, run_category_id: int) -> tuple[PastAttempt, ...]:
-    """The attempts at a category, or at the model that it shares, the newest first."""
+    """The attempts at a category or at its shared model, newest first."""
     return tuple(
         PastAttempt(*record[:-1], current=bool(record.current))
         for record in attempt_records(store, run_category_id)
@@ -63,7 +63,7 @@ def trial_histories(store: Store, run_category_id: int, attempt: int) -> tuple[T
 
     A category that shares a model has the trials of the model's owner category.
     """
-    owner = run_category(store, run_category_id).trained_by
+    owner = run_category(store, run_category_id).owner_id
     return tuple(
         TrialHistory(trial, tuple(epochs_of(store, trial.id)))
         for trial in trials_of(store, owner, attempt)

@@ -1,7 +1,7 @@
-"""A run's status read again and again: only what has changed is read anew.
+"""Incremental reads of a run's status.
 
-Triggers number the changes of categories (`db.changes`); of what a category's row does not say, the
-running loss and the age of heartbeats, only categories at work are asked.
+Triggers number the changes of categories (`db.changes`), so a read fetches changed categories only.
+Running losses and heartbeat ages are not numbered; they are fetched for running categories.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from core.engine.monitoring.remaining_time import Eta, earlier_pace, eta
 from core.engine.monitoring.status import (
     CategoryStatus,
     RunStatus,
@@ -16,41 +17,49 @@ from core.engine.monitoring.status import (
     WorkerStatus,
     categories_among,
     categories_of,
+    present,
     run_status,
     workers_of,
 )
+from core.systems import system_named
 from db.changes import changed_since, newest_change
 from db.connection import Store
 from db.corpora import corpus_with_id
 from db.runs import Run, list_runs, run_with_id
-from db.status import followers
+from db.status import shared_model_users
 
 _ETA_AGE = 10.0
 
 
 class LiveStatus:
-    """The status of one run, kept between readings.
+    """The status of one run, cached between reads.
 
-    `changed` are the row ids of the categories with another state, trial, epoch or measure than at
-    the reading before, all of them the first time; `different` are those and the ones whose
-    running loss or silence is another.
+    Attributes:
+        changed: Row ids of the categories whose state, trial, epoch or metrics changed since the
+            last read; all categories after the first read.
+        updated: `changed` and the categories whose running loss or heartbeat age changed.
     """
 
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
         self.changed: frozenset[int] = frozenset()
-        self.different: frozenset[int] = frozenset()
+        self.updated: frozenset[int] = frozenset()
         self._seen: int | None = None
         self._categories: dict[int, CategoryStatus] = {}
-        self._followers: dict[int, tuple[int, ...]] = {}
+        self._sharing: dict[int, tuple[int, ...]] = {}
         self._as_tuple: tuple[CategoryStatus, ...] = ()
         self._run = _KeptRun()
         self._test_documents: int | None = None
 
     def read(self, store: Store, now: float | None = None) -> Status:
-        """The status as it is; categories that have not changed are the same objects as before.
+        """Read the status. Unchanged categories are the same objects as in the last read.
 
-        Raises `NotFoundError` if the run has been deleted.
+        Args:
+            store: The database.
+            now: Seconds since 1970; None for the current time.
+
+        Raises:
+            NotFoundError: The run was deleted.
         """
         moment = time.time() if now is None else now
         with store.snapshot():
@@ -65,55 +74,55 @@ class LiveStatus:
         newest = newest_change(store, self.run_id)
         if self._seen is None:
             fresh = categories_of(store, self.run_id, now)
-            self._followers = _followers(store, self.run_id)
+            self._sharing = _sharing(store, self.run_id)
             self._categories = {}
             self.changed = frozenset(category.id for category in fresh)
         else:
             self.changed = changed_since(store, self.run_id, self._seen)
             fresh = categories_among(store, self._to_read(), now)
         self._seen = newest
-        different = {c.id: c for c in fresh if self._categories.get(c.id) != c}
-        for lead in list(different.values()):
-            different |= self._follow(lead, different)
-        self.different = self.changed | different.keys()
-        if different:
-            self._categories |= different
+        updated = {c.id: c for c in fresh if self._categories.get(c.id) != c}
+        for owner in list(updated.values()):
+            updated |= self._sharing_with(owner, updated)
+        self.updated = self.changed | updated.keys()
+        if updated:
+            self._categories |= updated
             self._as_tuple = tuple(self._categories.values())
 
     def _to_read(self) -> frozenset[int]:
-        """Those that have changed, and those at work themselves."""
-        followers = {id for ids in self._followers.values() for id in ids}
-        at_work = {c.id for c in self._as_tuple if c.state == "running"}
-        return self.changed | (at_work - followers)
+        """Changed categories, and running categories with trials of their own."""
+        sharing = {id for ids in self._sharing.values() for id in ids}
+        running = {c.id for c in self._as_tuple if c.state == "running"}
+        return self.changed | (running - sharing)
 
-    def _follow(
-        self, lead: CategoryStatus, known: dict[int, CategoryStatus]
+    def _sharing_with(
+        self, owner: CategoryStatus, updated: dict[int, CategoryStatus]
     ) -> dict[int, CategoryStatus]:
-        """Those that share the model of `lead`, with its running loss, work and silence."""
-        if lead.state != "running":
+        """The categories that share the model of `owner`, with the progress of its trial."""
+        if owner.state != "running":
             return {}
-        following = {}
-        for id in self._followers.get(lead.id, ()):
-            before = known.get(id) or self._categories.get(id)
-            if before is not None and before.state == "running":
-                following[id] = replace(
-                    before,
-                    epoch=lead.epoch,
-                    training_loss=lead.training_loss,
-                    seconds=lead.seconds,
-                    silent_seconds=lead.silent_seconds,
+        sharing = {}
+        for id in self._sharing.get(owner.id, ()):
+            category = updated.get(id) or self._categories.get(id)
+            if category is not None and category.state == "running":
+                sharing[id] = replace(
+                    category,
+                    epoch=owner.epoch,
+                    training_loss=owner.training_loss,
+                    seconds=owner.seconds,
+                    silent_seconds=owner.silent_seconds,
                 )
-        return following
+        return sharing
 
 
 class LiveRuns:
-    """All runs in short, kept between readings."""
+    """The status of all runs, cached between reads."""
 
     def __init__(self) -> None:
         self._kept: dict[int, _KeptRun] = {}
 
     def read(self, store: Store, now: float | None = None) -> tuple[RunStatus, ...]:
-        """The runs, the newest first."""
+        """Read the status of all runs, newest first."""
         with store.snapshot():
             moment = time.time() if now is None else now
             workers = workers_of(store, moment)
@@ -123,29 +132,41 @@ class LiveRuns:
 
 
 class _KeptRun:
-    """A run's status, made again when the run, its categories or the workers have changed.
+    """A run's status, read again when the run, its categories or the workers have changed.
 
-    What is left of a running one is reckoned anew every `_ETA_AGE` seconds too.
+    The ETA of a running one is simulated every `_ETA_AGE` seconds and falls in between.
     """
 
     def __init__(self) -> None:
         self._of: object = None
         self._status: RunStatus | None = None
+        self._eta_of: object = None
+        self._eta: Eta | None = None
+        self._eta_at = 0.0
+        self._pace: float | None = None
 
     def read(
         self, store: Store, run: Run, workers: tuple[WorkerStatus, ...], now: float
     ) -> RunStatus:
-        at_work = sum(1 for worker in workers if worker.is_busy)
-        age = now // _ETA_AGE if run.state == "running" else None
-        of = run, newest_change(store, run.id), at_work, age
+        number = present(workers)
+        eta_of = run, number, now // _ETA_AGE if run.state == "running" else None
+        if self._eta_of != eta_of:
+            self._eta_of, self._eta, self._eta_at = eta_of, self._read_eta(store, run, number), now
+        of = eta_of, newest_change(store, run.id)
         if self._status is None or self._of != of:
-            self._of, self._status = of, run_status(store, run, workers)
+            remaining = None if self._eta is None else self._eta.after(now - self._eta_at)
+            self._of, self._status = of, run_status(store, run, remaining)
         return self._status
 
+    def _read_eta(self, store: Store, run: Run, workers: int) -> Eta | None:
+        if run.state == "running" and self._pace is None:
+            self._pace = earlier_pace(store, system_named(run.system), run) or 1.0
+        return eta(store, run, workers, self._pace)
 
-def _followers(store: Store, run_id: int) -> dict[int, tuple[int, ...]]:
-    """Row ids of the categories that share another's model, by that other's."""
-    by_lead: dict[int, list[int]] = {}
-    for lead, id_ in followers(store, run_id):
-        by_lead.setdefault(lead, []).append(id_)
-    return {lead: tuple(ids) for lead, ids in by_lead.items()}
+
+def _sharing(store: Store, run_id: int) -> dict[int, tuple[int, ...]]:
+    """Row ids of the categories that use a shared model, by row id of the owner category."""
+    by_owner: dict[int, list[int]] = {}
+    for owner, id_ in shared_model_users(store, run_id):
+        by_owner.setdefault(owner, []).append(id_)
+    return {owner: tuple(ids) for owner, ids in by_owner.items()}

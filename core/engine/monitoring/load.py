@@ -1,4 +1,4 @@
-"""How busy this machine is: CPU, memory, disk, and GPUs through NVML where there are any."""
+"""Load of this machine: CPU, memory, disk, and NVIDIA GPUs through NVML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class GpuLoad:
-    """A GPU: share of the time in which it computed, and its memory in bytes."""
+    """Load of a GPU: utilisation between 0 and 1, and memory in bytes."""
 
     number: int
     busy: float
@@ -22,7 +22,7 @@ class GpuLoad:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Shares are between 0 and 1, sizes in bytes; `cpu` is of all cores together."""
+    """Load of the machine. `cpu` is the mean utilisation of all cores (0 to 1); sizes in bytes."""
 
     cpu: float
     memory_used: int
@@ -33,7 +33,7 @@ class Load:
 
 
 def gpu_loads() -> tuple[GpuLoad, ...]:
-    """The load of every NVIDIA GPU; none where the driver or its library is missing."""
+    """The load of every NVIDIA GPU; empty if the driver or its library is missing."""
     import pynvml
 
     try:
@@ -45,12 +45,12 @@ def gpu_loads() -> tuple[GpuLoad, ...]:
             pynvml.nvmlDeviceGetHandleByIndex(number)
             for number in range(pynvml.nvmlDeviceGetCount())
         ]
-        found = []
+        loads = []
         for number, handle in enumerate(handles):
             memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
             busy = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
-            found.append(GpuLoad(number, busy, int(memory.used), int(memory.total)))
-        return tuple(found)
+            loads.append(GpuLoad(number, busy, int(memory.used), int(memory.total)))
+        return tuple(loads)
     except pynvml.NVMLError:
         return ()
     finally:
@@ -58,16 +58,16 @@ def gpu_loads() -> tuple[GpuLoad, ...]:
 
 
 class LoadMeter:
-    """Measures the load again and again; the CPU's share is the one since the last time."""
+    """Reads the load. The CPU utilisation is the mean since the last read."""
 
     def __init__(self, folder: Path, gpus: Callable[[], tuple[GpuLoad, ...]] = gpu_loads) -> None:
-        """`folder` is on the disk that is watched; without a GPU it is asked for them only once."""
+        """Watch the disk of `folder`. If `gpus` returns no GPU, it is not called again."""
         self._folder = folder
         self._gpus: Callable[[], tuple[GpuLoad, ...]] | None = gpus
         psutil.cpu_percent()
 
     def read(self) -> Load:
-        """The load now."""
+        """The current load."""
         memory = psutil.virtual_memory()
         disk = shutil.disk_usage(self._folder)
         gpus = self._gpus() if self._gpus is not None else ()

@@ -10,19 +10,22 @@ from db.trials import batch_losses
 
 
 def losses_of(store: Store, run_id: int) -> dict[int, tuple[float, ...]]:
-    """Losses of each category's kept trial, or of its furthest while it trains, by row id."""
+    """Training losses by epoch, by category row id.
+
+    They belong to the selected trial, or to the trial with the most epochs while none is selected.
+    """
     return _by_category(epoch_losses(store, run_id))
 
 
 def losses_among(store: Store, ids: Iterable[int]) -> dict[int, tuple[float, ...]]:
-    """The same of the categories with these row ids."""
+    """Training losses of the categories with these row ids, as `losses_of` returns them."""
     return _by_category(epoch_losses_among(store, ids))
 
 
 def running_losses(
     store: Store, trial_id: int, after: int
 ) -> Iterator[tuple[int, tuple[float, float]]]:
-    """Losses that a trial reported later than the row `after`, as (row, (epochs so far, loss))."""
+    """Running losses of a trial after the row `after`, as (row id, (epochs so far, loss))."""
     return ((row, (epochs, loss)) for row, epochs, loss in batch_losses(store, trial_id, after))
 
 

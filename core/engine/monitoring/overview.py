@@ -1,4 +1,4 @@
-"""The status of a run together with its alerts."""
+"""The status of a run with its alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands where: one immutable view of a run for command line and app alike."""
+"""Immutable status of runs, categories and workers for the command line and the app."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from core.settings import TrainingSettings
+from core.engine.monitoring.remaining_time import Eta, eta
 from db.connection import Store
 from db.corpora import corpus_with_id
 from db.runs import Run, list_runs, run_with_id
@@ -18,14 +18,12 @@ from db.status import (
     category_counts,
     category_records,
     category_records_among,
-    remaining_cost,
     score_totals,
-    trial_totals,
     worker_records,
 )
 
 SILENT = 10.0
-"""Seconds without a heartbeat after which a worker counts as silent."""
+"""Seconds without a heartbeat after which a worker is silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +64,11 @@ class RunStatus:
 class CategoryStatus:
     """A category of a run.
 
-    While it trains, `training_loss` is the running loss and `epoch` the epoch at work; once it is
-    done, losses, epoch and F1 are those of the kept model, and `class_weight` is the chosen one.
-    Of a category that shares its model, trials and `seconds` are the model's, F1 is its own.
-    `silent_seconds` is the age of the last heartbeat if the worker at it is silent;
-    `test_accepted` counts the test documents that the kept model accepts; `begun_at` is when the
-    attempt began, in seconds since 1970.
+    During training, `training_loss` is the running loss and `epoch` the current epoch. Afterwards,
+    losses, epoch, F1 and class weight are those of the selected trial. With a shared model, trials
+    and `seconds` belong to the owner category; F1 belongs to this category. `silent_seconds` is the
+    heartbeat age of a silent worker. `test_accepted` counts the test documents that the model
+    accepts. `begun_at` is the start of the attempt in seconds since 1970.
     """
 
     id: int
@@ -121,7 +118,7 @@ class CategoryStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """A worker and what it is at; `state` is "silent" if its heartbeat is old."""
+    """A worker and its current trial; `state` is "silent" if its heartbeat is old."""
 
     pid: int
     device: str
@@ -182,20 +179,21 @@ def iso(seconds: float | None) -> str | None:
 
 
 def status_of(store: Store, run_id: int, now: float | None = None) -> Status:
-    """Everything there is to show of a run, read from one state of the database."""
+    """Read the status of a run from one state of the database."""
     moment = time.time() if now is None else now
     with store.snapshot():
         workers = workers_of(store, moment)
-        run = run_status(store, run_with_id(store, run_id), workers)
+        recorded = run_with_id(store, run_id)
+        run = run_status(store, recorded, eta(store, recorded, present(workers)))
         categories = categories_of(store, run_id, moment)
         return Status(run, categories, workers, corpus_with_id(store, run.run.corpus_id).test)
 
 
 def all_runs(store: Store) -> list[RunStatus]:
-    """All runs in short, the newest first."""
+    """The status of all runs, newest first."""
     with store.snapshot():
-        workers = workers_of(store)
-        return [run_status(store, run, workers) for run in list_runs(store)]
+        workers = present(workers_of(store))
+        return [run_status(store, run, eta(store, run, workers)) for run in list_runs(store)]
 
 
 def categories_of(store: Store, run_id: int, now: float) -> tuple[CategoryStatus, ...]:
@@ -260,43 +258,24 @@ def workers_of(store: Store, now: float | None = None) -> tuple[WorkerStatus, ..
     )
 
 
-def run_status(store: Store, run: Run, workers: tuple[WorkerStatus, ...]) -> RunStatus:
-    """A run in short; `workers` are the workspace's."""
+def run_status(store: Store, run: Run, remaining: Eta | None) -> RunStatus:
+    """A run in short. `remaining` is the result of `eta` for the run."""
     total, done = category_counts(store, run.id)
-    eta, basis = _eta(store, run, workers)
     micro, macro = _test_f1(store, run.id)
     return RunStatus(
         run=run,
         done=done,
         total=total,
-        eta_seconds=eta,
-        eta_basis=basis,
+        eta_seconds=None if remaining is None else remaining.seconds,
+        eta_basis=None if remaining is None else remaining.basis,
         test_micro_f1=micro,
         test_macro_f1=macro,
     )
 
 
-def _eta(
-    store: Store, run: Run, workers: tuple[WorkerStatus, ...]
-) -> tuple[float | None, str | None]:
-    """Worker seconds that are left, shared by the workers at work; None where nothing is known.
-
-    Each open trial is taken to need as many epochs as those that have ended on average, and an
-    epoch its category's cost (`core.planning.costs`) at the pace of this run so far.
-    """
-    at_work = sum(1 for worker in workers if worker.is_busy)
-    if run.state != "running" or not at_work:
-        return None, None
-    totals = trial_totals(store, run.id)
-    pace = totals.seconds / totals.cost if totals.cost and totals.seconds else 1.0
-    if totals.completed:
-        epochs = float(totals.epochs or 0.0)
-        basis = f"{totals.completed} ended trials of {epochs:.1f} epochs each"
-    else:
-        settings = TrainingSettings.from_json(run.settings)
-        epochs = float(settings.folds + 1 if run.system == "linear" else settings.epochs)
-        basis = "if no trial stops early"
-    return round(remaining_cost(store, run.id, epochs) * pace / at_work, 1), basis
+def present(workers: Iterable[WorkerStatus]) -> int:
+    """Number of workers that are not silent."""
+    return sum(1 for worker in workers if worker.state != "silent")
 
 
 def _test_f1(store: Store, run_id: int) -> tuple[float | None, float | None]:

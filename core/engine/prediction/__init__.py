@@ -1,1 +1,1 @@
-"""Labelling new documents: bulk prediction, exports, the inference server, the estimator."""
+"""Prediction of new documents: bulk prediction, export, inference server and estimator."""

@@ -1,4 +1,4 @@
-"""A run's models, loaded to classify texts."""
+"""Load the models of a run to classify texts."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ from core.text.text_reader import TextReader
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, taxonomy_of
-from db.runs import Run, RunCategory, run_categories
+from db.run_categories import RunCategory, run_categories
+from db.runs import Run
 
 
 def load_classifier(
     store: Store, workspace: Workspace, run: Run, device: torch.device
 ) -> tuple[Classifier, int]:
-    """The classifier of a run, and how many of its categories have no model (yet).
+    """Load the classifier of a run.
 
-    Raises `ConflictError` if none has one.
+    Returns:
+        The classifier, and the number of categories without a model.
+
+    Raises:
+        ConflictError: No category has a model.
     """
     data = RunData(store, workspace, run)
     categories = run_categories(store, run.id)
@@ -35,15 +40,16 @@ def load_classifier(
 def hierarchy_of(
     store: Store, data: RunData, categories: Sequence[RunCategory], device: torch.device
 ) -> Hierarchy:
-    """Models, rules and taxonomy of some categories of a run and of their ancestors.
+    """Models and decision rules of categories, and the taxonomy of them and their ancestors.
 
-    Without bounds. Raises `ConflictError` if none of them has a model.
+    Raises:
+        ConflictError: No category has a model.
     """
     trained = [category for category in categories if category.kept_trial_id is not None]
     if not trained:
         name = data.run.name
         raise ConflictError(
-            f"no category of run {name!r} is trained yet; see: htrans-tui status {name}"
+            f"no category of run {name!r} has a model yet; see: htrans-tui status {name}"
         )
     trials = dict.fromkeys(c.kept_trial_id for c in trained if c.kept_trial_id is not None)
     loaded = [data.model_of(trial_id) for trial_id in trials]
@@ -69,10 +75,10 @@ def hierarchy_of(
 
 def scorer_of(store: Store, data: RunData, category: RunCategory, device: torch.device) -> Scorer:
     """The scorer of a category that has a model."""
-    return hierarchy_of(store, data, data.together(category), device).scorer(device)
+    return hierarchy_of(store, data, data.model_categories(category), device).scorer(device)
 
 
 def reader_of(store: Store, data: RunData) -> TextReader:
-    """How the run reads a text."""
+    """The text reader of a run."""
     language = corpus_with_id(store, data.run.corpus_id).language
     return TextReader(language, data.settings.max_words, as_graph=data.as_graph)

@@ -1,4 +1,4 @@
-"""HTrans as an estimator in the manner of scikit-learn: fit in Python, without a command line."""
+"""HTrans as a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -33,17 +33,19 @@ from db.events import last_message
 Labels = Sequence[Iterable[str]] | npt.NDArray[Any]
 """The labels of each text, or a matrix (texts, classes) of zeros and ones."""
 TaxonomyLike = Mapping[str, str | None] | str | Path
-"""Each category's parent, None or "" at the top; or a taxonomy file."""
+"""The parent of each category (None or "" for top-level categories), or a taxonomy file."""
 
 
 class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Trains one classifier per category of a taxonomy, each child from its parent's parameters.
+    """Trains one classifier per category of a taxonomy, each initialised from its parent's model.
 
-    `X` is a list of texts, `y` a list of label lists, or, with `classes`, a matrix (texts, classes)
-    of zeros and ones, as scikit-learn's tools want it. Training runs in processes of its own, on
-    all cores or GPUs, in a temporary workspace.
+    `X` is a list of texts. `y` is a list of label lists or, with `classes`, an indicator matrix
+    (texts, classes). Training runs in separate processes, on all cores or GPUs, in a temporary
+    workspace.
 
-    After `fit`: `classes_` (category ids), `model_` (an `htrans_tui` model).
+    Attributes:
+        classes_: Category keys.
+        model_: The trained model, of the type that `htrans_tui.load` returns.
     """
 
     def __init__(
@@ -60,10 +62,19 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         workers: int | None = None,
         random_state: int = 0,
     ) -> None:
-        """`settings` are those of `htrans-tui train`, such as {"epochs": 5, "max_words": 50}.
+        """Store the parameters.
 
-        `vectors` is a file of word vectors, in any format that `vectors add` reads. `classes` names
-        the columns of `y` where that is a matrix.
+        Args:
+            system: Name of the system.
+            taxonomy: Parent of each category, or a taxonomy file; `fit` can override it.
+            classes: Labels of the columns of `y` if it is a matrix.
+            vectors: File of word vectors in a format that `htrans-tui vectors add` reads.
+            preset: Named defaults of the settings.
+            settings: Settings of `htrans-tui train`, such as {"epochs": 5, "max_words": 50}.
+            language: Language code of the texts.
+            device: Devices as `--device` names them.
+            workers: Number of workers; None for one per slot.
+            random_state: Seed of the run.
         """
         self.system = system
         self.taxonomy = taxonomy
@@ -82,35 +93,44 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y: Labels,
         taxonomy: TaxonomyLike | None = None,
     ) -> HTransClassifier:
-        """Train on texts and their labels; without a taxonomy every label is a top-level category.
+        """Train on texts and their labels. Labels are propagated to ancestors.
 
-        Labels are closed upward. Raises `HTransError` for labels or settings that cannot be, and
-        where training fails.
+        Args:
+            X: Texts.
+            y: Labels of each text, or a matrix (texts, classes).
+            taxonomy: Parent of each category, or a taxonomy file; None for the taxonomy of the
+                constructor. Without one, every label is a top-level category.
+
+        Raises:
+            HTransError: Labels or settings are invalid, or training failed.
         """
         texts = list(X)
         labels = self._labels(y)
         if len(texts) != len(labels):
-            raise HTransError(f"{len(texts)} texts, but labels of {len(labels)}; give one for each")
+            raise HTransError(
+                f"X has {len(texts)} texts, but y has labels of {len(labels)}; the lengths must be "
+                "equal"
+            )
         if not all(isinstance(text, str) for text in texts):
-            raise HTransError("X holds something that is no text; give strings")
+            raise HTransError("X must contain strings only")
         with tempfile.TemporaryDirectory(prefix="htrans-tui-") as folder:
             self._fit(Path(folder), texts, labels, taxonomy or self.taxonomy)
         return self
 
     def predict(self, X: Sequence[str]) -> npt.NDArray[np.int64]:  # noqa: N803
-        """A matrix (texts, classes) of zeros and ones, in the order of `classes_`."""
+        """Indicator matrix (texts, classes), in the order of `classes_`."""
         check_is_fitted(self, "model_")
-        found = np.zeros((len(X), len(self.classes_)), dtype=np.int64)
+        indicators = np.zeros((len(X), len(self.classes_)), dtype=np.int64)
         column = {key: i for i, key in enumerate(self.classes_)}
         for row, labels in enumerate(self.model_.predict(list(X))):
-            found[row, [column[key] for key in labels if key in column]] = 1
-        return found
+            indicators[row, [column[key] for key in labels if key in column]] = 1
+        return indicators
 
     def predict_proba(self, X: Sequence[str]) -> npt.NDArray[np.float32]:  # noqa: N803
         """Probabilities (texts, classes), in the order of `classes_`."""
         check_is_fitted(self, "model_")
-        place = [self.model_.categories.index(key) for key in self.classes_]
-        return self.model_.predict_proba(list(X))[:, place]
+        columns = [self.model_.categories.index(key) for key in self.classes_]
+        return self.model_.predict_proba(list(X))[:, columns]
 
     def predict_labels(self, X: Sequence[str]) -> list[tuple[str, ...]]:  # noqa: N803
         """The labels of each text, parents before children."""
@@ -121,18 +141,18 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(y, np.ndarray) and y.ndim == 2:
             if self.classes is None or len(self.classes) != y.shape[1]:
                 raise HTransError(
-                    f"y is a matrix of {y.shape[1]} columns: name them with classes=[…] in the "
-                    "estimator"
+                    f"y is a matrix with {y.shape[1]} columns; pass their labels to the estimator "
+                    "with classes=[…]"
                 )
             return [[self.classes[int(i)] for i in np.flatnonzero(row)] for row in y]
-        found = []
+        label_lists = []
         for labels in y:
             if isinstance(labels, str):
                 raise HTransError(
-                    f"y holds the text {labels!r}; give a list of labels for each text"
+                    f"y contains the string {labels!r}; pass a list of labels for each text"
                 )
-            found.append([str(label) for label in labels])
-        return found
+            label_lists.append([str(label) for label in labels])
+        return label_lists
 
     def _fit(
         self,
@@ -146,8 +166,8 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with Store(workspace.database, create=True) as store:
             try:
                 with (folder / "texts.jsonl").open("w", encoding="utf-8") as file:
-                    for number, (text, its) in enumerate(zip(texts, labels, strict=True)):
-                        record = {"id": str(number), "text": text, "labels": its, "split": "train"}
+                    for number, (text, keys) in enumerate(zip(texts, labels, strict=True)):
+                        record = {"id": str(number), "text": text, "labels": keys, "split": "train"}
                         file.write(json.dumps(record) + "\n")
                 changes = {"seed": self.random_state, **(self.settings or {})}
                 settings = system_named(self.system).settings(self.preset, changes)
@@ -158,7 +178,7 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     taxonomy=_taxonomy_file(folder, taxonomy, labels, self.classes),
                     language=self.language,
                     max_words=settings.max_words or 1000,
-                    processes=1,  # others would run the script that calls this again
+                    processes=1,  # A spawned process would run the calling script again.
                 )
                 import_corpus(store, workspace, request)
                 if self.vectors is not None:
@@ -178,7 +198,7 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 if state != "done":
                     reason = last_message(store)
                     raise ConflictError(
-                        f"training ended as {state}: {reason or 'no reason is known'}"
+                        f"training ended as {state}: {reason or 'the reason is unknown'}"
                     )
                 export_run(store, workspace, run, folder / "model", torch.device("cpu"))
             finally:
@@ -191,14 +211,15 @@ class HTransClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = np.asarray([key for key in wanted if key in known], dtype=object)
 
     def save(self, folder: str | Path) -> None:
-        """Write the model to a folder, as `htrans-tui export` does; `htrans_tui.load` reads it.
+        """Write the model to a folder in the format of `htrans-tui export`.
 
-        Raises `ConflictError` if there is something already.
+        Raises:
+            ConflictError: The folder exists and is not empty.
         """
         check_is_fitted(self, "model_")
         target = Path(folder)
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise ConflictError(f"{target} is there already and not empty; choose another folder")
+            raise ConflictError(f"{target} exists and is not empty; choose another folder")
         target.mkdir(parents=True, exist_ok=True)
         write_hierarchy(target, self.hierarchy_, self.card_)
 
@@ -221,8 +242,8 @@ def _taxonomy_file(
     if isinstance(taxonomy, str | Path):
         return Path(taxonomy)
     if taxonomy is None:
-        every = classes if classes is not None else sorted({key for its in labels for key in its})
-        taxonomy = dict.fromkeys(every)
+        roots = classes if classes is not None else sorted({key for keys in labels for key in keys})
+        taxonomy = dict.fromkeys(roots)
     path = folder / "taxonomy.tsv"
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")

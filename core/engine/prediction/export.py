@@ -1,4 +1,4 @@
-"""Writing a run's models to a folder that needs no workspace."""
+"""Export a run's models to a folder that is independent of the workspace."""
 
 from __future__ import annotations
 
@@ -24,17 +24,22 @@ from core.progress import Progress
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_with_id, sample_texts
-from db.runs import Run, run_categories
+from db.run_categories import run_categories
+from db.runs import Run
 from db.thresholds import set_thresholds
 
 ONNX_FILE = "model.onnx"
-_CHECKED = 64
-"""Documents on which the ONNX model is compared with the trained one."""
+_ONNX_CHECKS = 64
+"""Number of documents on which the ONNX model is compared with the trained model."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """Summary of an export: categories with and without a model, bytes, ONNX difference."""
+    """Summary of an export.
+
+    `trained` and `without` count categories with and without a model, `size` is in bytes, and
+    `onnx_difference` is the maximum difference of the ONNX model's outputs.
+    """
 
     trained: int
     without: int
@@ -52,28 +57,38 @@ def export_run(
     onnx: bool = False,
     progress: Progress = lambda _done, _total: None,
 ) -> ExportReport:
-    """Write a run's current models, whole or not at all, with a model card.
+    """Write a run's active models and a model card to a folder. Atomic.
 
-    With `onnx` also as one ONNX model, whose outputs are compared with those of the trained one.
-    Raises `ConflictError` if the folder holds something, or the run has no model yet.
+    Args:
+        store: The database.
+        workspace: The workspace.
+        run: The run.
+        folder: The folder to create; it may exist if it is empty.
+        device: Where to compute missing scores.
+        onnx: Write an ONNX model too, and compare its outputs with the trained model.
+        progress: Called with the number of evaluated categories and their total.
+
+    Raises:
+        ConflictError: The folder is not empty, or no category has a model.
+        HTransError: The folder cannot be written.
     """
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConflictError(f"{folder} is there already and not empty; choose another folder")
+        raise ConflictError(f"{folder} exists and is not empty; choose another folder")
     data = RunData(store, workspace, run)
     categories = run_categories(store, run.id)
     hierarchy = hierarchy_of(store, data, categories, device)
-    measured = evaluate(store, data, "test", device, progress=progress)
-    facts = _facts(store, run, data, measured)
+    evaluation = evaluate(store, data, "test", device, progress=progress)
+    facts = _facts(store, run, data, evaluation)
     hierarchy = replace(hierarchy, bounds=bounds_of(store, data, device), facts=facts)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
-        write_hierarchy(temporary, hierarchy, model_card(hierarchy, measured))
+        write_hierarchy(temporary, hierarchy, model_card(hierarchy, evaluation))
         difference = None
         if onnx:
-            texts = sample_texts(store, run.corpus_id, _CHECKED)
+            texts = sample_texts(store, run.corpus_id, _ONNX_CHECKS)
             difference = export_onnx(hierarchy, temporary / ONNX_FILE, texts)
         if folder.exists():
             folder.rmdir()
@@ -87,9 +102,9 @@ def export_run(
     return ExportReport(trained, len(categories) - trained, size, difference)
 
 
-def _facts(store: Store, run: Run, data: RunData, measured: Evaluation) -> dict[str, Any]:
+def _facts(store: Store, run: Run, data: RunData, evaluation: Evaluation) -> dict[str, Any]:
     corpus = corpus_with_id(store, run.corpus_id)
-    by_hand = {own.split for own in set_thresholds(store, run.id).values()}
+    manual_splits = {manual.split for manual in set_thresholds(store, run.id).values()}
     return {
         "run": run.name,
         "system": run.system,
@@ -104,11 +119,11 @@ def _facts(store: Store, run: Run, data: RunData, measured: Evaluation) -> dict[
             "levels": corpus.levels,
         },
         "rule": data.rule.name,
-        "thresholds_set_on": sorted(by_hand),
+        "thresholds_set_on": sorted(manual_splits),
         "test": {
-            "micro": asdict(measured.summary.micro),
-            "macro": asdict(measured.summary.macro),
-            "macro_present": asdict(measured.summary.macro_present),
+            "micro": asdict(evaluation.summary.micro),
+            "macro": asdict(evaluation.summary.macro),
+            "macro_present": asdict(evaluation.summary.macro_present),
         },
         "models": {
             c.key: c.kept_trial_id for c in run_categories(store, run.id) if c.kept_trial_id
@@ -117,11 +132,11 @@ def _facts(store: Store, run: Run, data: RunData, measured: Evaluation) -> dict[
     }
 
 
-def model_card(hierarchy: Hierarchy, measured: Evaluation) -> str:
-    """The model card as Markdown: data, settings, metrics, limits."""
+def model_card(hierarchy: Hierarchy, evaluation: Evaluation) -> str:
+    """The model card in Markdown: data, settings, metrics, limits."""
     facts = hierarchy.facts
     corpus, settings = facts["corpus"], facts["settings"]
-    summary = measured.summary
+    summary = evaluation.summary
     lines = [
         f"# {facts['run']}: {facts['system']} on {corpus['name']}",
         "",
@@ -144,10 +159,10 @@ def model_card(hierarchy: Hierarchy, measured: Evaluation) -> str:
         "",
         f"Corpus {corpus['name']} (language {corpus['language']}): {corpus['train']:,} training "
         f"and {corpus['test']:,} test documents, {corpus['categories']} categories on "
-        f"{corpus['levels']} levels. Words of a document that are read: "
+        f"{corpus['levels']} levels. Words used of each document: "
         f"{settings['max_words'] or 'all'}.",
         "",
-        f"## Measures on the {measured.documents:,} test documents",
+        f"## Metrics on the {evaluation.documents:,} test documents",
         "",
         "| | precision | recall | F1 |",
         "| --- | ---: | ---: | ---: |",
@@ -157,9 +172,9 @@ def model_card(hierarchy: Hierarchy, measured: Evaluation) -> str:
         "",
         f"Decisions: {_decisions(facts)}",
         "",
-        "| category | support | precision | recall | F1 | accepts from |",
+        "| category | support | precision | recall | F1 | threshold |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
-        *(_category(category, hierarchy) for category in measured.categories),
+        *(_category(category, hierarchy) for category in evaluation.categories),
         "",
         "## Settings",
         "",
@@ -169,23 +184,23 @@ def model_card(hierarchy: Hierarchy, measured: Evaluation) -> str:
         "",
         "## Limits",
         "",
-        "The measures hold for documents like those of the corpus. A category without a model is "
-        "never predicted. Probabilities are the network's own unless the settings say `calibrate`.",
+        "The metrics apply to documents that resemble the corpus. A category without a model is "
+        "never predicted. Probabilities are not calibrated unless the setting `calibrate` is on.",
         "",
     ]
     return "\n".join(lines)
 
 
 def _decisions(facts: Any) -> str:
-    said = f"by the rule {facts['rule']!r}." if facts["rule"] else "from probability 0.5 on."
+    text = f"rule {facts['rule']!r}." if facts["rule"] else "threshold 0.5."
     if "test" in facts["thresholds_set_on"]:
-        said += (
-            " Some thresholds were set by hand on these test documents, so that the measures of "
-            "their categories flatter the model."
+        text += (
+            " Some thresholds were set manually on these test documents, so the metrics of their "
+            "categories are optimistically biased."
         )
     elif facts["thresholds_set_on"]:
-        said += " Some thresholds were set by hand on validation documents."
-    return said
+        text += " Some thresholds were set manually on validation documents."
+    return text
 
 
 def _rates(name: str, rates: PrecisionRecallF1) -> str:
@@ -195,8 +210,8 @@ def _rates(name: str, rates: PrecisionRecallF1) -> str:
 def _category(category: CategoryEvaluation, hierarchy: Hierarchy) -> str:
     key = category.id.replace("|", "\\|").replace("\n", " ")
     rates = category.counts.rates
-    least = f"{category.threshold:.3f}" if category.id in hierarchy.rules else "no model"
+    threshold = f"{category.threshold:.3f}" if category.id in hierarchy.rules else "no model"
     return (
         f"| {key} | {category.counts.support:,} | {rates.precision:.3f} | {rates.recall:.3f} "
-        f"| {rates.f1:.3f} | {least} |"
+        f"| {rates.f1:.3f} | {threshold} |"
     )

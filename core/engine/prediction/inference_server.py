@@ -1,17 +1,17 @@
-"""A process of its own that keeps a run's models loaded, for whoever must not load torch.
+"""A process that keeps a run's models loaded, so that the app does not import torch.
 
-Run as `python -m core.engine.prediction.inference_server WORKSPACE RUN`. One JSON object a line, in
-and out; an answer has the `id` of its request. Failures are {"id", "error": sentence}.
+Run as `python -m core.engine.prediction.inference_server WORKSPACE RUN`. Requests and answers are
+JSON objects, one per line. An answer has the `id` of its request. A failure is {"id", "error"}.
 
 {"id", "load": true}                        → {"id", "ready": categories without a model}
 {"id", "text", "attention": category}       → {"id", "labels", "scores", "spans", "attention"}
 {"id", "explain": text, "category"}         → {"id", "spans", "attention"}
 {"id", "prepare": category, "split"}        → {"id", "prepared": true}
 
-`spans` are the places [start, end] of the tokens in the text, `attention` their weights, both empty
-where the model has no attention. Of the texts to classify, and of those to explain, only the newest
-is answered: one that a newer one overtakes is dropped, so that typing never queues up work. Models
-that have been trained anew meanwhile are loaded before the next answer.
+`spans` are the offsets [start, end] of the tokens in the text, `attention` their weights; both are
+empty if the model has no attention. Only the newest "text" request and the newest "explain" request
+are answered; older ones are dropped, so that typing does not queue up work. Retrained models are
+loaded before the next answer.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ from core.prediction.scorers import Scorer
 from core.text.tokenizer import LocatedToken
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import RunCategory, run_categories, run_named
+from db.run_categories import RunCategory, run_categories
+from db.runs import run_named
 from db.thresholds import set_thresholds
 
 Request = dict[str, Any]
 
-_EXPLAINING = 8
-"""Models that stay loaded to explain single categories."""
+_MAX_SCORERS = 8
+"""Number of cached models that explain single categories."""
 _CPU = torch.device("cpu")
 
 
@@ -63,9 +64,17 @@ class InferenceServer:
         self._scorers: OrderedDict[int, Scorer] = OrderedDict()
 
     def answer(self, request: Request, waiting: Waiting) -> Request | None:
-        """The answer to a request; None if a newer request has replaced it.
+        """Answer a request.
 
-        Raises `HTransError` for what cannot be answered.
+        Args:
+            request: The request.
+            waiting: Requests after this one.
+
+        Returns:
+            The answer, or None if a newer request has replaced this one.
+
+        Raises:
+            HTransError: The request cannot be answered.
         """
         if "load" in request:
             self._current()
@@ -78,34 +87,34 @@ class InferenceServer:
 
     def _classify(self, request: Request, waiting: Waiting) -> Request | None:
         classifier = self._current()
-        found = classifier.classify(request["text"], stop=waiting.has_text)
-        if found is None:
+        result = classifier.classify(request["text"], stop=waiting.has_text)
+        if result is None:
             return None
-        weights = found.attention.get(request.get("attention") or "")
+        weights = result.attention.get(request.get("attention") or "")
         return {
-            "labels": found.labels,
-            "scores": found.scores,
-            "spans": [] if weights is None else _spans(found.tokens),
+            "labels": result.labels,
+            "scores": result.scores,
+            "spans": [] if weights is None else _spans(result.tokens),
             "attention": [] if weights is None else weights.tolist(),
         }
 
     def _explain(self, text: str, key: str) -> Request:
         category = self._category(key)
         tokens = self._reader.tokens(text)
-        nothing: Request = {"spans": [], "attention": []}
+        empty: Request = {"spans": [], "attention": []}
         if category.kept_trial_id is None or not tokens:
-            return nothing
+            return empty
         scorer = self._scorers.pop(category.kept_trial_id, None)
         if scorer is None:
             scorer = scorer_of(self._store, self._data, category, _CPU)
         self._scorers[category.kept_trial_id] = scorer
-        if len(self._scorers) > _EXPLAINING:
+        if len(self._scorers) > _MAX_SCORERS:
             self._scorers.popitem(last=False)
         words = [token.text for token in tokens]
-        found = scorer.score(self._reader.encode(words, self._data.vocabulary))
-        if found.attention is None:
-            return nothing
-        weights = found.attention[scorer.categories.index(key)]
+        scored = scorer.score(self._reader.encode(words, self._data.vocabulary))
+        if scored.attention is None:
+            return empty
+        weights = scored.attention[scorer.categories.index(key)]
         return {"spans": _spans(tokens), "attention": weights.tolist()}
 
     def _prepare(self, key: str, split: str) -> Request:
@@ -119,21 +128,21 @@ class InferenceServer:
         return {"prepared": True}
 
     def _current(self) -> Classifier:
-        """The classifier with the models and thresholds that the database names now."""
+        """The classifier with the active models and thresholds; reloaded if they changed."""
         version = self._store.data_version()
         if self._classifier is None or version != self._version:
-            wanted = self._models()
-            if self._classifier is None or wanted != self._loaded:
+            models = self._models()
+            if self._classifier is None or models != self._loaded:
                 self._classifier, self._without = load_classifier(
                     self._store, self._workspace, self._run, _CPU
                 )
-                self._loaded = wanted
+                self._loaded = models
             self._version = version
         return self._classifier
 
     def _models(self) -> object:
-        kept = [(c.key, c.kept_trial_id) for c in run_categories(self._store, self._run.id)]
-        return kept, set_thresholds(self._store, self._run.id)
+        trials = [(c.key, c.kept_trial_id) for c in run_categories(self._store, self._run.id)]
+        return trials, set_thresholds(self._store, self._run.id)
 
     def _category(self, key: str) -> RunCategory:
         for category in run_categories(self._store, self._run.id):
@@ -143,38 +152,38 @@ class InferenceServer:
 
 
 class Waiting:
-    """Requests that have come and are not answered yet."""
+    """The queue of unanswered requests."""
 
     def __init__(self) -> None:
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        self._kept: list[Request | None] = []
+        self._pending: list[Request | None] = []
 
     def put(self, request: Request | None) -> None:
-        """Add a request; None says that no more come."""
+        """Add a request; None marks the end."""
         self._requests.put(request)
 
     def next(self) -> Request | None:
-        """The next one to answer, after those that are overtaken have been dropped."""
-        if not self._kept:
-            self._kept.append(self._requests.get())
+        """Wait for the next request to answer. Superseded requests are dropped."""
+        if not self._pending:
+            self._pending.append(self._requests.get())
         self._drain()
-        request = self._kept.pop(0)
-        while request is not None and self._pruned(request):
-            request = self._kept.pop(0)
+        request = self._pending.pop(0)
+        while request is not None and self._is_superseded(request):
+            request = self._pending.pop(0)
         return request
 
     def has_text(self) -> bool:
-        """Whether a newer text waits to be classified, or nobody waits for an answer any more."""
+        """Whether a newer text waits to be classified, or the end was marked."""
         self._drain()
-        return any(request is None or "text" in request for request in self._kept)
+        return any(request is None or "text" in request for request in self._pending)
 
     def _drain(self) -> None:
         while not self._requests.empty():
-            self._kept.append(self._requests.get())
+            self._pending.append(self._requests.get())
 
-    def _pruned(self, request: Request) -> bool:
+    def _is_superseded(self, request: Request) -> bool:
         kind = next((kind for kind in ("text", "explain") if kind in request), None)
-        return kind is not None and any(later and kind in later for later in self._kept)
+        return kind is not None and any(later and kind in later for later in self._pending)
 
 
 def serve(service: InferenceServer, waiting: Waiting) -> None:
@@ -185,10 +194,10 @@ def serve(service: InferenceServer, waiting: Waiting) -> None:
         except HTransError as error:
             answer = {"error": str(error)}
         except Exception as error:
-            # One text that cannot be read must not end the process for the next.
+            # An error of one text must not end the process.
             answer = {"error": f"unexpected {type(error).__name__}: {error}"}
         if answer is not None:
-            _say({"id": request["id"], **answer})
+            _send({"id": request["id"], **answer})
 
 
 def _spans(tokens: tuple[LocatedToken, ...] | list[LocatedToken]) -> list[tuple[int, int]]:
@@ -201,7 +210,7 @@ def _read(waiting: Waiting) -> None:
     waiting.put(None)
 
 
-def _say(answer: Request) -> None:
+def _send(answer: Request) -> None:
     print(json.dumps(answer), flush=True)
 
 
@@ -225,7 +234,7 @@ def main(root: str, run_name: str) -> int:
 
 
 def _refuse(error: HTransError) -> int:
-    _say({"id": 0, "error": str(error)})
+    _send({"id": 0, "error": str(error)})
     return 1
 
 

@@ -1,4 +1,4 @@
-"""Where models come from: a run of a workspace, or a folder that one was exported to."""
+"""The source of models: a run of a workspace, or the folder of an exported model."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A run by name, or, where `workspace` is None, an exported folder by path."""
+    """A run by name or, if `workspace` is None, the path of an exported model."""
 
     workspace: Path | None
     name: str
 
     @classmethod
     def of(cls, workspace: Workspace, name: str) -> ModelSource:
-        """The folder `name` if it holds an exported model, else the run of that name."""
+        """The folder `name` if it contains an exported model, else the run with this name."""
         if (Path(name) / "model.json").is_file():
             return cls(None, str(Path(name).absolute()))
         return cls(workspace.root.absolute(), name)
@@ -35,7 +35,10 @@ class ModelSource:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModels:
-    """A classifier, its bounds if they were asked for, and how many categories have no model."""
+    """A classifier, its optional bounds, and the number of categories without a model.
+
+    `identity` is a hash of models, thresholds and bounds.
+    """
 
     classifier: Classifier
     bounds: Mapping[str, float] | None
@@ -44,9 +47,15 @@ class LoadedModels:
 
 
 def load_models(source: ModelSource, device: torch.device, *, top_down: bool) -> LoadedModels:
-    """Load a classifier; with `top_down` also its bounds, which are learned if need be.
+    """Load a classifier.
 
-    `identity` names the models, thresholds and bounds, and changes with them.
+    Args:
+        source: Run or exported model.
+        device: Where to load the models.
+        top_down: Load the bounds of top-down prediction too. Missing bounds are computed.
+
+    Raises:
+        HTransError: The models cannot be loaded, or there are no bounds.
     """
     import hashlib
     import json
@@ -64,7 +73,7 @@ def load_models(source: ModelSource, device: torch.device, *, top_down: bool) ->
         from core.engine.artifacts.run_data import RunData
         from core.engine.prediction.classification import load_classifier
         from core.engine.prediction.top_down import bounds_of
-        from db.runs import run_categories
+        from db.run_categories import run_categories
 
         workspace = Workspace(source.workspace)
         with Store(workspace.database) as store:
@@ -72,11 +81,11 @@ def load_models(source: ModelSource, device: torch.device, *, top_down: bool) ->
             classifier, without = load_classifier(store, workspace, run, device)
             if top_down:
                 bounds = bounds_of(store, RunData(store, workspace, run), device)
-            kept = {c.key: c.kept_trial_id for c in run_categories(store, run.id)}
-            identity = [run.name, run.created_at, kept]
+            trials = {c.key: c.kept_trial_id for c in run_categories(store, run.id)}
+            identity = [run.name, run.created_at, trials]
     if top_down and not bounds:
         raise HTransError(
-            f"{source.name}: no category has an ancestor with a model; leave --top-down out"
+            f"{source.name}: no category has an ancestor with a model; omit --top-down"
         )
     rules = {key: rule.least for key, rule in classifier.rules.items()}
     content = json.dumps([identity, rules, bounds and dict(bounds)], sort_keys=True)

@@ -1,9 +1,8 @@
-"""Bounds below which a category need not be asked, because its parent's score says enough.
+"""Bounds of top-down prediction: a category is scored only if its ancestor's score is high enough.
 
-A hierarchy of binary classifiers asks every category about every document. Most are far from being
-accepted, and so are their parents. For each category with children the bound is the lowest score
-that it gives to a validation document that some category below it accepts, less a margin: no label
-that is accepted on validation is lost.
+The bound of an ancestor is its lowest score on a validation document that a category below it
+accepts, minus a margin. So no label that is accepted on the validation documents is lost. Most
+documents have low scores at the upper levels, so most categories need not be scored.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from core.progress import Progress
 from core.systems.trial import ScoringInputs
 from db.connection import Store
 from db.corpora import taxonomy_of
-from db.runs import RunCategory, run_categories
+from db.run_categories import RunCategory, run_categories
 from db.thresholds import record_top_down_bounds, set_thresholds, top_down_bounds
 
 MARGIN = 2.0
-"""How far a bound lies below the lowest score seen, in logits."""
-HIGHEST = 0.05
-"""No bound is above this: few documents have been seen, and not all kinds of them."""
+"""Distance of a bound from the lowest observed score, in logits."""
+MAX_BOUND = 0.05
+"""Upper limit of a bound, because the validation documents are only a sample."""
 
 
 def bounds_of(
@@ -39,17 +38,26 @@ def bounds_of(
     device: torch.device,
     progress: Progress = lambda _done, _total: None,
 ) -> dict[str, float]:
-    """The bound of each category that has an ancestor with a model, on that one's scores.
+    """The bound of each category on the score of its nearest ancestor with a model.
 
-    They are learned once and kept, until a model or a threshold of the run changes.
+    Bounds are computed once and recorded, until a model or a threshold of the run changes.
+
+    Args:
+        store: The database.
+        data: Data of the run.
+        device: Where to compute missing scores.
+        progress: Called with the number of completed categories and their total.
+
+    Returns:
+        Bounds by category key; categories without such an ancestor are absent.
     """
     trained = {c.key: c for c in run_categories(store, data.run.id) if c.kept_trial_id is not None}
     models = _fingerprint(store, data, trained)
-    known = top_down_bounds(store, data.run.id, models)
-    if known is None:
-        known = _learn(store, data, trained, device, progress)
-        record_top_down_bounds(store, data.run.id, models, known)
-    return known
+    bounds = top_down_bounds(store, data.run.id, models)
+    if bounds is None:
+        bounds = _learn(store, data, trained, device, progress)
+        record_top_down_bounds(store, data.run.id, models, bounds)
+    return bounds
 
 
 def _learn(
@@ -71,17 +79,17 @@ def _learn(
     below = accepted_below(accepted, gates)
     for done, (key, rows) in enumerate(below.items(), start=len(trained)):
         progress(done, total)
-        found = _scores_on(data, trained[key], rows, device)
-        lowest[key] = _bound(float(found.min())) if len(found) else HIGHEST
+        scores = _scores_on(data, trained[key], rows, device)
+        lowest[key] = _bound(float(scores.min())) if len(scores) else MAX_BOUND
     return {key: lowest[gate] for key, gate in gates.items()}
 
 
 def accepted_below(
     accepted: Mapping[str, npt.NDArray[np.int64]], gates: Mapping[str, str]
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """For each category that is a gate the documents that categories below it accept, ascending.
+    """The documents that the descendants of each gate accept, ascending.
 
-    Those at any depth count: what a gate keeps out, nobody further down is asked about.
+    Descendants at any depth count, because a document that a gate rejects is not passed on.
     """
     below: dict[str, list[npt.NDArray[np.int64]]] = {gate: [] for gate in gates.values()}
     for key, rows in accepted.items():
@@ -93,11 +101,11 @@ def accepted_below(
 
 
 def _bound(lowest: float) -> float:
-    return min(HIGHEST, lowest, float(sigmoid(logit(np.float64(lowest)) - MARGIN)))
+    return min(MAX_BOUND, lowest, float(sigmoid(logit(np.float64(lowest)) - MARGIN)))
 
 
 def gates_of(store: Store, data: RunData, trained: dict[str, RunCategory]) -> dict[str, str]:
-    """For each trained category its nearest ancestor that is trained, where there is one."""
+    """The gate of each trained category: its nearest trained ancestor, if there is one."""
     taxonomy = taxonomy_of(store, data.run.corpus_id)
     gates = {}
     for key in trained:
@@ -113,7 +121,7 @@ def _scores_on(
     rows: npt.NDArray[np.int64],
     device: torch.device,
 ) -> npt.NDArray[np.float32]:
-    """The scores (rows,) of documents of the corpus under a category's model."""
+    """The scores (rows,) of documents under a category's model."""
     trial_id = category.kept_trial_id
     assert trial_id is not None
     inputs = ScoringInputs(
@@ -125,12 +133,12 @@ def _scores_on(
         lambda: data.tfidf.vectors(data.tokens, rows),
     )
     columns = data.system.scores(inputs, device, lambda: False)
-    keys = [member.key for member in data.together(category)]
+    keys = [member.key for member in data.model_categories(category)]
     return columns[:, keys.index(category.key)]
 
 
 def _fingerprint(store: Store, data: RunData, trained: dict[str, RunCategory]) -> str:
-    kept = {key: category.kept_trial_id for key, category in trained.items()}
-    by_hand = {key: own.threshold for key, own in set_thresholds(store, data.run.id).items()}
-    content = json.dumps([kept, by_hand, MARGIN, HIGHEST], sort_keys=True)
+    trials = {key: category.kept_trial_id for key, category in trained.items()}
+    thresholds = {key: own.threshold for key, own in set_thresholds(store, data.run.id).items()}
+    content = json.dumps([trials, thresholds, MARGIN, MAX_BOUND], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

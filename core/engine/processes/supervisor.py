@@ -23,12 +23,12 @@ from types import FrameType
 from core.engine.host.devices import slots
 from core.engine.host.exit_reason import ENVIRONMENT, exit_reason, out_of_memory_kills
 from core.engine.host.identity import is_alive, own_identity
-from core.engine.host.ray_requirement import require_ray
 from core.engine.trials.scheduling import end_supervisor_if_idle, end_worker, has_work
 from core.errors import HTransError
 from core.workspace import Workspace
 from db.connection import Store
 from db.workers import (
+    Worker,
     engine_of,
     present_workers,
     record_supervisor,
@@ -41,6 +41,8 @@ LEASE = 60.0
 
 HTRANS_LEASE sets another number, for machines that stall for longer.
 """
+CLUSTER = "ray"
+"""Device of the one process that runs the workers of a Ray cluster, as threads."""
 _TICK = 0.25
 _HEARTBEAT = 1.0
 _LOCK_PATIENCE = 10.0
@@ -52,11 +54,21 @@ _log = logging.getLogger("htrans.supervisor")
 
 @dataclass(slots=True)
 class _Slot:
+    """A process that the supervisor keeps running: a worker, or all workers of a cluster."""
+
     number: int
     device: str
     process: subprocess.Popen[bytes] | None = None
     not_before: float = 0.0
     kills_before: int | None = None
+
+    @property
+    def is_cluster(self) -> bool:
+        return self.device == CLUSTER
+
+    @property
+    def module(self) -> str:
+        return "cluster_workers" if self.is_cluster else "worker"
 
 
 @dataclass(slots=True)
@@ -85,9 +97,11 @@ class Supervisor:
         assert engine is not None
         record_supervisor(self._store, *own_identity())
         self._reap_orphans()
-        devices = slots(engine.device, engine.workers, engine.workers_per_device)
+        devices = [CLUSTER]
+        if engine.kind == "local":
+            devices = slots(engine.device, engine.workers, engine.workers_per_device)
         self._slots = [_Slot(number, device) for number, device in enumerate(devices)]
-        _log.info("supervising %d workers: %s", len(devices), ", ".join(devices))
+        _log.info("supervising %d processes: %s", len(devices), ", ".join(devices))
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         while not self._stopping:
@@ -117,19 +131,11 @@ class Supervisor:
 
     def _start(self, slot: _Slot) -> None:
         slot.kills_before = out_of_memory_kills()
+        command = [sys.executable, "-m", f"core.engine.processes.{slot.module}"]
+        arguments = [str(self._workspace.root), slot.device, str(os.getpid())]
         with self._log_of(slot).open("ab") as log:
             slot.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "core.engine.processes.worker",
-                    str(self._workspace.root),
-                    slot.device,
-                    str(os.getpid()),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                [*command, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def _reap(self, slot: _Slot) -> None:
@@ -141,7 +147,9 @@ class Supervisor:
             slot.not_before = time.monotonic() + _RESTART_DELAY
         reason = exit_reason(code, self._log_of(slot), slot.kills_before)
         for worker in present_workers(self._store):
-            if worker.pid == pid:
+            if slot.is_cluster and worker.node is not None:
+                end_worker(self._store, worker.id, reason, is_crash=False)
+            elif worker.node is None and worker.pid == pid:
                 _log.warning("worker %d (pid %d) ended: %s", worker.id, pid, reason)
                 end_worker(self._store, worker.id, reason, is_crash=code != ENVIRONMENT)
 
@@ -149,12 +157,18 @@ class Supervisor:
         return self._workspace.logs / f"worker-{slot.number}.log"
 
     def _reap_orphans(self) -> None:
-        """Enter the deaths of workers of an earlier supervisor."""
-        own = {slot.process.pid for slot in self._slots if slot.process is not None}
+        """End the workers of an earlier supervisor."""
+        running = [slot for slot in self._slots if slot.process is not None]
+        has_cluster = any(slot.is_cluster for slot in running)
+        own = {slot.process.pid for slot in running if slot.process is not None}
         own |= {process.pid for process in self._silent}
         for worker in present_workers(self._store):
-            lives = worker.node is None and is_alive(worker.pid, worker.process_started)
-            if worker.pid not in own and not lives:
+            if worker.node is not None:
+                is_orphan = not has_cluster
+            else:
+                is_orphan = worker.pid not in own
+                is_orphan = is_orphan and not is_alive(worker.pid, worker.process_started)
+            if is_orphan:
                 _log.warning("worker %d (pid %d) is gone", worker.id, worker.pid)
                 end_worker(self._store, worker.id, "its engine was killed", is_crash=False)
 
@@ -175,15 +189,20 @@ class Supervisor:
             silence = now - self._pulses[worker.id].seen
             if silence > lease_seconds() and worker.trial_id is not None:
                 _log.warning("worker %d (pid %d) is silent", worker.id, worker.pid)
-                end_worker(self._store, worker.id, f"silent for {silence:.0f} s")
-                self._replace_silent(worker.pid)
+                is_crash = worker.node is None
+                end_worker(self._store, worker.id, f"silent for {silence:.0f} s", is_crash=is_crash)
+                self._replace_silent(worker)
 
-    def _replace_silent(self, pid: int) -> None:
-        """Free the slot of a worker that may come back; if it does, it finds itself replaced."""
+    def _replace_silent(self, worker: Worker) -> None:
+        """Free the slot of a process that may wake up; it then sees that it was replaced."""
         for slot in self._slots:
-            if slot.process is not None and slot.process.pid == pid:
+            if slot.process is None:
+                continue
+            if slot.is_cluster or slot.process.pid == worker.pid:
                 self._silent.append(slot.process)
                 slot.process = None
+                if slot.is_cluster:
+                    self._reap_orphans()
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._stopping = True
@@ -230,18 +249,6 @@ def _only_supervisor(workspace: Workspace) -> Iterator[bool]:
                 return
 
 
-def _supervise(workspace: Workspace, store: Store) -> None:
-    engine = engine_of(store)
-    assert engine is not None
-    if engine.kind == "local":
-        Supervisor(workspace, store).run()
-        return
-    require_ray()
-    from core.engine.cluster.supervisor import ClusterSupervisor
-
-    ClusterSupervisor(workspace, store, engine, lease_seconds()).run()
-
-
 def main(root: str) -> int:
     """Supervise the workspace in the folder `root`."""
     logging.basicConfig(
@@ -254,7 +261,7 @@ def main(root: str) -> int:
                 _log.info("another supervisor is at work")
                 return 0
             with Store(workspace.database) as store:
-                _supervise(workspace, store)
+                Supervisor(workspace, store).run()
     except HTransError:
         _log.exception("the engine cannot go on")
         return 1

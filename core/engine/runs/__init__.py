@@ -1,1 +1,1 @@
-"""What users ask of runs: start, steer, retrain, delete, reproduce, estimate."""
+"""User actions on runs: start, steer, retrain, delete and reproduce."""

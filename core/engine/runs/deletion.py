@@ -1,4 +1,4 @@
-"""Delete a run: its rows in one transaction, and then its files."""
+"""Delete a run: first its rows in one transaction, then its files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from db.workers import present_workers
 
 
 def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
-    """Delete a run with its models, scores and history; nothing of it can be brought back.
+    """Delete a run with its models, scores and history. This cannot be undone.
 
-    Raises `ConflictError` while it runs or a worker still trains or scores for it, and
-    `HTransError` if its rows are gone but a file cannot be removed.
+    Raises:
+        ConflictError: The run is running, or a worker trains or scores for it.
+        HTransError: The rows are deleted, but a file cannot be removed.
     """
     with store.write(durable=True):
         state = run_state(store, run.id)
@@ -29,11 +30,13 @@ def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
         held = count_running_trials(store, run.id)
         if held:
             raise ConflictError(
-                f"{run.name} still has {held} trials at work; wait until they have ended"
+                f"{run.name} still has {held} running trials; wait until they have ended"
             )
         scorers = scorers_of(store, run.id)
         if any(w.id in scorers and is_at_work(store, w) for w in present_workers(store)):
-            raise ConflictError(f"documents of {run.name} are being scored; wait until they are")
+            raise ConflictError(
+                f"documents of {run.name} are being scored; wait until scoring has ended"
+            )
         tables = run_tables(store, run.id)
         delete_run_rows(store, run.id)
         failed = _remove_tables(store, workspace, tables)
@@ -46,14 +49,16 @@ def delete_run(store: Store, workspace: Workspace, run: Run) -> None:
     if failed is not None:
         raise HTransError(
             f"{run.name} is deleted, but {failed.filename} cannot be removed ({failed.strerror}); "
-            "htrans-tui doctor --fix removes it later"
+            "remove it later with: htrans-tui doctor --fix"
         ) from failed
 
 
 def _remove_tables(store: Store, workspace: Workspace, tables: Iterable[str]) -> OSError | None:
-    """Remove embedding tables that no other run's model has, before a worker can need them.
+    """Remove embedding tables that no other run uses, inside the transaction.
 
-    Returns why one could not be removed: the rows must go all the same, as others are gone by then.
+    Returns:
+        The last error, or None. An error must not roll back the deletion of the rows, because some
+        files are already deleted.
     """
     failed = None
     for table in tables:

@@ -1,4 +1,4 @@
-"""Which engine is to work for a run: the processes of this machine, or a Ray cluster."""
+"""The choice of engine for a run: processes on this machine or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.engine.host.devices import DEFAULT_WORKERS_PER_DEVICE, cpu_cores, slots
 from core.engine.host.launch import running_supervisor
-from core.engine.host.ray_requirement import cluster_slots
+from core.engine.host.ray_connection import cluster_slots
 from core.errors import ConflictError, HTransError
 from db.connection import Store
 from db.workers import configure_engine, present_workers
@@ -16,10 +16,14 @@ ENGINES = ("local", "ray")
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """What somebody asks for. `kind` None is the engine at work, else the one of this machine.
+    """Requested engine.
 
-    `address` is that of a Ray cluster, None for the one that Ray finds or starts on this machine;
-    `workers` are the most in all, None for as many as there is room for.
+    Attributes:
+        kind: "local" or "ray"; None for the running engine, or else "local".
+        address: HOST:PORT of a Ray cluster; None lets Ray find or start one on this machine.
+        device: Devices as `--device` names them.
+        workers: Maximum number of workers; None for one per slot.
+        workers_per_device: Workers that share a GPU.
     """
 
     kind: str | None = None
@@ -31,7 +35,7 @@ class EngineRequest:
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """An engine that can work: how many trials at a time, and whether any on a CPU for sure."""
+    """An available engine: number of parallel trials, and whether a slot is known to be a CPU."""
 
     kind: str
     slots: int
@@ -39,10 +43,11 @@ class EngineChoice:
 
 
 def choose_engine(store: Store, request: EngineRequest) -> EngineChoice:
-    """Check a request.
+    """Check a request and find the engine that fulfils it.
 
-    Raises `HTransError` for a device, an extra or a cluster that is not there, `ConflictError` if
-    another engine is at work.
+    Raises:
+        HTransError: The device, the extra `cluster` or the cluster does not exist.
+        ConflictError: An engine of the other kind is running.
     """
     if request.kind is not None and request.kind not in ENGINES:
         raise HTransError(f"--engine {request.kind}: unknown; use {' or '.join(ENGINES)}")
@@ -54,7 +59,7 @@ def choose_engine(store: Store, request: EngineRequest) -> EngineChoice:
         raise HTransError("--address names a Ray cluster; add --engine ray")
     if running is not None and running.kind != kind:
         raise ConflictError(
-            f"the engine at work here is {running.kind!r}; wait until it ends, or stop it with: "
+            f"the running engine is {running.kind!r}; wait until it ends, or stop it with: "
             "htrans-tui engine stop"
         )
     if kind == "local":
@@ -62,13 +67,17 @@ def choose_engine(store: Store, request: EngineRequest) -> EngineChoice:
         return EngineChoice(kind, len(devices), "cpu" in devices)
     if running is not None:
         return EngineChoice(kind, max(len(present_workers(store)), 1), False)
-    there = cluster_slots(request.address, request.device, request.workers_per_device)
-    number = min(there or cpu_cores(), request.workers or there or cpu_cores())
-    return EngineChoice(kind, number, request.device == "cpu")
+    available = cluster_slots(request.address, request.device, request.workers_per_device)
+    count = min(available or cpu_cores(), request.workers or available or cpu_cores())
+    return EngineChoice(kind, count, request.device == "cpu")
 
 
 def configure(store: Store, request: EngineRequest) -> bool:
-    """Record what the next supervisor is to use; False if one is at work, which keeps its own."""
+    """Record the configuration of the next supervisor.
+
+    Returns:
+        False if a supervisor is running; it keeps its configuration.
+    """
     if running_supervisor(store) is not None:
         return False
     configure_engine(

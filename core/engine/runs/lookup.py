@@ -10,7 +10,8 @@ from core.engine.artifacts.workspace_store import open_store
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import taxonomy_of
-from db.runs import Run, RunCategory, run_categories, run_category, run_named
+from db.run_categories import RunCategory, run_categories, run_category
+from db.runs import Run, run_named
 from db.states import ENDED
 
 __all__ = ["Run", "RunCategory", "category_with_id", "has_ended", "open_run", "run_taxonomy"]
@@ -35,7 +36,11 @@ def has_ended(run: Run) -> bool:
 
 
 def category_with_id(store: Store, run_category_id: int) -> RunCategory:
-    """Return one category of a run by its row id; raise `NotFoundError` if it is gone."""
+    """Return one category of a run by its row id.
+
+    Raises:
+        NotFoundError: The category does not exist any more.
+    """
     return run_category(store, run_category_id)
 
 

@@ -1,6 +1,6 @@
-"""The paper's comparison on any corpus: every system with every seed, and the steps between them.
+"""Reproduce the paper's comparison on a corpus: every system with every seed, and an ablation.
 
-Runs are known by their names, so what was interrupted goes on, and what is done is not done again.
+Runs are identified by name, so a repeated call resumes an interrupted reproduction.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from core.engine.comparison.run_variants import check_test_documents
 from core.engine.runs.engine_choice import EngineRequest
-from core.engine.runs.starting import ENGINE_AT_WORK, RunRequest, start_run
+from core.engine.runs.starting import ENGINE_RUNNING, RunRequest, start_run
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.progress import Progress
 from core.settings import TrainingSettings
@@ -19,7 +19,8 @@ from core.systems import SYSTEMS, System, system_named
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named
-from db.runs import Run, run_categories, run_named
+from db.run_categories import run_categories
+from db.runs import Run, run_named
 
 ORDER = (
     "htrans",
@@ -30,22 +31,22 @@ ORDER = (
     "dgcnn",
     "linear",
 )
-"""The systems as they are trained and shown; the first is what the others are tested against."""
+"""The systems in the order of training and display; the first is the baseline."""
 STEPS: Mapping[str, Mapping[str, Any]] = {
     "transfer": {"transfer": True, "freeze": False, "two_rates": False},
     "two-rates": {"transfer": True, "freeze": False, "two_rates": True},
 }
-"""What lies between `gru-att` and `htrans`, one switch after the other."""
+"""Ablation: the settings that lead from `gru-att` to `htrans`, switched on one at a time."""
 RULES = ("tuned", "calibrated", "up", "down")
-"""Ways to decide beyond the paper, shown of the first system."""
+"""Decision rules beyond the paper, reported for the first system."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to reproduce, and with which settings.
+    """A reproduction: corpus, systems, seeds and settings.
 
-    `changes` are the user's; each system takes those that mean something to it. `max_words` among
-    them is for GRU-Att only, since DGCNN and linear models read whole documents. Runs are named
+    `changes` are settings of the user; each system uses those that apply to it. `max_words` applies
+    to GRU-Att only, because DGCNN and linear models read complete documents. Run names consist of
     `name`, system and seed.
     """
 
@@ -63,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A run of a plan; `after` is the name of the run whose class weights it takes, if any."""
+    """A run of a plan; `after` is the run whose class weights it uses, or None."""
 
     request: RunRequest
     name: str
@@ -71,9 +72,10 @@ class Planned:
 
 
 def planned_runs(plan: Plan) -> list[Planned]:
-    """All runs of a plan, seed by seed.
+    """All runs of a plan, ordered by seed.
 
-    Raises `HTransError` for an unknown system, or one whose class weights nothing here searches.
+    Raises:
+        HTransError: A system is unknown, or no system of the plan searches its class weights.
     """
     unknown = [name for name in plan.systems if name not in SYSTEMS]
     if unknown:
@@ -81,7 +83,7 @@ def planned_runs(plan: Plan) -> list[Planned]:
     source = next((name for name in ("gru-att", "htrans") if name in plan.systems), None)
     if "gru-att-multi-weighted" in plan.systems and source is None:
         raise HTransError(
-            "--systems: gru-att-multi-weighted takes the class weights of gru-att or htrans; add "
+            "--systems: gru-att-multi-weighted uses the class weights of gru-att or htrans; add "
             "one of them"
         )
     planned = []
@@ -127,14 +129,15 @@ def _planned(
 
 
 def check_plan(store: Store, planned: Sequence[Planned]) -> None:
-    """Refuse a plan before anything is started.
+    """Check a plan before a run is started.
 
-    Raises `NotFoundError` for an unknown corpus, `ConflictError` for runs that exist under these
-    names and are others.
+    Raises:
+        NotFoundError: The corpus does not exist.
+        ConflictError: A run of a planned name exists, but with another configuration.
     """
-    for one in planned:
-        check_test_documents(corpus_named(store, one.request.corpus))
-        run = existing_run(store, one)
+    for planned_run in planned:
+        check_test_documents(corpus_named(store, planned_run.request.corpus))
+        run = existing_run(store, planned_run)
         if run is not None and run.state == "cancelled":
             raise ConflictError(
                 f"run {run.name!r} was cancelled; retrain its categories, or choose another --name"
@@ -142,9 +145,10 @@ def check_plan(store: Store, planned: Sequence[Planned]) -> None:
 
 
 def existing_run(store: Store, planned: Planned) -> Run | None:
-    """The run of that name if it is the planned one; None if there is none.
+    """The planned run if it was started, or None.
 
-    Raises `ConflictError` if it is another one.
+    Raises:
+        ConflictError: A run of this name exists, but with another configuration.
     """
     try:
         run = run_named(store, planned.name)
@@ -158,14 +162,12 @@ def existing_run(store: Store, planned: Planned) -> Run | None:
         and _covers(store, run, request)
     )
     if not same:
-        raise ConflictError(
-            f"there is a run {run.name!r} with other settings; choose another --name"
-        )
+        raise ConflictError(f"run {run.name!r} exists with other settings; choose another --name")
     return run
 
 
 def _covers(store: Store, run: Run, request: RunRequest) -> bool:
-    """Whether the run has all categories that were asked for."""
+    """Whether the run has all requested categories."""
     return set(request.categories) <= {category.key for category in run_categories(store, run.id)}
 
 
@@ -175,20 +177,29 @@ def start_ready(
     planned: Sequence[Planned],
     progress: Progress = lambda _done, _total: None,
 ) -> tuple[list[Run], list[str]]:
-    """Start every planned run that can start now and is not there; return those that exist.
+    """Start every planned run that is not started and does not wait for class weights.
 
-    The notes are what `start_run` said of those that were started. A run that takes its class
-    weights from another waits until that one is done; one whose source failed raises `HTransError`.
+    Args:
+        store: The database.
+        workspace: The workspace.
+        planned: Runs of a plan.
+        progress: As in `start_run`.
+
+    Returns:
+        All planned runs that exist, and the notes of `start_run` on the new ones.
+
+    Raises:
+        HTransError: The run whose class weights a planned run needs has failed.
     """
     runs: list[Run] = []
     notes: list[str] = []
-    for one in planned:
-        run = existing_run(store, one)
+    for planned_run in planned:
+        run = existing_run(store, planned_run)
         if run is None:
-            if one.after is not None and not _is_done(store, one.after):
+            if planned_run.after is not None and not _is_done(store, planned_run.after):
                 continue
-            run, said = start_run(store, workspace, one.request, progress)
-            notes += [f"{run.name}: {note}" for note in said if note != ENGINE_AT_WORK]
+            run, run_notes = start_run(store, workspace, planned_run.request, progress)
+            notes += [f"{run.name}: {note}" for note in run_notes if note != ENGINE_RUNNING]
         runs.append(run)
     return runs, notes
 
@@ -200,7 +211,7 @@ def _is_done(store: Store, name: str) -> bool:
         return False
     if state in ("failed", "cancelled"):
         raise HTransError(
-            f"run {name!r} ended as {state}, so there are no class weights to take from it; see: "
+            f"run {name!r} is {state}, so its class weights are not available; see: "
             f"htrans-tui status {name}"
         )
     return state == "done"

@@ -1,8 +1,8 @@
-"""Retrain a category, alone or with its subtree, and bring an earlier model back.
+"""Retrain a category or its subtree, and restore an earlier model.
 
-The model of a category stays current until the new attempt is done. Attempts are kept, so that each
-can be restored. What was trained from a model that is no longer current becomes stale; nothing is
-retrained by itself.
+The model of a category stays active until the new attempt is done. Every attempt is kept and can be
+restored. A category that was trained from a model that is no longer active becomes stale. It is not
+retrained automatically.
 """
 
 from __future__ import annotations
@@ -12,44 +12,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.engine.artifacts.attempt_settings import attempt_settings
 from core.engine.host.devices import cpu_cores
 from core.engine.host.launch import ensure_supervisor
-from core.engine.runs.estimate import CategoryCost, estimate
+from core.engine.monitoring.remaining_time import PlannedCategory, estimate
 from core.engine.runs.steering import chosen_categories
-from core.engine.trials.attempt_settings import attempt_settings
 from core.engine.trials.scheduling import refresh_stale, settle_run
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings, option_of, settings_used_in
 from core.systems import System, system_named
 from core.workspace import Workspace
+from db.attempts import add_attempt, attempts_of
 from db.connection import Store
-from db.runs import (
-    Run,
-    RunCategory,
-    add_attempt,
-    attempts_of,
-    category_costs,
-    reopen_run,
-    run_category,
-    run_state,
-    update_category,
-)
+from db.run_categories import RunCategory, category_costs, run_category, update_category
+from db.runs import Run, reopen_run, run_state
 from db.states import ENDED, OPEN
 from db.workers import present_workers
 
 ORIGINS = ("parent", "scratch", "current")
 CHANGEABLE = settings_used_in("retrain")
-"""Settings that an attempt may have different from its run: none that changes the network."""
+"""Settings that may differ between the attempts of a run; they do not change the network."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainRequest:
-    """What to retrain and how.
+    """A request to retrain a category or its subtree.
 
-    `origin` says what the category starts from: its parent's model, scratch, or its own current
-    model; None takes what the system does. It is the origin of the named category: in a subtree,
-    each one below starts from its retrained parent. `changes` are settings that differ from the
-    run's.
+    Attributes:
+        key: Category key.
+        subtree: Retrain all categories below it too.
+        origin: Where the parameters of the named category come from: "parent", "scratch" or
+            "current" (its active model); None for the system's default. Categories below start
+            from their retrained parents.
+        changes: Settings that differ from the run's.
     """
 
     key: str
@@ -61,10 +56,15 @@ class RetrainRequest:
 def retrain(
     store: Store, workspace: Workspace, run: Run, request: RetrainRequest
 ) -> list[RunCategory]:
-    """Record new attempts and wake the engine; return the categories, in training order.
+    """Record new attempts and start the engine.
 
-    Raises `ConflictError` for a category that is being trained, has nothing to train on, or lacks
-    the model that it is to start from.
+    Returns:
+        The categories to retrain, in training order.
+
+    Raises:
+        ConflictError: A category is being trained, has no positives, or lacks the model to start
+            from.
+        HTransError: A setting cannot be changed.
     """
     transfer = TrainingSettings.from_json(run.settings).transfer
     changes = _checked_changes(run, system_named(run.system), request.changes)
@@ -72,7 +72,7 @@ def retrain(
     with store.write(durable=True):
         trainable, origin = _checked(store, run, request)
         for category in trainable:
-            if category.lead_id is not None:
+            if category.shared_owner_id is not None:
                 continue
             first = category.id == trainable[0].id
             waits = not first and transfer
@@ -92,19 +92,23 @@ def retrain(
 
 @dataclass(frozen=True, slots=True)
 class RetrainPlan:
-    """How many categories a retraining concerns, and its seconds at the least and the most.
+    """Preview of a retraining.
 
-    `stale` are the categories below that would be older than what they were trained from.
+    Attributes:
+        categories: Number of categories to retrain.
+        stale: Number of categories below them that would become stale.
+        min_seconds: Estimated duration if every trial stops as early as possible.
+        max_seconds: Estimated duration if no trial stops early.
     """
 
     categories: int
     stale: int
-    least: float
-    most: float
+    min_seconds: float
+    max_seconds: float
 
 
-def outlook(store: Store, run: Run, request: RetrainRequest) -> RetrainPlan:
-    """What `retrain` would do; raises as it does, and changes nothing."""
+def plan_retrain(store: Store, run: Run, request: RetrainRequest) -> RetrainPlan:
+    """Preview `retrain` without changes; raises the same errors."""
     system = system_named(run.system)
     transfer = TrainingSettings.from_json(run.settings).transfer
     settings = attempt_settings(run, _checked_changes(run, system, request.changes))
@@ -112,21 +116,28 @@ def outlook(store: Store, run: Run, request: RetrainRequest) -> RetrainPlan:
     below = chosen_categories(store, run, request.key, subtree=True)
     stale = sum(1 for c in below if c.kept_trial_id is not None and c not in trainable)
     epochs = category_costs(store, [category.id for category in trainable])
-    costs = [
-        CategoryCost(c.key, c.parent_key if transfer and place else None, epochs[c.id])
-        for place, c in enumerate(trainable)
+    planned = [
+        PlannedCategory(c.key, c.parent_key if transfer and index else None, epochs[c.id])
+        for index, c in enumerate(trainable)
         if c.id in epochs
     ]
-    workers = len([w for w in present_workers(store) if w.state != "starting"]) or cpu_cores()
-    expected = estimate(store, costs, settings, workers, system)
-    return RetrainPlan(len(trainable), stale if transfer else 0, expected.least, expected.most)
+    workers = len(present_workers(store)) or cpu_cores()
+    expected = estimate(store, planned, settings, workers, system, run)
+    return RetrainPlan(len(trainable), stale if transfer else 0, expected.earliest, expected.latest)
 
 
 def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> RunCategory:
-    """Make the model of an earlier attempt current again, by default the one before the present.
+    """Activate the model of an earlier attempt.
 
-    Raises `ConflictError` while the category is being trained, `NotFoundError` for an attempt that
-    has no model.
+    Args:
+        store: The database.
+        run: The run.
+        key: Category key.
+        attempt: Number of the attempt; None for the last one before the current attempt.
+
+    Raises:
+        ConflictError: The category is being trained.
+        NotFoundError: The attempt has no model.
     """
     with store.write(durable=True):
         category = chosen_categories(store, run, key, subtree=False)[0]
@@ -136,9 +147,9 @@ def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> Run
         wanted = attempt if attempt is not None else max(earlier, default=None)
         if wanted is None or wanted not in with_model:
             known = ", ".join(map(str, with_model)) or "none"
-            which = f"attempt {wanted}" if wanted is not None else "an earlier attempt"
+            name = f"attempt {wanted}" if wanted is not None else "an earlier attempt"
             raise NotFoundError(
-                f"category {key!r} has no model of {which}; attempts with one: {known}"
+                f"category {key!r} has no model of {name}; attempts with a model: {known}"
             )
         update_category(
             store,
@@ -153,7 +164,7 @@ def restore(store: Store, run: Run, key: str, attempt: int | None = None) -> Run
 
 
 def _checked(store: Store, run: Run, request: RetrainRequest) -> tuple[list[RunCategory], str]:
-    """The categories to retrain, in training order, and what the first starts from."""
+    """The categories to retrain, in training order, and the origin of the first one."""
     chosen = chosen_categories(store, run, request.key, subtree=request.subtree)
     if chosen[0].state == "empty":
         raise ConflictError(f"category {request.key!r} has no positives to train on")
@@ -168,11 +179,11 @@ def _checked_changes(run: Run, system: System, changes: Mapping[str, Any]) -> st
     unknown = [name for name in changes if name not in CHANGEABLE]
     if unknown:
         raise HTransError(
-            f"{unknown[0]} cannot differ within a run; what can: {', '.join(CHANGEABLE)}"
+            f"{unknown[0]} cannot differ within a run; settings that can: {', '.join(CHANGEABLE)}"
         )
     for name in changes:
         if name in system.unused:
-            raise HTransError(f"{option_of(name)} means nothing to the system {system.name}")
+            raise HTransError(f"{option_of(name)} does not apply to the system {system.name}")
     text = json.dumps(dict(changes))
     attempt_settings(run, text)
     return text
@@ -181,8 +192,8 @@ def _checked_changes(run: Run, system: System, changes: Mapping[str, Any]) -> st
 def _refuse_unfinished(run: Run, category: RunCategory) -> None:
     if category.state in OPEN:
         raise ConflictError(
-            f"category {category.key!r} of run {run.name!r} is {category.state}; let it end, or "
-            f"cancel it with: htrans-tui cancel {run.name} {category.key}"
+            f"category {category.key!r} of run {run.name!r} is {category.state}; wait until it "
+            f"ends, or cancel it with: htrans-tui cancel {run.name} {category.key}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Start a run: record it with its categories and trials, and wake the engine."""
+"""Start a run: record it with its categories and trials, and start the engine."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from core.corpus.taxonomy import Taxonomy
 from core.engine.artifacts.token_store import ensure_graphs, ensure_tokens, token_folder
 from core.engine.host.launch import ensure_supervisor
+from core.engine.monitoring.remaining_time import Estimate, PlannedCategory, estimate
 from core.engine.runs.engine_choice import EngineRequest, choose_engine, configure
-from core.engine.runs.estimate import CategoryCost, corpus_size, estimate
 from core.errors import HTransError
+from core.planning.costs import corpus_size
 from core.progress import Progress
 from core.settings import TrainingSettings
 from core.systems import System, system_named
@@ -22,26 +23,25 @@ from db.corpora import (
     taxonomy_of,
     training_positives,
 )
-from db.runs import (
-    NewRunCategory,
-    Run,
-    chosen_weights,
-    create_run,
-    end_run,
-    has_category_to_train,
-    run_named,
-    run_with_id,
-)
+from db.run_categories import NewRunCategory, has_category_to_train, selected_weights
+from db.runs import Run, create_run, end_run, run_named, run_with_id
 from db.vectors import Vectors, vectors_named
 
-ENGINE_AT_WORK = "the engine is at work already; it keeps its devices and workers"
+ENGINE_RUNNING = "the engine is already running and keeps its devices and workers"
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What to train and with what. `categories` are ids; their ancestors come along.
+    """A request to train a run.
 
-    `settings` are those of the system, as `core.systems.System.settings` makes them.
+    Attributes:
+        corpus: Name of the corpus.
+        settings: Settings as returned by `core.systems.System.settings`.
+        name: Name of the run; None for a default name.
+        system: Name of the system.
+        vectors: Name of the word vectors.
+        categories: Keys of the categories to train; their ancestors are included. Empty for all.
+        engine: Requested engine.
     """
 
     corpus: str
@@ -55,13 +55,14 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """A run as it would be recorded, and notes for the user: vectors, trials, how long it takes."""
+    """A checked run, its estimated duration, and notes for the user."""
 
     request: RunRequest
     corpus: Corpus
     vectors: Vectors | None
     coverage: float
     categories: list[NewRunCategory]
+    estimate: Estimate
     notes: list[str]
 
 
@@ -71,21 +72,27 @@ def plan_run(
     request: RunRequest,
     progress: Progress = lambda _done, _total: None,
 ) -> PlannedRun:
-    """Check a request and say what it comes to; records no run.
+    """Check a request without recording a run.
 
-    `progress` is called while documents are read that the system needs in another form. Raises
-    `HTransError` for an unknown corpus, system, category, vector table or device.
+    Args:
+        store: The database.
+        workspace: The workspace.
+        request: The run.
+        progress: Called while documents are converted to the form that the system needs.
+
+    Raises:
+        HTransError: The corpus, the system, a category, the vectors or a device does not exist.
     """
     corpus = corpus_named(store, request.corpus)
     system = system_named(request.system)
     settings = request.settings
     if request.vectors and not system.reads_vectors:
-        raise HTransError(f"the system {system.name} reads no word vectors; leave --vectors out")
+        raise HTransError(f"the system {system.name} uses no word vectors; omit --vectors")
     vectors = vectors_named(store, request.vectors) if request.vectors else None
     taxonomy = _chosen(taxonomy_of(store, corpus.id), request.categories)
     engine = choose_engine(store, request.engine)
     if settings.precision == "mixed" and engine.on_cpu:
-        raise HTransError("--precision mixed needs a CUDA device; leave it out on the CPU")
+        raise HTransError("--precision mixed needs a CUDA device; omit it on the CPU")
     weights = _given_weights(store, corpus, system, settings, taxonomy)
     ensure_tokens(store, workspace, corpus, settings.max_words, progress)
     if system.document_form == "graphs":
@@ -93,8 +100,14 @@ def plan_run(
     coverage, notes = _coverage(workspace, corpus, system, settings, vectors)
     dimensions = vectors.dimensions if vectors else settings.dimensions
     new = _new_categories(store, workspace, corpus, taxonomy, system, settings, dimensions, weights)
-    notes.append(_expectation(store, taxonomy, new, request, engine.slots))
-    return PlannedRun(request, corpus, vectors, coverage, new, notes)
+    planned = [
+        PlannedCategory(c.key, taxonomy[c.key].parent if c.state == "waiting" else None, c.cost)
+        for c in new
+        if c.state != "empty" and c.owner is None
+    ]
+    expected = estimate(store, planned, settings, engine.slots, system)
+    notes.append(_duration_note(expected, len(planned) * len(settings.class_weights), engine.slots))
+    return PlannedRun(request, corpus, vectors, coverage, new, expected, notes)
 
 
 def start_run(
@@ -103,9 +116,19 @@ def start_run(
     request: RunRequest,
     progress: Progress = lambda _done, _total: None,
 ) -> tuple[Run, list[str]]:
-    """Record a run and start the engine; return the run and notes for the user.
+    """Record a run and start the engine.
 
-    Raises what `plan_run` raises, before anything is recorded.
+    Args:
+        store: The database.
+        workspace: The workspace.
+        request: The run.
+        progress: As in `plan_run`.
+
+    Returns:
+        The run, and notes for the user.
+
+    Raises:
+        HTransError: As in `plan_run`. Nothing is recorded.
     """
     planned = plan_run(store, workspace, request, progress)
     settings, notes = request.settings, planned.notes
@@ -124,7 +147,7 @@ def start_run(
     )
     _end_if_nothing_to_train(store, run_id)
     if not configure(store, request.engine):
-        notes.append(ENGINE_AT_WORK)
+        notes.append(ENGINE_RUNNING)
     ensure_supervisor(store, workspace)
     return run_with_id(store, run_id), notes
 
@@ -151,7 +174,7 @@ def _new_categories(
     size = corpus_size(tokens, document_numbers(store, corpus.id, "train"), words)
     positives = training_positives(store, corpus.id)
     new: list[NewRunCategory] = []
-    lead: str | None = None
+    owner: str | None = None
     for category in taxonomy:
         count = positives.get(category.id, 0)
         below = category.parent is not None
@@ -165,79 +188,65 @@ def _new_categories(
         )
         state = "empty" if not count else "waiting" if waits else "ready"
         origin = "parent" if waits else "scratch"
-        follows = lead if count else None
+        shared_owner = owner if count else None
         new.append(
             NewRunCategory(
-                category.id, count, state, origin, cost, follows, weights.get(category.id)
+                category.id, count, state, origin, cost, shared_owner, weights.get(category.id)
             )
         )
-        if system.shared_model and count and lead is None:
-            lead = category.id
+        if system.shared_model and count and owner is None:
+            owner = category.id
     return new
 
 
 def _given_weights(
     store: Store, corpus: Corpus, system: System, settings: TrainingSettings, taxonomy: Taxonomy
 ) -> dict[str, float]:
-    """The class weights that the run named by --weights-from has chosen, by category id."""
+    """The class weights that the run of --weights-from selected, by category key."""
     if not system.needs_class_weights:
         return {}
     if not settings.weights_from:
         raise HTransError(
-            f"the system {system.name} takes its class weights from a finished run of gru-att or "
-            "htrans; name it with --weights-from RUN"
+            f"the system {system.name} needs the class weights of a finished run of gru-att or "
+            "htrans; name the run with --weights-from RUN"
         )
     source = run_named(store, settings.weights_from)
     if source.corpus_id != corpus.id:
         raise HTransError(
-            f"--weights-from {source.name}: it is a run of the corpus {source.corpus!r}, not of "
+            f"--weights-from {source.name}: the run's corpus is {source.corpus!r}, not "
             f"{corpus.name!r}"
         )
     if not system_named(source.system).searches_class_weights:
         raise HTransError(
-            f"--weights-from {source.name}: the system {source.system} chooses no class weights"
+            f"--weights-from {source.name}: the system {source.system} selects no class weights"
         )
     if source.state != "done":
         raise HTransError(
-            f"--weights-from {source.name}: it is {source.state}; wait until it is done"
+            f"--weights-from {source.name}: the run is {source.state}; wait until it is done"
         )
-    chosen = chosen_weights(store, source.id)
+    weights = selected_weights(store, source.id)
     positives = training_positives(store, corpus.id)
-    missing = [c.id for c in taxonomy if c.id not in chosen and positives.get(c.id)]
+    missing = [c.id for c in taxonomy if c.id not in weights and positives.get(c.id)]
     if missing:
         raise HTransError(
-            f"--weights-from {source.name}: it has no class weight for {missing[0]!r}"
-            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}; train them there, or "
-            "choose with --categories"
+            f"--weights-from {source.name}: the run has no class weight for {missing[0]!r}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}; train the missing "
+            "categories in that run, or limit this run with --categories"
         )
-    return chosen
+    return weights
 
 
-def _expectation(
-    store: Store,
-    taxonomy: Taxonomy,
-    categories: list[NewRunCategory],
-    request: RunRequest,
-    workers: int,
-) -> str:
-    settings = request.settings
-    costs = [
-        CategoryCost(c.key, taxonomy[c.key].parent if c.state == "waiting" else None, c.cost)
-        for c in categories
-        if c.state != "empty" and c.lead is None
-    ]
-    expected = estimate(store, costs, settings, workers, system_named(request.system))
-    basis = "epochs in this workspace" if expected.measured else "the reference machine's speed"
-    trials = len(costs) * len(settings.class_weights)
-    said = (
+def _duration_note(expected: Estimate, trials: int, workers: int) -> str:
+    basis = "epochs in this workspace" if expected.is_measured else "the reference machine's speed"
+    note = (
         f"{trials:,} trial{'s' * (trials != 1)}; estimate with {workers} "
         f"worker{'s' * (workers != 1)}, from {basis}: "
     )
-    if expected.least == expected.most:
-        return said + _rough(expected.most)
+    if expected.earliest == expected.latest:
+        return note + _rough(expected.latest)
     return (
-        f"{said}{_rough(expected.least)} if all stop as early as they may, "
-        f"{_rough(expected.most)} if none does"
+        f"{note}{_rough(expected.earliest)} if all stop as early as they may, "
+        f"{_rough(expected.latest)} if none does"
     )
 
 
@@ -266,7 +275,7 @@ def _coverage(
     coverage = vector_coverage(vocabulary, workspace.vectors(vectors.id))
     return coverage.share, [
         f"vectors {vectors.name}: {coverage.covered:,} of the corpus's {coverage.words:,} "
-        f"words have one ({coverage.share:.0%})"
+        f"words have a vector ({coverage.share:.0%})"
     ]
 
 

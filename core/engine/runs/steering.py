@@ -1,7 +1,6 @@
-"""Pause, resume and cancel: a run, a category, or a category with all below it.
+"""Pause, resume and cancel a run, a category or a subtree.
 
-A request is a change of rows that workers obey between two batches. Front ends call these functions
-and nothing else.
+A request changes database rows. Workers check these rows between two batches.
 """
 
 from __future__ import annotations
@@ -14,23 +13,24 @@ from core.errors import ConflictError, NotFoundError
 from core.workspace import Workspace
 from db.connection import Store
 from db.events import add_event
-from db.runs import (
-    Run,
+from db.run_categories import (
     RunCategory,
     has_running_category,
     run_categories,
-    run_state,
-    run_with_id,
     set_held,
-    set_run_state,
     waiting_below,
 )
+from db.runs import Run, run_state, run_with_id, set_run_state
 from db.states import ENDED, OPEN, PAUSED_RUN
 from db.trials import Claim, resume_trials
 
 
 def pause_run(store: Store, run: Run) -> Run:
-    """Ask a run to pause: batches in flight end, checkpoints are written, devices are freed."""
+    """Request a pause. Workers finish their batches, write checkpoints and free their devices.
+
+    Raises:
+        ConflictError: The run has ended.
+    """
     with store.write(durable=True):
         state = _state(store, run)
         if state in PAUSED_RUN:
@@ -42,31 +42,40 @@ def pause_run(store: Store, run: Run) -> Run:
 
 
 def pause_for_space(store: Store, claim: Claim, error: OSError) -> str:
-    """Pause the run of a trial that found the disk full, and tell people; return what is told.
+    """Pause the run of a trial because the disk is full; the caller still releases the trial.
 
-    The trial is still its worker's, who gives it back.
+    Returns:
+        The message of the recorded event.
     """
-    told = f"the disk is full ({error.filename}); run paused: free some space, then resume it"
+    message = f"the disk is full ({error.filename}); run paused: free some space, then resume it"
     pause_run(store, run_with_id(store, claim.run_id))
     with store.write(durable=True):
-        add_event(store, "disk", told, claim.run_id, claim.run_category_id)
-    return told
+        add_event(store, "disk", message, claim.run_id, claim.run_category_id)
+    return message
 
 
 def resume_run(store: Store, workspace: Workspace, run: Run) -> Run:
-    """Let a paused run and all its held categories go on; starts the engine if none runs."""
+    """Resume a run and its paused categories; start the engine if none is running.
+
+    Raises:
+        ConflictError: The run has ended.
+    """
     with store.write(durable=True):
         state = _state(store, run)
         _refuse_ended(run, state, "resumed")
         if state != "running":
             set_run_state(store, run.id, "running")
-        _let_go(store, [category.id for category in run_categories(store, run.id)])
+        _resume(store, [category.id for category in run_categories(store, run.id)])
     ensure_supervisor(store, workspace)
     return run_with_id(store, run.id)
 
 
 def cancel_run(store: Store, run: Run) -> Run:
-    """End a run; categories that are done keep their models."""
+    """Cancel a run. Completed categories keep their models.
+
+    Raises:
+        ConflictError: The run has ended.
+    """
     with store.write(durable=True):
         _refuse_ended(run, _state(store, run), "cancelled")
         for category in run_categories(store, run.id):
@@ -76,9 +85,11 @@ def cancel_run(store: Store, run: Run) -> Run:
 
 
 def pause_category(store: Store, run: Run, key: str, *, subtree: bool) -> list[RunCategory]:
-    """Hold a category, or its subtree; return those that are held now.
+    """Pause a category or its subtree; return the paused categories.
 
-    Raises `ConflictError` if nothing of it is unfinished.
+    Raises:
+        ConflictError: No category is unfinished.
+        NotFoundError: The run does not train the category.
     """
     with store.write(durable=True):
         chosen = _unfinished(store, run, key, subtree, "paused")
@@ -90,33 +101,39 @@ def pause_category(store: Store, run: Run, key: str, *, subtree: bool) -> list[R
 def resume_category(
     store: Store, workspace: Workspace, run: Run, key: str, *, subtree: bool
 ) -> list[RunCategory]:
-    """Let a held category, or the held ones of its subtree, go on; return them.
+    """Resume a paused category or the paused categories of its subtree; return them.
 
-    Raises `ConflictError` if none is held, or if the whole run is paused.
+    Raises:
+        ConflictError: No category is paused individually, or the run is paused.
+        NotFoundError: The run does not train the category.
     """
     with store.write(durable=True):
         held = [c for c in chosen_categories(store, run, key, subtree=subtree) if c.held]
         if not held:
-            raise ConflictError(f"category {key!r} of run {run.name!r} is not paused by itself")
+            raise ConflictError(f"category {key!r} of run {run.name!r} is not paused individually")
         if _state(store, run) != "running":
             raise ConflictError(
-                f"the whole run {run.name!r} is paused; go on with: htrans-tui resume {run.name}"
+                f"run {run.name!r} is paused; resume it with: htrans-tui resume {run.name}"
             )
-        _let_go(store, [category.id for category in held])
+        _resume(store, [category.id for category in held])
     ensure_supervisor(store, workspace)
     return held
 
 
 def cancel_in_run(store: Store, run: Run, key: str, *, subtree: bool) -> list[RunCategory]:
-    """Cancel a category, or its subtree, and what waits for it; return what was unfinished.
+    """Cancel a category or its subtree, with the categories that wait for them; return them.
 
-    A category that is being retrained keeps the model that it had.
+    A category that is being retrained keeps its active model.
+
+    Raises:
+        ConflictError: No category is unfinished.
+        NotFoundError: The run does not train the category.
     """
     with store.write(durable=True):
         chosen = {c.id: c for c in _unfinished(store, run, key, subtree, "cancelled")}
-        every = {c.id: c for c in run_categories(store, run.id)}
+        by_id = {c.id: c for c in run_categories(store, run.id)}
         for category in list(chosen.values()):
-            chosen |= {id_: every[id_] for id_ in waiting_below(store, category.id)}
+            chosen |= {id_: by_id[id_] for id_ in waiting_below(store, category.id)}
         for category in chosen.values():
             cancel_category(store, category.id)
             set_held(store, category.id, held=False)
@@ -125,24 +142,25 @@ def cancel_in_run(store: Store, run: Run, key: str, *, subtree: bool) -> list[Ru
 
 
 def chosen_categories(store: Store, run: Run, key: str, *, subtree: bool) -> list[RunCategory]:
-    """A category of a run, alone or with all below it, in training order.
+    """A category of a run or its subtree, in training order.
 
-    One that shares its model with others comes with all of them. Raises `NotFoundError` if the run
-    does not train it.
+    Categories that share a model are always returned together, the owner category first.
+
+    Raises:
+        NotFoundError: The run does not train the category.
     """
-    every = run_categories(store, run.id)
-    first = next((category for category in every if category.key == key), None)
+    all_categories = run_categories(store, run.id)
+    first = next((category for category in all_categories if category.key == key), None)
     if first is None:
         raise NotFoundError(f"run {run.name!r} has no category {key!r}; ids are case-sensitive")
     chosen = {first.id: first}
     if subtree:
-        for category in every:
+        for category in all_categories:
             if category.parent_id in chosen:
                 chosen[category.id] = category
-    # What shares a model with a category is chosen with it, the one that has the trials first.
-    leads = [category.trained_by for category in chosen.values()]
-    together = [c for lead in dict.fromkeys(leads) for c in every if c.trained_by == lead]
-    return sorted(together, key=lambda c: c.lead_id is not None)
+    owners = dict.fromkeys(category.owner_id for category in chosen.values())
+    sharing = [c for owner in owners for c in all_categories if c.owner_id == owner]
+    return sorted(sharing, key=lambda c: c.shared_owner_id is not None)
 
 
 def _unfinished(store: Store, run: Run, key: str, subtree: bool, verb: str) -> list[RunCategory]:
@@ -150,13 +168,11 @@ def _unfinished(store: Store, run: Run, key: str, subtree: bool, verb: str) -> l
     unfinished = [category for category in chosen if category.state in OPEN]
     if not unfinished:
         state = chosen[0].state
-        raise ConflictError(
-            f"category {key!r} of run {run.name!r} is {state}: nothing of it can be {verb}"
-        )
+        raise ConflictError(f"category {key!r} of run {run.name!r} is {state} and cannot be {verb}")
     return unfinished
 
 
-def _let_go(store: Store, run_category_ids: Sequence[int]) -> None:
+def _resume(store: Store, run_category_ids: Sequence[int]) -> None:
     for run_category_id in run_category_ids:
         set_held(store, run_category_id, held=False)
         if resume_trials(store, run_category_id):

@@ -1,4 +1,4 @@
-"""Waiting for a run to end, and noticing that nothing works on it any more."""
+"""Wait for a run to end, and detect that the engine has died."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from core.errors import HTransError
 from core.progress import Progress
 from core.workspace import Workspace
 from db.connection import Store
-from db.scorings import scores_are_missing
+from db.scorings import has_unfinished_scoring
 from db.states import ENDED
 
 INTERVAL = 0.5
-"""Seconds between two looks at a run."""
-_PATIENCE = 15.0
-"""Seconds without an engine, which may be about to be started again by its guardian."""
+"""Seconds between two checks of a run."""
+_ENGINE_TIMEOUT = 15.0
+"""Seconds without an engine before it counts as dead; its guardian may be restarting it."""
 
 
 def wait_for(
@@ -27,7 +27,8 @@ def wait_for(
 ) -> str:
     """Wait until a run has ended and its test documents are scored; return its state.
 
-    Raises `HTransError` if the engine dies meanwhile.
+    Raises:
+        HTransError: The engine has died.
     """
     watch = EngineWatch(store, workspace)
     while True:
@@ -38,42 +39,46 @@ def wait_for(
             sum(category.trials_done for category in status.categories),
             sum(category.trials for category in status.categories),
         )
-        watch.look(still=status.run.run.state == "running")
+        watch.check(is_running=status.run.run.state == "running")
         time.sleep(INTERVAL)
 
 
 def is_over(store: Store, status: Status) -> bool:
-    """Whether a run has ended, and no engine scores its test documents any more, or is to."""
+    """Whether a run has ended and no engine scores, or will score, its test documents."""
     if status.run.run.state not in ENDED:
         return False
-    unscored = scores_are_missing(store, status.run.run.id)
+    unscored = has_unfinished_scoring(store, status.run.run.id)
     return not _scoring(status) and not (unscored and running_supervisor(store) is not None)
 
 
 class EngineWatch:
-    """Notices that the engine has died while there was work for it."""
+    """Detects that the engine has died before its runs have ended."""
 
     def __init__(self, store: Store, workspace: Workspace) -> None:
         self._store = store
         self._workspace = workspace
         self._missing_since: float | None = None
 
-    def look(self, *, still: bool) -> None:
-        """Raise `HTransError` if no engine was there for a while; `still` says that runs go on."""
+    def check(self, *, is_running: bool) -> None:
+        """Check the engine; call this regularly. `is_running`: whether a run is in progress.
+
+        Raises:
+            HTransError: No engine was found for several seconds, although a run is in progress.
+        """
         now = time.monotonic()
-        if running_supervisor(self._store) is not None or not still:
+        if running_supervisor(self._store) is not None or not is_running:
             self._missing_since = None
         elif self._missing_since is None:
             self._missing_since = now
-        elif now - self._missing_since > _PATIENCE:
+        elif now - self._missing_since > _ENGINE_TIMEOUT:
             raise HTransError(
                 f"the engine has ended before the run; see {self._workspace.logs}/supervisor.log, "
-                "then go on with: htrans-tui engine start"
+                "then resume with: htrans-tui engine start"
             )
 
 
 def _scoring(status: Status) -> bool:
-    """Whether a worker still scores the test documents of what it has just trained."""
+    """Whether a worker may still score test documents of the run."""
     return any(
         worker.state == "scoring"
         or (worker.state == "training" and worker.run_id == status.run.run.id)

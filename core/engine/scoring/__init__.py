@@ -1,1 +1,1 @@
-"""Scores of documents, decision rules, and the metrics that follow from them."""
+"""Scores of documents, decision rules and evaluation."""

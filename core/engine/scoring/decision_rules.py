@@ -1,4 +1,4 @@
-"""From which score on a category of a run accepts, by what is recorded; without torch."""
+"""Decision rules of a run's categories from recorded parameters. Does not import torch."""
 
 from __future__ import annotations
 
@@ -8,29 +8,38 @@ from core.metrics.platt_params import PlattParams
 from core.settings import TrainingSettings
 from db.connection import Store
 from db.metrics import platt_params
-from db.runs import Run, RunCategory
+from db.run_categories import RunCategory
+from db.runs import Run
 from db.thresholds import SetThreshold, set_threshold, set_thresholds
 
 
 def rule_from(
-    rule: DecisionRule, fit: PlattParams | None, by_hand: SetThreshold | None
+    rule: DecisionRule, params: PlattParams | None, manual: SetThreshold | None
 ) -> CategoryRule:
-    """The rule of a category: a threshold set by hand, else that of `rule`.
+    """The decision rule of a category.
 
-    `fit` is what validation says of the model's scores; without it they are taken as they are.
+    Args:
+        rule: Decision rule of the run.
+        params: Tuned threshold and Platt parameters from the validation documents.
+        manual: A manual threshold, which takes precedence over `rule`.
     """
     calibration = None
-    if rule.calibrate and fit is not None and fit.slope is not None and fit.intercept is not None:
-        calibration = Calibration(fit.slope, fit.intercept)
-    if by_hand is not None:
-        return CategoryRule(by_hand.threshold, calibration)
-    if rule.tune_thresholds and fit is not None:
-        return CategoryRule(fit.threshold, calibration)
+    if (
+        rule.calibrate
+        and params is not None
+        and params.slope is not None
+        and params.intercept is not None
+    ):
+        calibration = Calibration(params.slope, params.intercept)
+    if manual is not None:
+        return CategoryRule(manual.threshold, calibration)
+    if rule.tune_thresholds and params is not None:
+        return CategoryRule(params.threshold, calibration)
     return CategoryRule() if calibration is None else CategoryRule.calibrated(calibration)
 
 
 def current_rule(store: Store, run: Run, category: RunCategory) -> CategoryRule:
-    """How a category decides under the run's own rule."""
+    """The current decision rule of a category under the rule of its run."""
     if category.kept_trial_id is None:
         return CategoryRule()
     return rule_from(
@@ -41,5 +50,5 @@ def current_rule(store: Store, run: Run, category: RunCategory) -> CategoryRule:
 
 
 def thresholds_set_on(store: Store, run: Run, split: str) -> int:
-    """Count the categories of a run whose threshold was set by hand on the documents of a split."""
-    return sum(own.split == split for own in set_thresholds(store, run.id).values())
+    """Number of categories of a run with a manual threshold chosen on a split."""
+    return sum(manual.split == split for manual in set_thresholds(store, run.id).values())

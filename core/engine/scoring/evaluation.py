@@ -1,4 +1,4 @@
-"""The measures of a run's models on a split."""
+"""Evaluation of a run's models on a split."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ from core.progress import Progress
 from db.connection import Store
 from db.corpora import taxonomy_of
 from db.metrics import record_metrics
-from db.runs import RunCategory, run_categories, run_with_id
+from db.run_categories import RunCategory, run_categories
+from db.runs import run_with_id
 from db.scorings import end_scoring
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryEvaluation:
-    """Measures of one category; `average_precision` is None without positives or model."""
+    """Metrics of one category; `average_precision` is None without positives or a model."""
 
     id: str
     counts: Counts
@@ -43,10 +44,9 @@ class CategoryEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Measures of a run on a split; `hierarchical` is None on validation (see `evaluate`).
+    """Metrics of a run on a split; `hierarchical` is None on validation (see `evaluate`).
 
-    `rule` names the way to decide if it is not the paper's
-    (`core.metrics.decisions.DecisionRule.name`).
+    `rule` is the name of the decision rule (`DecisionRule.name`), empty for the paper's rule.
     """
 
     split: str
@@ -95,9 +95,18 @@ def score_category(
     device: torch.device,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Score a category's documents of a split, and record its measures for the tree to show.
+    """Score the documents of a split under a category's model, and record its metrics.
 
-    Raises `ScoringAbandonedError` if `stop` says so.
+    Args:
+        store: The database.
+        data: Data of the run.
+        category: The category.
+        split: "test" or "validation".
+        device: Where to compute scores.
+        stop: Polled between batches; True abandons the scoring.
+
+    Raises:
+        ScoringAbandonedError: `stop` returned True.
     """
     examples, scores = scores_of(data, category, split, device, stop)
     if category.kept_trial_id is not None:
@@ -105,46 +114,42 @@ def score_category(
         _record(store, category, split, count(examples.targets, accepted))
 
 
-def measured_splits(data: RunData) -> tuple[str, ...]:
-    """The splits on which a category is measured when it is done."""
-    return data.system.splits_to_score(needs_validation=False)
-
-
-def measure_done(
+def evaluate_completed(
     store: Store,
     data: RunData,
     category: RunCategory,
     device: torch.device,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Measure a category that is done, with all that its model serves.
+    """Evaluate a completed category and all categories that share its model.
 
-    Raises `ScoringAbandonedError` if `stop` says so.
+    Raises:
+        ScoringAbandonedError: `stop` returned True.
     """
-    for one in data.together(category):
-        for split in measured_splits(data):
-            score_category(store, data, one, split, device, stop)
+    for member in data.model_categories(category):
+        for split in data.system.splits_to_score(needs_validation=False):
+            score_category(store, data, member, split, device, stop)
     if category.kept_trial_id is None:
         return
-    waits = data.rule.consistent != "no" and run_with_id(store, data.run.id).state == "done"
-    if not end_scoring(store, data.run.id, category.kept_trial_id, if_not_last=waits):
-        # Only now is it known what the other categories say of each document.
+    needs_all = data.rule.consistent != "no" and run_with_id(store, data.run.id).state == "done"
+    if not end_scoring(store, data.run.id, category.kept_trial_id, if_not_last=needs_all):
+        # Hierarchy consistency needs the decisions of all categories, which are scored by now.
         evaluate(store, data, "test", device)
         end_scoring(store, data.run.id, category.kept_trial_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What a run says of the documents of the test split: matrices (documents, categories)."""
+    """Labels and decisions on the test documents, as matrices (documents, categories)."""
 
     ids: tuple[str, ...]
     truth: Matrix
     predicted: Matrix
 
     def only(self, ids: Sequence[str]) -> Decisions:
-        """The same for some of the categories, in the order given."""
-        places = [self.ids.index(category) for category in ids]
-        return Decisions(tuple(ids), self.truth[:, places], self.predicted[:, places])
+        """The columns of these categories, in this order."""
+        columns = [self.ids.index(category) for category in ids]
+        return Decisions(tuple(ids), self.truth[:, columns], self.predicted[:, columns])
 
 
 def decisions(
@@ -154,7 +159,15 @@ def decisions(
     rule: DecisionRule | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> Decisions:
-    """The decisions of all categories of a run on the test documents, under `rule` or its own."""
+    """The decisions of all categories of a run on the test documents.
+
+    Args:
+        store: The database.
+        data: Data of the run.
+        device: Where to compute missing scores.
+        rule: Decision rule; None for the rule of the run.
+        progress: Called with the number of completed categories and their total.
+    """
     return _decide(store, data, "test", device, data.rule if rule is None else rule, progress)[0]
 
 
@@ -166,25 +179,33 @@ def evaluate(
     rule: DecisionRule | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> Evaluation:
-    """All measures of a run on the split "test" or "validation", under `rule` or its own.
+    """Evaluate a run on a split.
 
-    On validation each category has documents of its own, so there are no sets of categories per
-    document, no hierarchical measures, and no consistency.
+    On validation, each category has separate documents. So there are no label sets of documents, no
+    hierarchical metrics and no hierarchy consistency.
+
+    Args:
+        store: The database.
+        data: Data of the run.
+        split: "test" or "validation".
+        device: Where to compute missing scores.
+        rule: Decision rule; None for the rule of the run.
+        progress: Called with the number of completed categories and their total.
     """
     chosen = data.rule if rule is None else rule
     taxonomy = taxonomy_of(store, data.run.corpus_id)
-    found, categories = _decide(store, data, split, device, chosen, progress, ranked=True)
+    decided, categories = _decide(store, data, split, device, chosen, progress, ranked=True)
     counts = [category.counts for category in categories]
     ids = [category.id for category in categories]
     if chosen == data.rule:
-        for category, its in zip(run_categories(store, data.run.id), counts, strict=True):
+        for category, counted in zip(run_categories(store, data.run.id), counts, strict=True):
             if category.kept_trial_id is not None:
-                _record(store, category, split, its)
+                _record(store, category, split, counted)
     return Evaluation(
         split,
         len(data.rows("test" if split == "test" else "train")),
         summarise(counts, ids, taxonomy),
-        hierarchical(found.truth, found.predicted, ids, taxonomy) if split == "test" else None,
+        hierarchical(decided.truth, decided.predicted, ids, taxonomy) if split == "test" else None,
         tuple(categories),
         chosen.name,
     )
@@ -200,39 +221,40 @@ def _decide(
     *,
     ranked: bool = False,
 ) -> tuple[Decisions, list[CategoryEvaluation]]:
-    """Decisions of all categories, empty on validation, and each category's own measures.
+    """Decisions of all categories (empty on validation), and the metrics of each category.
 
-    The average precision, which needs an order of all documents, is only made if `ranked`.
+    Average precision is computed only if `ranked` is set.
     """
     categories = run_categories(store, data.run.id)
     ids = tuple(category.key for category in categories)
-    every: list[Examples] = []
+    all_examples: list[Examples] = []
     accepted: list[npt.NDArray[np.bool_]] = []
     precision: list[float | None] = []
     thresholds: list[float] = []
     for done, category in enumerate(categories):
         progress(done, len(categories))
         examples, scores = scores_of(data, category, split, device)
-        its = category_rule(store, data, category, rule, device)
-        every.append(examples)
-        accepted.append(its.accepts(scores))
+        own_rule = category_rule(store, data, category, rule, device)
+        all_examples.append(examples)
+        accepted.append(own_rule.accepts(scores))
         precision.append(_average_precision(examples, scores, category) if ranked else None)
-        thresholds.append(its.threshold)
+        thresholds.append(own_rule.threshold)
     progress(len(categories), len(categories))
-    found = Decisions(ids, np.zeros((0, len(ids)), np.bool_), np.zeros((0, len(ids)), np.bool_))
+    empty = np.zeros((0, len(ids)), np.bool_)
+    result = Decisions(ids, empty, empty)
     if split == "test":
-        truth = np.stack([examples.targets for examples in every], axis=1)
+        truth = np.stack([examples.targets for examples in all_examples], axis=1)
         taxonomy = taxonomy_of(store, data.run.corpus_id)
         predicted = consistent(np.stack(accepted, axis=1), ids, taxonomy, rule.consistent)
-        found = Decisions(ids, truth, predicted)
+        result = Decisions(ids, truth, predicted)
         accepted = list(predicted.T)
-    measured = [
+    evaluations = [
         CategoryEvaluation(key, count(examples.targets, decided), average, threshold)
         for key, examples, decided, average, threshold in zip(
-            ids, every, accepted, precision, thresholds, strict=True
+            ids, all_examples, accepted, precision, thresholds, strict=True
         )
     ]
-    return found, measured
+    return result, evaluations
 
 
 def _record(store: Store, category: RunCategory, split: str, counts: Counts) -> None:
@@ -250,7 +272,7 @@ def _record(store: Store, category: RunCategory, split: str, counts: Counts) -> 
 def _average_precision(examples: Examples, scores: Scores, category: RunCategory) -> float | None:
     if not examples.positives or category.kept_trial_id is None:
         return None
-    # Loaded where it is used: workers score too, and it would be a third of their start.
+    # Imported here because it would take a third of the start time of workers.
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(examples.targets, scores))

@@ -1,7 +1,7 @@
-"""Scores of a run's models on a split, kept on disk, and what each category makes of its own.
+"""Scores of a run's models on a split, cached on disk, and decision rules fitted to them.
 
-Scores are one memory-mapped float32 array for each category, split and trial whose model gave them,
-as the model gives them: no threshold and no calibration changes what is on disk.
+Each category, split and trial has one memory-mapped float32 array of raw model scores. Thresholds
+and calibration are not applied to it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from core.metrics.thresholds import best_threshold
 from core.systems.trial import ScoringInputs
 from db.connection import Store
 from db.metrics import platt_params, record_platt_params
-from db.runs import RunCategory
+from db.run_categories import RunCategory
 from db.thresholds import set_threshold
 
 Stop = Callable[[], bool]
@@ -39,13 +39,25 @@ def scores_of(
     device: torch.device,
     stop: Stop = lambda: False,
 ) -> tuple[Examples, Scores]:
-    """A category's documents of a split and their scores, from disk or computed and kept there.
+    """The documents of a split and their scores under a category's model.
 
-    The split "validation" is the category's own, or that of the model which it shares; for a linear
-    model it is all training documents, each scored without having trained. Raises
-    `ScoringAbandonedError` if `stop` says so. A category without a model has score 0 everywhere.
+    Missing scores are computed and cached on disk. Without a model, all scores are 0.
+
+    Args:
+        data: Data of the run.
+        category: The category.
+        split: "test", or "validation" for the validation documents of the category's model. For a
+            linear model these are all training documents, scored by cross-validation.
+        device: Where to compute scores.
+        stop: Polled between batches; True abandons the computation.
+
+    Returns:
+        The documents and their scores (documents,).
+
+    Raises:
+        ScoringAbandonedError: `stop` returned True.
     """
-    examples = data.examples(category, "test") if split == "test" else _validation(data, category)
+    examples = examples_of(data, category, split)
     trial_id = category.kept_trial_id
     if trial_id is None:
         return examples, np.zeros(len(examples), dtype=np.float32)
@@ -58,8 +70,13 @@ def scores_of(
     return examples, scores
 
 
+def examples_of(data: RunData, category: RunCategory, split: str) -> Examples:
+    """The documents of a category's split "test" or "validation", with targets (documents,)."""
+    return data.examples(category, "test") if split == "test" else _validation(data, category)
+
+
 def save_array(path: Path, array: npt.NDArray[Any]) -> None:
-    """Keep an array, such as scores (documents,), on disk."""
+    """Write an array to disk. Atomic."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, array)
 
@@ -72,25 +89,27 @@ def category_rule(
     device: torch.device,
     stop: Stop = lambda: False,
 ) -> CategoryRule:
-    """From which score on a category accepts under `rule`.
+    """The decision rule of a category under `rule`.
 
-    A threshold that somebody has set goes before that of the run's own rule. What validation says
-    of a model's scores is computed once and recorded.
+    A manual threshold takes precedence if `rule` is the rule of the run. The parameters that are
+    fitted to validation documents are computed once and recorded.
+
+    Raises:
+        ScoringAbandonedError: `stop` returned True.
     """
     trial_id = category.kept_trial_id
     if trial_id is None:
         return CategoryRule()
-    # Another way to decide than the run's own is asked for to see what it would do by itself.
-    by_hand = set_threshold(store, trial_id, category.id) if rule == data.rule else None
-    fit = None
+    manual = set_threshold(store, trial_id, category.id) if rule == data.rule else None
+    params = None
     if rule.needs_validation:
-        fit = platt_params(store, trial_id, category.id)
-        if fit is None:
+        params = platt_params(store, trial_id, category.id)
+        if params is None:
             examples, scores = scores_of(data, category, "validation", device, stop)
-            fit = _fit(examples, scores)
+            params = _fit(examples, scores)
             with store.write():
-                record_platt_params(store, trial_id, category.id, fit)
-    return rule_from(rule, fit, by_hand)
+                record_platt_params(store, trial_id, category.id, params)
+    return rule_from(rule, params, manual)
 
 
 def _fit(examples: Examples, scores: Scores) -> PlattParams:
@@ -102,11 +121,11 @@ def _fit(examples: Examples, scores: Scores) -> PlattParams:
 
 
 def _validation(data: RunData, category: RunCategory) -> Examples:
-    together = data.together(category)
-    validation = data.validation(together)
+    members = data.model_categories(category)
+    validation = data.validation(members)
     if not data.system.shared_model:
         return validation
-    output = [member.id for member in together].index(category.id)
+    output = [member.id for member in members].index(category.id)
     targets = validation.targets[:, output]
     return Examples(validation.tokens, validation.rows, targets, validation.max_words)
 
@@ -120,7 +139,7 @@ def _compute(
     device: torch.device,
     stop: Stop,
 ) -> None:
-    """Score the documents and keep the scores of every category that the model serves."""
+    """Score the documents and save the scores of every category of the model."""
     inputs = ScoringInputs(
         lambda: data.model_of(trial_id),
         split,
@@ -139,10 +158,10 @@ def save_scores(
     split: str,
     columns: npt.NDArray[np.float32],
 ) -> None:
-    """Keep probabilities (documents, categories) of all that the category's model serves."""
-    for place, one in enumerate(data.together(category)):
-        path = scores_path(data.folder, one.id, trial_id, split)
-        save_array(path, np.ascontiguousarray(columns[:, place]))
+    """Save the scores (documents, categories) of all categories of a category's model."""
+    for index, member in enumerate(data.model_categories(category)):
+        path = scores_path(data.folder, member.id, trial_id, split)
+        save_array(path, np.ascontiguousarray(columns[:, index]))
 
 
 def _load(path: Path, documents: int) -> Scores | None:

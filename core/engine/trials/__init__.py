@@ -1,1 +1,1 @@
-"""The state machine of trials, and training one trial from its claim to its outcome."""
+"""The state machine of trials, and the work on a trial from claim to outcome."""

@@ -1,4 +1,4 @@
-"""Record what came of a trial: files first, then rows, then what has become superfluous goes."""
+"""Persist a trial's outcome: write files, then rows, then delete files that became obsolete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_files import checkpoints_of, model_path, scores_path
 from core.engine.scoring.scores import save_array
-from core.engine.trials.scheduling import fail, finish, remove_unused_tables, rest
+from core.engine.trials.scheduling import fail, finish, remove_unused_tables, wait_at_rung
 from core.errors import CorruptFileError
 from core.files import sha256, write_bytes
 from core.models.model_files import save_embeddings
@@ -18,55 +18,59 @@ from db.metrics import record_platt_params
 from db.trials import Claim, ModelFile, trials_of
 
 
-def record_finished(store: Store, data: RunData, claim: Claim, product: TrialResult) -> bool:
-    """Keep a trial's model; whether its category is done with it.
+def record_finished(store: Store, data: RunData, claim: Claim, result: TrialResult) -> bool:
+    """Store the model of a finished trial.
 
-    Raises `LostClaimError` if the trial was taken away.
+    Returns:
+        Whether this completes the category.
+
+    Raises:
+        LostClaimError: The worker has lost the trial.
     """
     path = model_path(data.folder, claim)
-    write_bytes(path, product.model)
-    model = ModelFile(str(path.relative_to(data.workspace.root)), sha256(path), product.embeddings)
-    if product.validation is not None:
-        scores = product.validation[1]
+    write_bytes(path, result.model)
+    model = ModelFile(str(path.relative_to(data.workspace.root)), sha256(path), result.embeddings)
+    if result.validation is not None:
+        scores = result.validation[1]
         save_array(
             scores_path(data.folder, claim.run_category_id, claim.trial_id, "validation"), scores
         )
 
-    def record_the_rest() -> None:
-        if product.table is not None:
-            save_embeddings(data.workspace.embeddings, product.table)
-        if product.validation is not None:
-            record_platt_params(store, claim.trial_id, claim.run_category_id, product.validation[0])
+    def save_in_transaction() -> None:
+        if result.table is not None:
+            save_embeddings(data.workspace.embeddings, result.table)
+        if result.validation is not None:
+            record_platt_params(store, claim.trial_id, claim.run_category_id, result.validation[0])
 
-    category_done = finish(store, claim, model, record_the_rest)
+    category_done = finish(store, claim, model, save_in_transaction)
     checkpoints_of(data.folder, claim).remove()
-    _clear_dropped(store, data, claim)
+    _remove_pruned_checkpoints(store, data, claim)
     return category_done
 
 
-def record_resting(store: Store, data: RunData, claim: Claim) -> bool:
-    """Let a trial rest at its rung; whether its category is done with that."""
-    category_done = rest(store, claim)
-    _clear_dropped(store, data, claim)
+def record_waiting(store: Store, data: RunData, claim: Claim) -> bool:
+    """Let a trial wait at its rung; return whether this completes the category."""
+    category_done = wait_at_rung(store, claim)
+    _remove_pruned_checkpoints(store, data, claim)
     return category_done
 
 
 def record_failure(store: Store, data: RunData, claim: Claim, reason: str) -> bool:
-    """Record a trial that can never succeed; whether its category is done with that."""
+    """Record a failed trial; return whether this completes the category."""
     category_done = fail(store, claim, reason)
-    _clear_dropped(store, data, claim)
+    _remove_pruned_checkpoints(store, data, claim)
     return category_done
 
 
 def record_corruption(store: Store, claim: Claim, error: CorruptFileError) -> None:
-    """Tell that a checkpoint was damaged, and that the one before it is taken."""
-    message = f"{error}; class weight {claim.class_weight:g} goes back to the one before it"
+    """Record that a checkpoint is damaged and the previous one is used."""
+    message = f"{error}; class weight {claim.class_weight:g} resumes from the previous checkpoint"
     with store.write():
         add_event(store, "corrupt", message, claim.run_id, claim.run_category_id)
 
 
 def clear_unused_tables(store: Store, data: RunData, claim: Claim) -> None:
-    """Remove the embedding tables of class weights that were not chosen."""
+    """Remove the embedding tables of class weights that were not selected."""
     tables = data.workspace.embeddings
     remove_unused_tables(
         store,
@@ -76,9 +80,9 @@ def clear_unused_tables(store: Store, data: RunData, claim: Claim) -> None:
     )
 
 
-def _clear_dropped(store: Store, data: RunData, claim: Claim) -> None:
-    """Remove the checkpoints of class weights that have dropped out of the category's race."""
+def _remove_pruned_checkpoints(store: Store, data: RunData, claim: Claim) -> None:
+    """Remove the checkpoints of pruned trials of the category."""
     for trial in trials_of(store, claim.run_category_id, claim.attempt):
         if trial.state == "dropped":
-            theirs = replace(claim, trial_id=trial.id, class_weight=trial.class_weight)
-            checkpoints_of(data.folder, theirs).remove()
+            pruned = replace(claim, trial_id=trial.id, class_weight=trial.class_weight)
+            checkpoints_of(data.folder, pruned).remove()

@@ -1,4 +1,4 @@
-"""The local reporter: writes a trial's progress to SQLite and obeys what stands there."""
+"""The local reporter: writes a trial's progress to SQLite and polls for stop requests."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from db.trials import (
     Epoch,
     LostClaimError,
     holds,
-    may_go_on,
+    may_continue,
     record_epoch,
     record_progress,
 )
 
 INTERVAL = 0.3
-"""Seconds between two rows of the running loss."""
+"""Seconds between two recorded running losses."""
 
 
 def record_batches(store: Store, claim: Claim, progress: BatchProgress, seconds: float) -> None:
-    """Write a row with the running loss, and add `seconds` of work to the trial."""
+    """Record the running loss, and add `seconds` of worker time to the trial."""
     record_progress(
         store,
         claim,
@@ -38,7 +38,7 @@ def record_batches(store: Store, claim: Claim, progress: BatchProgress, seconds:
 def record_result(
     store: Store, claim: Claim, result: EpochResult, seconds: float, *, is_kept: bool
 ) -> None:
-    """Write the row of an epoch, and add `seconds` of work to the trial."""
+    """Record the result of an epoch, and add `seconds` of worker time to the trial."""
     epoch = Epoch(
         result.epoch,
         result.training_loss,
@@ -52,7 +52,7 @@ def record_result(
 
 
 class LocalReporter:
-    """A `core.training.epochs.Reporter` for a worker on the machine that the database lies on."""
+    """A `core.training.epochs.Reporter` for a worker on the machine of the database."""
 
     def __init__(self, store: Store, claim: Claim, stopping: Callable[[], bool]) -> None:
         self._store = store
@@ -64,36 +64,38 @@ class LocalReporter:
         self._counted_until = time.monotonic()
 
     def is_due(self) -> bool:
-        """A few times a second."""
+        """Whether `INTERVAL` seconds have passed since the last progress."""
         return time.monotonic() >= self._next_row
 
     def progressed(self, progress: BatchProgress) -> None:
-        """Write a row with the mean loss since the last one."""
+        """Record the mean loss since the last call."""
         record_batches(self._store, self._claim, progress, self._worked())
         self._next_row = time.monotonic() + INTERVAL
 
     def epoch_done(self, result: EpochResult, is_kept: bool) -> None:
-        """Write the epoch's row."""
+        """Record the result of an epoch."""
         record_result(self._store, self._claim, result, self._worked(), is_kept=is_kept)
 
     def should_stop(self) -> bool:
-        """Whether run or category pause, or the worker is to end.
+        """Whether the run or the category is paused, or the worker must end.
 
-        Raises `LostClaimError` if the trial is no longer the worker's. Asks the database only
-        after somebody has written to it.
+        Queries the database only after another connection has written to it.
+
+        Raises:
+            LostClaimError: The worker has lost the trial.
         """
         if self._stopping():
             return True
         version = self._store.data_version()
         if version != self._version:
             self._version = version
-            self._stop = not may_go_on(self._store, self._claim)
+            self._stop = not may_continue(self._store, self._claim)
             if not holds(self._store, self._claim):
                 raise LostClaimError(f"trial {self._claim.trial_id} was taken from this worker")
         return self._stop
 
     def _worked(self) -> float:
-        """Seconds since this was last asked: worker time that goes to the trial."""
+        """Seconds of worker time since the last call."""
         now = time.monotonic()
         worked, self._counted_until = now - self._counted_until, now
         return worked

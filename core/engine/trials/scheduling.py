@@ -1,8 +1,8 @@
-"""What a change of one trial means for its category, the categories below it and the run.
+"""State transitions of trials, and their effect on the category, its descendants and the run.
 
-All public functions here run in one durable transaction each, but `settle`, which is part of one.
-The one that ends a category's last trial picks the best class weight, marks the category done and
-its children ready.
+Each function runs in one durable transaction, unless its docstring says that it is called inside
+one. The transaction that ends a category's last trial selects the best class weight, marks the
+category as done and its children as ready.
 """
 
 from __future__ import annotations
@@ -11,23 +11,18 @@ from collections.abc import Callable
 
 from core.settings import TrainingSettings
 from core.training.class_weight_search import TrialScore, best_trial, next_rung, to_prune
+from db.attempts import model_attempt, model_sources, record_attempt_model
 from db.connection import Store
 from db.events import add_event
-from db.runs import (
+from db.run_categories import (
     category_state,
     category_states,
-    end_run,
-    model_attempt,
-    model_sources,
-    record_attempt_model,
     release_children,
-    run_settings,
-    run_state,
-    set_run_state,
     set_stale,
     update_category,
     waiting_below,
 )
+from db.runs import end_run, run_settings, run_state, set_run_state
 from db.scorings import enqueue_scoring, fail_scoring_of, has_pending_scoring
 from db.states import CLOSED_CATEGORY, OPEN
 from db.trials import (
@@ -42,7 +37,7 @@ from db.trials import (
     finish_trial,
     has_trial_to_train,
     is_table_needed,
-    may_go_on,
+    may_continue,
     promote_trial,
     prune_trial,
     release_trial,
@@ -53,29 +48,39 @@ from db.trials import (
 from db.workers import mark_scoring, present_workers, remove_supervisor, set_worker_state
 
 MAX_CRASHES = 3
-"""A trial that has taken so many workers down is given up."""
+"""A trial fails after this number of worker crashes."""
 
 
 def finish(
-    store: Store, claim: Claim, model: ModelFile, put_table: Callable[[], None] = lambda: None
+    store: Store, claim: Claim, model: ModelFile, save_table: Callable[[], None] = lambda: None
 ) -> bool:
-    """Record a finished trial; True if its category is done with it.
+    """Record a finished trial.
 
-    `put_table` writes the model's embedding table if it is not there. It is called inside the
-    transaction, since `remove_unused_tables` removes tables inside one: from then on it is needed.
+    Args:
+        store: The database.
+        claim: The claim of the worker.
+        model: The model file.
+        save_table: Writes the embedding table of the model. It is called inside the transaction,
+            so that `remove_unused_tables` cannot remove the table in between.
+
+    Returns:
+        Whether this completes the category.
+
+    Raises:
+        LostClaimError: The worker has lost the trial.
     """
     with store.write(durable=True):
         finish_trial(store, claim, model)
-        put_table()
+        save_table()
         return _settled(store, claim)
 
 
 def remove_unused_tables(
     store: Store, run_category_id: int, attempt: int, remove: Callable[[str], None]
 ) -> None:
-    """Call `remove` with each embedding table of an attempt that no model needs any more.
+    """Call `remove` with the name of each embedding table of an attempt that no model uses.
 
-    Equal tables of other attempts and runs have the same name, so all are asked.
+    Equal tables of other attempts and runs have the same name, so the models of all runs count.
     """
     with store.write(durable=True):
         for table in attempt_tables(store, run_category_id, attempt):
@@ -84,7 +89,7 @@ def remove_unused_tables(
 
 
 def fail(store: Store, claim: Claim, reason: str) -> bool:
-    """Record a trial that can never succeed; True as `finish` returns it."""
+    """Record a failed trial; return whether this completes the category."""
     with store.write(durable=True):
         fail_trial(store, claim, reason)
         add_event(
@@ -98,17 +103,17 @@ def fail(store: Store, claim: Claim, reason: str) -> bool:
 
 
 def release(store: Store, claim: Claim) -> None:
-    """Give a trial back unfinished: ready for another worker, or paused if it may not go on."""
+    """Release an unfinished trial: ready, or paused if its run or category is paused."""
     with store.write(durable=True):
-        release_trial(store, claim, "ready" if may_go_on(store, claim) else "paused")
+        release_trial(store, claim, "ready" if may_continue(store, claim) else "paused")
         settle(store, claim.run_category_id)
 
 
-def rest(store: Store, claim: Claim) -> bool:
-    """Let a trial of a race rest at its rung; True as `finish` returns it.
+def wait_at_rung(store: Store, claim: Claim) -> bool:
+    """Let a trial wait at its rung; return whether this completes the category.
 
-    The last of a category's trials to rest or end decides which of those that rest go on. If none
-    does, the category is done with those that have ended before.
+    When all trials of the category wait or have ended, the worse half is pruned and the others are
+    promoted. If none is promoted, the category is completed with the trials that have ended.
     """
     with store.write(durable=True):
         release_trial(store, claim, "resting")
@@ -116,27 +121,28 @@ def rest(store: Store, claim: Claim) -> bool:
 
 
 def _settled(store: Store, claim: Claim) -> bool:
-    """Bring the category in line with its trials; whether it is done, so that it can be scored."""
+    """Update the category of a trial; return whether it is done, so that it can be scored."""
     done = settle(store, claim.run_category_id) == "done"
     if done:
-        # Said here already, so that the supervisor does not take the worker for idle.
+        # Set in this transaction, so that the supervisor never sees an idle worker.
         mark_scoring(store, claim.owner)
     return done
 
 
 def crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
-    """Take a trial from its worker `owner`, which died or raised an unexpected error.
+    """Release the trial of a worker that died or raised an unexpected error.
 
-    Does nothing if the trial is no longer that worker's.
+    Does nothing if the worker `owner` does not hold the trial.
     """
     with store.write(durable=True):
         _crash(store, trial_id, owner, reason)
 
 
 def end_worker(store: Store, worker_id: int, reason: str, *, is_crash: bool = True) -> None:
-    """Enter a worker's death, and take from it what it held.
+    """Mark a worker as ended and release its trials.
 
-    Where the trial had no part in the death (a full disk, a locked database), it is no crash of it.
+    With `is_crash=False` (for example a full disk or a locked database) the trials' crashes are not
+    counted.
     """
     with store.write(durable=True):
         for trial_id, run_category_id in running_trials_of(store, worker_id):
@@ -154,7 +160,7 @@ def _crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
         return
     trial = crashed_trial(store, trial_id)
     assert trial is not None
-    then = "given up" if trial.state == "failed" else "it goes on from its checkpoint"
+    then = "given up" if trial.state == "failed" else "it resumes from its checkpoint"
     add_event(
         store,
         "crash",
@@ -166,12 +172,12 @@ def _crash(store: Store, trial_id: int, owner: int, reason: str) -> None:
 
 
 def settle(store: Store, run_category_id: int) -> str:
-    """Bring a category's state in line with its trials, inside a transaction; return it."""
+    """Update a category's state from its trials, inside a transaction; return the state."""
     category = category_state(store, run_category_id)
     if category is None:
         return "cancelled"
     trials = trials_of(store, run_category_id, category.attempt)
-    if _decide_race(store, trials):
+    if _halve(store, trials):
         trials = trials_of(store, run_category_id, category.attempt)
     state = _category_state(trials)
     if state == "done":
@@ -191,45 +197,48 @@ def settle(store: Store, run_category_id: int) -> str:
 
 
 def fall_back(store: Store, run_category_id: int, ended: str) -> None:
-    """Let the model of an earlier attempt stand, after a retraining that `ended` without one."""
+    """Restore the attempt of the active model, after a retraining that `ended` without a model.
+
+    Called inside a transaction.
+    """
     model = model_attempt(store, run_category_id)
     assert model is not None
-    update_category(store, run_category_id, state="done", attempt=model.kept)
-    if model.attempt != model.kept:
+    update_category(store, run_category_id, state="done", attempt=model.active)
+    if model.attempt != model.active:
         add_event(
             store,
             ended,
-            f"attempt {model.attempt} {ended}; the model of attempt {model.kept} stays",
+            f"attempt {model.attempt} {ended}; the model of attempt {model.active} stays active",
             model.run_id,
             run_category_id,
         )
 
 
 def refresh_stale(store: Store, run_id: int) -> None:
-    """Mark the categories whose parent has another model than they started from.
+    """Mark categories as stale whose parent's active model is not the one they started from.
 
-    Inside a transaction. What stands below a stale category is stale too.
+    Descendants of a stale category are stale too. Called inside a transaction.
     """
     if not TrainingSettings.from_json(run_settings(store, run_id)).transfer:
         return
-    kept: dict[int, int | None] = {}
+    models: dict[int, int | None] = {}
     stale: dict[int, bool] = {}
     for category in model_sources(store, run_id):
         id_, parent_id = category.run_category_id, category.parent_id
-        kept[id_] = category.kept_trial_id
+        models[id_] = category.kept_trial_id
         stale[id_] = (
             category.origin == "parent"
             and parent_id is not None
-            and (category.source_trial_id != kept[parent_id] or stale[parent_id])
+            and (category.source_trial_id != models[parent_id] or stale[parent_id])
         )
         if stale[id_] != category.stale:
             set_stale(store, id_, stale=stale[id_])
 
 
 def end_supervisor_if_idle(store: Store) -> bool:
-    """Take the supervisor out if no run has work for it; True if so.
+    """Record the end of the supervisor if there is no work; return whether it may end.
 
-    A run that is recorded after this sees that there is no supervisor, and starts one.
+    A run that is recorded afterwards finds no supervisor and starts one.
     """
     with store.write(durable=True):
         if has_work(store):
@@ -239,7 +248,7 @@ def end_supervisor_if_idle(store: Store) -> bool:
 
 
 def has_work(store: Store) -> bool:
-    """Whether any trial is held by a worker, or ready to be claimed, or documents to be scored."""
+    """Whether a trial is running or ready, or a scoring is pending or in progress."""
     return (
         has_trial_to_train(store)
         or any(worker.state == "scoring" for worker in present_workers(store))
@@ -247,19 +256,19 @@ def has_work(store: Store) -> bool:
     )
 
 
-def _decide_race(store: Store, trials: list[Trial]) -> bool:
-    """Once all that are not ended rest, let the worse half drop out; True if anything changed."""
-    resting = [trial for trial in trials if trial.state == "resting"]
-    if not resting or any(t.state in OPEN for t in trials):
+def _halve(store: Store, trials: list[Trial]) -> bool:
+    """Prune the worse half if all open trials wait at a rung; return whether anything changed."""
+    waiting = [trial for trial in trials if trial.state == "resting"]
+    if not waiting or any(t.state in OPEN for t in trials):
         return False
-    racing = [
+    competing = [
         TrialScore(trial.id, trial.class_weight, trial.f1 or 0.0)
         for trial in trials
         if trial.state in ("resting", "done")
     ]
-    out = {score.trial_id for score in to_prune(racing)}
-    for trial in resting:
-        if trial.id in out:
+    pruned = {score.trial_id for score in to_prune(competing)}
+    for trial in waiting:
+        if trial.id in pruned:
             prune_trial(store, trial.id)
         else:
             rung = next_rung(trial.rung)
@@ -292,7 +301,7 @@ def _complete(store: Store, run_category_id: int, attempt: int, trials: list[Tri
 
 
 def cancel_category(store: Store, run_category_id: int) -> None:
-    """Cancel what is unfinished of a category, inside a transaction; its old model stays."""
+    """Cancel the unfinished trials of a category, inside a transaction; keep its active model."""
     cancel_trials(store, run_category_id)
     category = category_state(store, run_category_id)
     assert category is not None
@@ -319,7 +328,7 @@ def _give_up_descendants(store: Store, run_id: int, run_category_id: int) -> Non
 
 
 def settle_run(store: Store, run_id: int) -> None:
-    """Bring a run's state in line with its categories, inside a transaction."""
+    """Update a run's state from its categories, inside a transaction."""
     states = category_states(store, run_id)
     state = run_state(store, run_id)
     if states <= {*CLOSED_CATEGORY}:

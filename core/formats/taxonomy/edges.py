@@ -11,27 +11,26 @@ from pathlib import Path
 from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import InputError, TaxonomyError
 from core.formats.taxonomy.format import Sample, TaxonomyFormat
-from core.formats.taxonomy.text_lines import text_lines
+from core.formats.taxonomy.text_lines import TextLines
 from core.formats.text_file import check_categories, unwritable, write_text
-
-_Rows = Iterator[tuple[int, list[str]]]
 
 
 def edges(path: Path, _language: str | None = None) -> Iterator[Edge]:
     """The edges of a file; the parent is empty at the top.
 
-    In a headerless file of two columns, a parent that is nobody's child is a top-level category,
-    after those that are stated with an empty parent.
+    In a headerless file of two columns, a parent that is not a child is a top-level category,
+    after those with an empty parent.
     """
-    rows = _rows(path)
+    lines = TextLines(path)
+    rows = _rows(lines)
     first = next(rows, None)
     if first is None:
         raise InputError("is empty; a taxonomy has one category a line", source=path)
-    header = [cell.lower() for cell in first[1]]
+    header = [cell.lower() for cell in first]
     if _is_header(header):
-        yield from _with_header(path, rows, header)
+        yield from _with_header(lines, rows, header)
     else:
-        yield from _pairs(path, chain([first], rows))
+        yield from _pairs(lines, chain([first], rows))
 
 
 def is_pairs(sample: Sample) -> bool:
@@ -66,73 +65,54 @@ def _cells(line: str, delimiter: str) -> list[str]:
     return [cell.strip() for cell in line.split(delimiter)]
 
 
-def _rows(path: Path) -> _Rows:
-    """Rows that are not blank, with the number of their last line; cells without outer blanks."""
-    lines = text_lines(path)
-    first = next(((number, line) for number, line in lines if line.strip()), None)
-    if first is None:
+def _rows(lines: TextLines) -> Iterator[list[str]]:
+    """Rows that are not blank; cells without outer blanks."""
+    texts = iter(lines)
+    first = next(texts, "")
+    delimiter = _delimiter(first)
+    if delimiter != ",":
+        yield from (_cells(line, delimiter) for line in chain([first] if first else [], texts))
         return
-    delimiter = _delimiter(first[1])
-    if delimiter == ",":
-        yield from _quoted_rows(path, first[0], (line for _, line in chain([first], lines)))
-        return
-    for number, line in chain([first], lines):
-        if line.strip():
-            yield number, _cells(line, delimiter)
-
-
-def _quoted_rows(path: Path, first: int, lines: Iterator[str]) -> _Rows:
-    reader = csv.reader(line + "\n" for line in lines)
     try:
-        for row in reader:
+        for row in csv.reader(line + "\n" for line in chain([first], texts)):
             if any(cell.strip() for cell in row):
-                yield first - 1 + reader.line_num, [cell.strip() for cell in row]
+                yield [cell.strip() for cell in row]
     except csv.Error as error:
-        raise InputError(
-            f"cannot be read as a table: {error}", source=path, line=first - 1 + reader.line_num
-        ) from error
+        raise lines.wrong(f"cannot be read as a table: {error}") from error
 
 
-def _with_header(path: Path, rows: _Rows, header: list[str]) -> Iterator[Edge]:
-    category_id = ""
-    for line, row in rows:
+def _with_header(lines: TextLines, rows: Iterator[list[str]], header: list[str]) -> Iterator[Edge]:
+    category = ""
+    for row in rows:
         if len(row) > len(header):
-            raise InputError(
-                f"{len(row)} columns, but the header has {len(header)}", source=path, line=line
-            )
+            raise lines.wrong(f"{len(row)} columns, but the header has {len(header)}")
         record = dict(zip(header, row, strict=False))
-        category_id = record.get("id", "")
-        if not category_id:
-            raise InputError("the column id is empty", source=path, line=line)
-        yield Edge(
-            id=category_id,
-            parent=record.get("parent") or None,
-            name=record.get("name") or category_id,
-            line=line,
-        )
-    if not category_id:
-        raise InputError("has a header but no category", source=path)
+        category = record.get("id", "")
+        if not category:
+            raise lines.wrong("the column id is empty")
+        parent, name = record.get("parent") or None, record.get("name") or category
+        yield Edge(category, parent, name, lines.number)
+    if not category:
+        raise InputError("has a header but no category", source=lines.path)
 
 
-def _pairs(path: Path, rows: _Rows) -> Iterator[Edge]:
+def _pairs(lines: TextLines, rows: Iterator[list[str]]) -> Iterator[Edge]:
     children: set[str] = set()
     parents: dict[str, int] = {}
-    for line, cells in rows:
+    for cells in rows:
         if len(cells) != 2 or not cells[1]:
-            raise InputError(
-                "neither a header with parent and id, nor two columns: parent and child",
-                source=path,
-                line=line,
+            raise lines.wrong(
+                "neither a header with parent and id, nor two columns: parent and child"
             )
         parent, child = cells
         if parent == child:
             raise TaxonomyError(
-                f"{path}, line {line}: {child!r} is its own parent; remove the line"
+                f"{lines.path}, line {lines.number}: {child!r} is its own parent; remove the line"
             )
-        yield Edge(child, parent or None, child, line)
+        yield Edge(child, parent or None, child, lines.number)
         children.add(child)
         if parent:
-            parents.setdefault(parent, line)
+            parents.setdefault(parent, lines.number)
     for parent, line in parents.items():
         if parent not in children:
             yield Edge(parent, None, parent, line)

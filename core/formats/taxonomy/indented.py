@@ -6,61 +6,41 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.corpus.taxonomy import Edge
-from core.errors import InputError
 from core.formats.taxonomy.edges import has_header, is_pairs
 from core.formats.taxonomy.format import Sample, TaxonomyFormat
-from core.formats.taxonomy.text_lines import text_lines
+from core.formats.taxonomy.text_lines import TextLines
 
 
 def edges(path: Path, _language: str | None = None) -> Iterator[Edge]:
     """The edges of lines `id` or `id<TAB>name`, indented with tabs or with spaces."""
     above: list[tuple[int, str]] = []
-    kind: str | None = None
-    for number, line in text_lines(path):
-        if not line.strip():
-            continue
+    kinds: set[str] = set()
+    lines = TextLines(path)
+    for line in lines:
         indent = line[: len(line) - len(line.lstrip())]
-        kind = kind or indent[:1] or None
-        _check(indent, kind, above, path, number)
-        dedented = False
-        while above and above[-1][0] >= len(indent):
-            dedented = above.pop()[0] != len(indent)
-        if dedented:
-            raise InputError(
-                f"indented by {len(indent)}, as no line above it is; indent it like one of them",
-                source=path,
-                line=number,
+        kinds.update(indent)
+        if indent and not above:
+            raise lines.wrong("the first category is indented; move it to the left")
+        if not kinds <= {"\t", " "}:
+            raise lines.wrong(
+                "indented by a character that is neither tab nor space; use tabs or spaces"
             )
-        category_id, *rest = (cell.strip() for cell in line.strip().split("\t"))
-        if len(rest) > 1:
-            raise InputError(
-                f"{len(rest) + 1} columns; a line is an id, or an id, a tab and a name",
-                source=path,
-                line=number,
+        if len(kinds) > 1:
+            raise lines.wrong(
+                "tabs and spaces are mixed in the indentation; use one of them in the whole file"
             )
-        yield Edge(category_id, above[-1][1] if above else None, (rest or [category_id])[0], number)
-        above.append((len(indent), category_id))
-
-
-def _check(
-    indent: str, kind: str | None, above: list[tuple[int, str]], path: Path, number: int
-) -> None:
-    if indent and not above:
-        raise InputError(
-            "the first category is indented; move it to the left", source=path, line=number
-        )
-    if set(indent) - {"\t", " "}:
-        raise InputError(
-            "indented by a character that is neither tab nor space; use tabs or spaces",
-            source=path,
-            line=number,
-        )
-    if set(indent) - {kind}:
-        raise InputError(
-            "tabs and spaces are mixed in the indentation; use one of them in the whole file",
-            source=path,
-            line=number,
-        )
+        width = len(indent)
+        if width not in {0, *(known for known, _ in above)} and above[-1][0] > width:
+            raise lines.wrong(
+                f"indented by {width}, as no line above it is; indent it like one of them"
+            )
+        while above and above[-1][0] >= width:
+            above.pop()
+        cells = [cell.strip() for cell in line.strip().split("\t")]
+        if len(cells) > 2:
+            raise lines.wrong(f"{len(cells)} columns; a line is an id, or an id, a tab and a name")
+        yield Edge(cells[0], above[-1][1] if above else None, cells[-1], lines.number)
+        above.append((width, cells[0]))
 
 
 def _recognises(sample: Sample) -> bool:

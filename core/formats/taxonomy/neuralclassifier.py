@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.corpus.taxonomy import Edge
-from core.errors import InputError
 from core.formats.taxonomy.format import Sample, TaxonomyFormat
-from core.formats.taxonomy.text_lines import text_lines
+from core.formats.taxonomy.text_lines import TextLines
 
 _ROOTS = frozenset(("Root", "ROOT", "root"))
 
@@ -20,40 +19,33 @@ _ROOTS = frozenset(("Root", "ROOT", "root"))
 def edges(path: Path, _language: str | None = None) -> Iterator[Edge]:
     """The edges of lines `parent<TAB>child<TAB>child…`; the parent of the top level is `Root`.
 
-    Where the first line has no tab, blanks separate.
+    If the first line has no tab, blanks separate.
     """
     root: str | None = None
     separator: str | None = None
-    for number, line in text_lines(path):
-        if not line.strip():
-            continue
+    lines = TextLines(path)
+    for line in lines:
         if root is None:
             separator = "\t" if "\t" in line else None
             root = _cells(line, separator)[0]
             if root not in _ROOTS:
-                raise InputError(
+                raise lines.wrong(
                     f"begins with {root[:40]!r} instead of 'Root'; the first line is 'Root' and "
-                    "the categories of the top level",
-                    source=path,
-                    line=number,
+                    "the categories of the top level"
                 )
         parent, *children = _cells(line, separator)
         if not parent or not children or not all(children):
-            raise InputError(
+            raise lines.wrong(
                 "a line is a parent and its children, with a tab between any two of them; "
-                "remove or complete this one",
-                source=path,
-                line=number,
+                "remove or complete this one"
+            )
+        if root in children:
+            raise lines.wrong(
+                f"{root!r} stands above all categories and cannot be a child of {parent!r}; "
+                "rename one of them"
             )
         for child in children:
-            if child == root:
-                raise InputError(
-                    f"{root!r} stands above all categories and cannot be a child of {parent!r}; "
-                    "rename one of them",
-                    source=path,
-                    line=number,
-                )
-            yield Edge(child, None if parent == root else parent, child, number)
+            yield Edge(child, None if parent == root else parent, child, lines.number)
 
 
 def _recognises(sample: Sample) -> bool:

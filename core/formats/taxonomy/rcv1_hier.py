@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.corpus.taxonomy import Edge
-from core.errors import InputError
 from core.formats.taxonomy.format import Sample, TaxonomyFormat
-from core.formats.taxonomy.text_lines import text_lines
+from core.formats.taxonomy.text_lines import TextLines
 
 _ROOT = "Root"
 _NONE = "None"
@@ -20,25 +19,21 @@ _NONE = "None"
 
 def edges(path: Path, _language: str | None = None) -> Iterator[Edge]:
     """The edges of lines `parent: A child: B child-description: NAME`; `Root` is no category."""
-    for number, line in text_lines(path):
-        if not line.strip():
-            continue
+    lines = TextLines(path)
+    for line in lines:
         fields = _fields(line)
         if fields is None:
-            raise InputError(
-                "is not of the shape 'parent: A child: B child-description: NAME'; correct it",
-                source=path,
-                line=number,
+            raise lines.wrong(
+                "is not of the shape 'parent: A child: B child-description: NAME'; correct it"
             )
         parent, child, name = fields
         if child != _ROOT:
-            yield Edge(child, None if parent in (_ROOT, _NONE) else parent, name or child, number)
+            top = parent in (_ROOT, _NONE)
+            yield Edge(child, None if top else parent, name or child, lines.number)
         elif parent != _NONE:
-            raise InputError(
+            raise lines.wrong(
                 f"{_ROOT!r} stands above all categories and cannot be a child of {parent!r}; "
-                "rename one of them",
-                source=path,
-                line=number,
+                "rename one of them"
             )
 
 

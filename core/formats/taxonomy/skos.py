@@ -14,7 +14,6 @@ from urllib.parse import quote
 from core.corpus.taxonomy import Edge, Taxonomy
 from core.errors import HTransError, InputError
 from core.formats.taxonomy.format import Sample, TaxonomyFormat, sample_of
-from core.formats.taxonomy.skos_vocabulary import PREDICATES, Vocabulary
 from core.formats.text_file import check_categories, write_text
 from core.text.plain_text import without_surrogates
 
@@ -37,7 +36,7 @@ def edges(path: Path, language: str | None = None) -> Iterator[Edge]:
     stated first. The id of a concept is its only `skos:notation`, if no other concept has the same;
     else the last part of its URI, if no other concept has the same; else its URI.
     """
-    from core.formats.taxonomy.rdf import read_statements
+    from core.formats.taxonomy.rdf import read_vocabulary
 
     syntax = _syntax(sample_of(path))
     if syntax is None:
@@ -46,24 +45,20 @@ def edges(path: Path, language: str | None = None) -> Iterator[Edge]:
             f"{', '.join(_SYNTAX_OF_ENDING)}",
             source=path,
         )
-    vocabulary = Vocabulary(language)
-    read_statements(path, syntax, PREDICATES, vocabulary.add)
+    vocabulary = read_vocabulary(path, syntax, language)
     concepts = vocabulary.concepts()
-    if vocabulary.problem is not None:
-        raise InputError(vocabulary.problem, source=path)
     if not concepts:
         raise InputError("holds no skos:Concept; is it a SKOS vocabulary?", source=path)
     ids = _ids(concepts, vocabulary.notations, path)
     for concept in concepts:
-        category_id = ids[concept]
-        name = without_surrogates(vocabulary.name(concept) or category_id)
-        if "\0" in category_id + name:
+        name = without_surrogates(vocabulary.name(concept) or ids[concept])
+        if "\0" in ids[concept] + name:
             raise InputError(
                 f"the concept {concept!r} has a NUL character in its name or notation; remove it",
                 source=path,
             )
         for parent in vocabulary.parents.get(concept, (None,)):
-            yield Edge(category_id, None if parent is None else ids[parent], name)
+            yield Edge(ids[concept], None if parent is None else ids[parent], name)
 
 
 def _ids(
@@ -78,7 +73,7 @@ def _ids(
     if len(set(ids.values())) < len(ids):
         ids = {}
     others = [concept for concept in concepts if concept not in ids]
-    taken = Counter([*ids.values(), *(_last_part(concept) for concept in others)])
+    taken = Counter([*ids.values(), *map(_last_part, others)])
     for concept in others:
         if concept.startswith("_:"):
             raise InputError(
@@ -87,7 +82,7 @@ def _ids(
             )
         last = _last_part(concept)
         ids[concept] = last if last and taken[last] == 1 else concept
-    return {concept: without_surrogates(category_id) for concept, category_id in ids.items()}
+    return {concept: without_surrogates(id_) for concept, id_ in ids.items()}
 
 
 def _last_part(uri: str) -> str:

@@ -8,38 +8,48 @@ from pathlib import Path
 from core.errors import InputError
 from core.text.line_files import opened
 
-_LONGEST = 2**20
+_MAX_LINE_BYTES = 2**20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a file, plain, `.gz` or `.zst`, without their ends, numbered from 1.
+class TextLines:
+    """The lines of a plain, `.gz` or `.zst` file without their ends. Skips blank lines.
 
-    A line ends with LF, CR or both. Raises `InputError` for a line that is no UTF-8 text, that
-    holds a NUL byte, or that is longer than 1 MiB.
+    A line ends with LF, CR or both. `number` is the number of the last line read, from 1.
     """
-    number = 0
-    with opened(path, lambda: number + 1) as file:
-        while raw := file.readline(_LONGEST + 1):
-            if len(raw) > _LONGEST:
-                raise InputError(
-                    f"longer than {_LONGEST // 2**20} MiB; is this a taxonomy?",
-                    source=path,
-                    line=number + 1,
-                )
-            if not number:
-                raw = raw.removeprefix(_BYTE_ORDER_MARK)
-            for part in raw.removesuffix(b"\n").removesuffix(b"\r").split(b"\r"):
-                number += 1
-                yield number, _decoded(part, path, number)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        with opened(self.path, lambda: self.number + 1) as file:
+            while raw := file.readline(_MAX_LINE_BYTES + 1):
+                if len(raw) > _MAX_LINE_BYTES:
+                    self.number += 1
+                    raise self.wrong("longer than 1 MiB; is this a taxonomy?")
+                if not self.number:
+                    raw = raw.removeprefix(_BYTE_ORDER_MARK)
+                for part in raw.removesuffix(b"\n").removesuffix(b"\r").split(b"\r"):
+                    self.number += 1
+                    line = text_of(part, self.path, self.number)
+                    if line.strip():
+                        yield line
+
+    def wrong(self, problem: str) -> InputError:
+        """Create the error for the last line read."""
+        return InputError(problem, source=self.path, line=self.number)
 
 
-def _decoded(line: bytes, path: Path, number: int) -> str:
-    if b"\0" in line:
-        raise InputError("holds a NUL byte; save the file as UTF-8 text", source=path, line=number)
+def text_of(content: bytes, path: Path, first_line: int = 1) -> str:
+    """Decode UTF-8. Raise `InputError` with the line of a NUL byte or of invalid UTF-8."""
     try:
-        return line.decode()
+        text = content.decode()
     except UnicodeDecodeError as error:
-        raise InputError(
-            "is not UTF-8 text; convert the file to UTF-8", source=path, line=number
-        ) from error
+        index, problem = error.start, "is not UTF-8 text; convert the file to UTF-8"
+    else:
+        index, problem = content.find(b"\0"), "holds a NUL byte; save the file as UTF-8 text"
+        if index < 0:
+            return text
+    line = first_line + content.count(b"\n", 0, index)
+    raise InputError(problem, source=path, line=line)

@@ -1,4 +1,4 @@
-"""Which categories of a run are shown: by a text, by state, with what stands above them."""
+"""Filter of the categories of a run by text and state."""
 
 from __future__ import annotations
 
@@ -10,39 +10,48 @@ from core.engine.monitoring.status import CategoryStatus
 def matching(
     categories: Sequence[CategoryStatus], text: str, state: str | None
 ) -> Sequence[CategoryStatus]:
-    """The categories with `text` in id or name, in any case, and of that state; all if neither."""
+    """Filter categories.
+
+    Args:
+        categories: The categories of a run.
+        text: Part of an id or name, case-insensitive; empty for all.
+        state: The state of the categories; None for all.
+
+    Returns:
+        The matching categories; `categories` itself if there is no filter.
+    """
     if not text and state is None:
         return categories
-    wanted = text.casefold()
+    needle = text.casefold()
     return [
         category
         for category in categories
         if (state is None or category.state == state)
-        and (wanted in category.key.casefold() or wanted in category.name.casefold())
+        and (needle in category.key.casefold() or needle in category.name.casefold())
     ]
 
 
 def with_ancestors(
-    categories: Sequence[CategoryStatus], found: Sequence[CategoryStatus]
+    categories: Sequence[CategoryStatus], matches: Sequence[CategoryStatus]
 ) -> Sequence[CategoryStatus]:
-    """What was found with all that stands above it, in training order."""
-    if found is categories:
+    """Return the matches and their ancestors, in training order."""
+    if matches is categories:
         return categories
     by_key = {category.key: category for category in categories}
-    wanted: set[str] = set()
-    for category in found:
+    included: set[str] = set()
+    for category in matches:
         key: str | None = category.key
-        while key is not None and key not in wanted:
-            wanted.add(key)
+        while key is not None and key not in included:
+            included.add(key)
             parent = by_key.get(by_key[key].parent or "")
             key = None if parent is None else parent.key
-    return [category for category in categories if category.key in wanted]
+    return [category for category in categories if category.key in included]
 
 
-def below(categories: Sequence[CategoryStatus], category: CategoryStatus) -> int:
-    """How many categories stand below one; `categories` are in training order."""
-    inside = {category.key}
+def descendants(categories: Sequence[CategoryStatus], category: CategoryStatus) -> int:
+    """Count the descendants of a category; `categories` must be in training order."""
+    subtree = {category.key}
     for other in categories:
-        if other.parent in inside:
-            inside.add(other.key)
-    return len(inside) - 1
+        if other.parent in subtree:
+            subtree.add(other.key)
+    return len(subtree) - 1

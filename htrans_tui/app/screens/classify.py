@@ -1,4 +1,4 @@
-"""Classify: typed text, the taxonomy's paths that accept it, and the words that count for them."""
+"""Classify: typed text, the categories that accept it, and their most attended words."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ from htrans_tui.app.actions import Scope, bindings_for
 from htrans_tui.app.inference_client import Answer, InferenceClient, Shading, SupersededError
 from htrans_tui.app.screens.htrans_screen import HTransScreen
 from htrans_tui.app.services import AppServices
-from htrans_tui.app.theme_colors import shades
+from htrans_tui.app.theme_colors import attention_colours
 from htrans_tui.app.widgets.plain_label import PlainLabel
 from htrans_tui.app.widgets.shaded_text import shaded
 from htrans_tui.app.widgets.sparkline import bar
 from htrans_tui.formatting import shortened
 
 DEBOUNCE = 0.03
-"""Seconds without a key after which typed text is classified; a newer text overtakes it."""
-NEAREST = 3
-"""Categories shown below their threshold, the most probable ones."""
-_LONGEST = 5_000
-"""Characters that can be edited; what is pasted beyond them is classified, but not shown."""
-_HISTORY = 100
+"""Seconds without a key press after which typed text is classified."""
+MAX_REJECTED = 3
+"""Maximum number of rejected categories that are shown, the most probable ones."""
+_MAX_EDITABLE = 5_000
+"""Maximum number of editable characters. The rest of a long text is hidden but classified."""
+_MAX_TEXTS = 100
 
 
 class TextBox(TextArea):
-    """A text area that keeps the rest of a long text out of sight: laying it out takes seconds."""
+    """A text area that hides the rest of a long text, because its layout would take seconds."""
 
     def __init__(self) -> None:
         super().__init__(id="text", soft_wrap=True, tab_behavior="focus")
         self.rest = ""
 
     @property
-    def whole(self) -> str:
-        """The text with what is not shown."""
+    def full_text(self) -> str:
+        """The text including its hidden rest."""
         return self.text + self.rest
 
-    def take(self, text: str) -> None:
-        """Hold another text."""
-        self.rest = text[_LONGEST:]
-        self.load_text(text[:_LONGEST])
+    def set_text(self, text: str) -> None:
+        """Replace the text."""
+        self.rest = text[_MAX_EDITABLE:]
+        self.load_text(text[:_MAX_EDITABLE])
         self.move_cursor(self.document.end)
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """Keep what is too long to edit out of sight, at the end of the text."""
-        if len(self.text) + len(event.text) <= _LONGEST:
+        """Insert a pasted text; hide its rest if it is too long to edit."""
+        if len(self.text) + len(event.text) <= _MAX_EDITABLE:
             await super()._on_paste(event)
             return
         event.prevent_default()
@@ -67,11 +67,11 @@ class TextBox(TextArea):
             self.get_text_range((0, 0), start),
             self.get_text_range(end, self.document.end),
         )
-        self.take(before + event.text + after + self.rest)
+        self.set_text(before + event.text + after + self.rest)
 
 
 class ClassifyScreen(HTransScreen[None]):
-    """Results while typing, of one run or of several side by side."""
+    """Classifies text while it is typed, with one run or several side by side."""
 
     SCOPE: ClassVar[Scope] = "classify"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("classify")]
@@ -82,16 +82,16 @@ class ClassifyScreen(HTransScreen[None]):
         self._models: dict[int, InferenceClient] = {}
         self._taxonomies: dict[int, Taxonomy] = {}
         self._answers: dict[int, Answer] = {}
-        self._said: dict[int, str] = {}
+        self._messages: dict[int, str] = {}
         self._keys: list[str] = []
         self._timer: Timer | None = None
-        self._picked: str | None = None
+        self._selected: str | None = None
         self._explained: str | None = None
         self._latest = ""
-        self._at = 0
+        self._text_index = 0
 
     def compose(self) -> ComposeResult:
-        """Title, text, results and the words that count, footer."""
+        """Compose title, text, results, words and footer."""
         names = ", ".join(printable(run.name) for run in self._runs)
         yield Static(f" htrans-tui  classify with {names}", id="title", markup=False)
         yield TextBox()
@@ -106,12 +106,12 @@ class ClassifyScreen(HTransScreen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Start the processes; typing can begin at once."""
+        """Start the inference servers. Typing can begin at once."""
         table = self._table
         table.add_column("category", key="category")
         for run in self._runs:
             table.add_column(printable(run.name) if len(self._runs) > 1 else "", key=str(run.id))
-        self._at = len(self.services.texts)
+        self._text_index = len(self.services.texts)
         self._box.focus()
         with open_store(self.services.workspace, read_only=True) as store:
             for run in self._runs:
@@ -121,23 +121,23 @@ class ClassifyScreen(HTransScreen[None]):
             self.run_worker(self._load(run), group=f"load-{run.id}")
 
     async def on_unmount(self) -> None:
-        """Keep the text, and leave the models to others."""
-        self._keep(self._latest)
-        for process in self._models.values():
-            await self.services.release_models(process)
+        """Store the text and release the models."""
+        self._store_text(self._latest)
+        for client in self._models.values():
+            await self.services.release_models(client)
 
     def on_text_area_changed(self) -> None:
-        """Wait a moment for the next key, then classify."""
-        self._latest = self._box.whole
+        """Classify after `DEBOUNCE` seconds without another change."""
+        self._latest = self._box.full_text
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(DEBOUNCE, self._ask)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """Show the words that count for the category."""
+        """Show the attention of the category under the cursor."""
         key = event.row_key.value
-        if key is not None and self._table.has_focus and key != self._picked:
-            self._picked = key
+        if key is not None and self._table.has_focus and key != self._selected:
+            self._selected = key
             self._ask(self._runs[0])
 
     def on_resize(self) -> None:
@@ -145,59 +145,59 @@ class ClassifyScreen(HTransScreen[None]):
         self.call_after_refresh(self._draw)
 
     def action_back(self) -> None:
-        """Go back to where this was opened."""
+        """Close the screen."""
         self.dismiss()
 
     def action_clear_text(self) -> None:
-        """Empty the text."""
-        self._keep(self._box.whole)
-        self._picked = None
-        self._box.take("")
+        """Clear the text."""
+        self._store_text(self._box.full_text)
+        self._selected = None
+        self._box.set_text("")
         self._ask()
 
     def action_earlier_text(self) -> None:
-        """Take an earlier text again."""
-        self._go(-1)
+        """Recall the previous text."""
+        self._recall_text(-1)
 
     def action_later_text(self) -> None:
-        """Take a later text again."""
-        self._go(1)
+        """Recall the next text."""
+        self._recall_text(1)
 
-    def _go(self, step: int) -> None:
-        at = self._at + step
+    def _recall_text(self, step: int) -> None:
+        index = self._text_index + step
         texts = self.services.texts
-        if 0 <= at < len(texts):
-            if self._at == len(texts):
-                self._keep(self._box.whole)
-            self._at = at
-            self._box.take(texts[at])
-        elif at == len(texts):
-            self._at = at
-            self._box.take("")
+        if 0 <= index < len(texts):
+            if self._text_index == len(texts):
+                self._store_text(self._box.full_text)
+            self._text_index = index
+            self._box.set_text(texts[index])
+        elif index == len(texts):
+            self._text_index = index
+            self._box.set_text("")
 
-    def _keep(self, text: str) -> None:
+    def _store_text(self, text: str) -> None:
         texts = self.services.texts
         if text.strip() and text not in texts[-1:]:
             texts.append(text)
-            del texts[:-_HISTORY]
-        self._at = len(texts)
+            del texts[:-_MAX_TEXTS]
+        self._text_index = len(texts)
 
     async def _load(self, run: Run) -> None:
         try:
             without = await self._models[run.id].load()
         except HTransError as error:
-            self._said[run.id] = str(error)
+            self._messages[run.id] = str(error)
         else:
-            self._said[run.id] = _ready(without)
-            if self._is_there:
+            self._messages[run.id] = _ready(without)
+            if self._has_widgets:
                 self._ask(run)
-        self._say()
+        self._draw_status()
 
     def _ask(self, only: Run | None = None) -> None:
-        text = self._box.whole
+        text = self._box.full_text
         if not text.strip():
             for run_id in self._answers:
-                self._said[run_id] = "Type or paste a text."
+                self._messages[run_id] = "Type or paste a text."
             self._answers.clear()
             self._draw()
             return
@@ -205,19 +205,19 @@ class ClassifyScreen(HTransScreen[None]):
             self.run_worker(self._classify(run, text), group=f"ask-{run.id}")
 
     async def _classify(self, run: Run, text: str) -> None:
-        explained = self._chosen if run is self._runs[0] else None
+        explained = self._cursor_category if run is self._runs[0] else None
         try:
             answer = await self._models[run.id].classify(text, explained)
         except SupersededError:
             return
         except HTransError as error:
-            self._said[run.id] = str(error)
+            self._messages[run.id] = str(error)
             self._answers.pop(run.id, None)
         else:
-            if text != self._box.whole:
+            if text != self._box.full_text:
                 return
-            number = len(answer.labels)
-            self._said[run.id] = f"{number} categor{'y' if number == 1 else 'ies'} accepted"
+            count = len(answer.labels)
+            self._messages[run.id] = f"{count} categor{'y' if count == 1 else 'ies'} accepted"
             self._answers[run.id] = answer
             if run is self._runs[0]:
                 self._explained = explained
@@ -226,9 +226,9 @@ class ClassifyScreen(HTransScreen[None]):
     # Drawing
 
     def _draw(self) -> None:
-        if not self._is_there:
-            return  # the last answer came when the screen was gone
-        self._say()
+        if not self._has_widgets:
+            return
+        self._draw_status()
         table = self._table
         rows = self._rows()
         self._keys = [key for key, _ in rows]
@@ -237,16 +237,18 @@ class ClassifyScreen(HTransScreen[None]):
             for key, cells in rows:
                 table.add_row(*cells, key=key)
             if rows:
-                is_there = self._picked in self._keys
-                at = self._keys.index(self._picked or "") if is_there else self._first_accepted()
-                table.move_cursor(row=at)
-        if rows and self._chosen != self._explained:
-            self._ask(self._runs[0])  # for the words of another category
+                is_listed = self._selected in self._keys
+                row = (
+                    self._keys.index(self._selected or "") if is_listed else self._first_accepted()
+                )
+                table.move_cursor(row=row)
+        if rows and self._cursor_category != self._explained:
+            self._ask(self._runs[0])  # Request the attention of another category.
         else:
             self._draw_words()
 
     def _first_accepted(self) -> int:
-        """The row of the deepest category on the first accepted path."""
+        """Return the row of the deepest accepted category."""
         answer = self._answers.get(self._runs[0].id)
         taxonomy = self._taxonomies[self._runs[0].id]
         accepted = [k for k in self._keys if answer and k in answer.labels and k in taxonomy]
@@ -255,7 +257,7 @@ class ClassifyScreen(HTransScreen[None]):
         return self._keys.index(max(accepted, key=lambda key: taxonomy[key].level))
 
     def _rows(self) -> list[tuple[str, list[Text]]]:
-        """The accepted categories in their trees, then the nearest of the others."""
+        """Return the accepted categories as a tree, then the most probable rejected ones."""
         rows: dict[str, str] = {}
         for run in self._runs:
             answer, taxonomy = self._answers.get(run.id), self._taxonomies[run.id]
@@ -271,15 +273,15 @@ class ClassifyScreen(HTransScreen[None]):
             others = sorted(
                 (c for c in first.scores if c not in rows), key=lambda c: -first.scores[c]
             )
-            rows |= {c: f"… {c}" for c in others[:NEAREST]}
+            rows |= {c: f"… {c}" for c in others[:MAX_REJECTED]}
         width = max(self._table.size.width - 13 * len(self._runs) - 4, 12)
-        found = []
+        labelled_rows = []
         for key, name in rows.items():
-            taken = any(key in answer.labels for answer in self._answers.values())
-            cells = [Text(shortened(printable(name), width), "" if taken else "dim")]
+            accepted = any(key in answer.labels for answer in self._answers.values())
+            cells = [Text(shortened(printable(name), width), "" if accepted else "dim")]
             cells += [self._cell(run, key) for run in self._runs]
-            found.append((key, cells))
-        return found
+            labelled_rows.append((key, cells))
+        return labelled_rows
 
     def _cell(self, run: Run, key: str) -> Text:
         answer = self._answers.get(run.id)
@@ -294,34 +296,34 @@ class ClassifyScreen(HTransScreen[None]):
         answer = self._answers.get(self._runs[0].id)
         shading = Shading() if answer is None else answer.shading
         title = ""
-        if answer is not None and self._chosen is not None:
-            named = printable(self._chosen)
-            title = f" words that count for {named}" if shading.spans else f" {named}: no attention"
-        self.query_one("#why-title", PlainLabel).say(title)
-        text = self._box.whole if shading.spans else ""
-        words = shaded(text, shading.spans, shading.weights, shades(self.app))
+        if answer is not None and self._cursor_category is not None:
+            key = printable(self._cursor_category)
+            title = f" most attended words of {key}" if shading.spans else f" {key}: no attention"
+        self.query_one("#why-title", PlainLabel).set_text(title)
+        text = self._box.full_text if shading.spans else ""
+        words = shaded(text, shading.spans, shading.weights, attention_colours(self.app))
         self.query_one("#words", Static).update(words)
 
-    def _say(self) -> None:
-        if not self._is_there:
+    def _draw_status(self) -> None:
+        if not self._has_widgets:
             return
         parts = []
         for run in self._runs:
-            said = printable(self._said.get(run.id, "Loading the models …"))
-            parts.append(said if len(self._runs) == 1 else f"{printable(run.name)}: {said}")
+            message = printable(self._messages.get(run.id, "Loading the models …"))
+            parts.append(message if len(self._runs) == 1 else f"{printable(run.name)}: {message}")
         if self._box.rest:
-            parts.append(f"{len(self._box.rest):,} more characters are read, not shown")
-        self.query_one("#state", PlainLabel).say(" " + "   ".join(parts))
+            parts.append(f"{len(self._box.rest):,} more characters, hidden but classified")
+        self.query_one("#state", PlainLabel).set_text(" " + "   ".join(parts))
 
     @property
-    def _chosen(self) -> str | None:
+    def _cursor_category(self) -> str | None:
         """The category under the cursor."""
         row = self._table.cursor_row
         return self._keys[row] if 0 <= row < len(self._keys) else None
 
     @property
-    def _is_there(self) -> bool:
-        """Whether its widgets are: an answer can come when the screen is going."""
+    def _has_widgets(self) -> bool:
+        """Whether the widgets exist: an answer can arrive while the screen closes."""
         return self.is_attached and bool(self.query("#words"))
 
     @property
@@ -336,4 +338,4 @@ class ClassifyScreen(HTransScreen[None]):
 def _ready(without_model: int) -> str:
     if not without_model:
         return "Ready: type or paste a text."
-    return f"Ready; {without_model} categories have no model yet and are never accepted."
+    return f"Ready; {without_model} categories without a model are never accepted."

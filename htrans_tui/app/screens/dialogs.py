@@ -1,4 +1,4 @@
-"""Questions that are asked before a run is steered."""
+"""Dialogs: choices, text input, and the options of a retraining."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _SETTINGS = [SETTINGS[name] for name in settings_used_in("retrain form")]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An answer: what is returned, and what the button says."""
+    """An answer of a dialog: its value and the label of its button."""
 
     value: str
     label: str
 
 
 class ChoiceDialog(ModalScreen[str | None]):
-    """A question with a button for each answer; digits choose, escape answers nothing."""
+    """A question with one button per answer. Digits select an answer, escape cancels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss_with_none", "Leave"),
+        Binding("escape", "dismiss_with_none", "Cancel"),
         *(Binding(str(digit), f"choose({digit})", show=False) for digit in range(1, 6)),
     ]
 
@@ -45,32 +45,32 @@ class ChoiceDialog(ModalScreen[str | None]):
         self._choices = tuple(choices)
 
     def compose(self) -> ComposeResult:
-        """The question, and the answers below each other."""
+        """Compose the question and the answers."""
         with Vertical(classes="dialog"):
             yield Static(printable(self._question), markup=False, classes="question")
             for number, choice in enumerate(self._choices, start=1):
                 label = Content(printable(f"{number}  {choice.label}"))
                 yield Button(label, id=f"choice-{number}")
-            yield Static("Escape leaves all as it is.", classes="hint", markup=False)
+            yield Static("Escape cancels.", classes="hint", markup=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Answer with the button's choice."""
+        """Return the value of the pressed button."""
         self.action_choose(int((event.button.id or "choice-0").removeprefix("choice-")))
 
     def action_choose(self, number: int) -> None:
-        """Answer with a choice by its number."""
+        """Return the value of an answer by its number."""
         if 1 <= number <= len(self._choices):
             self.dismiss(self._choices[number - 1].value)
 
     def action_dismiss_with_none(self) -> None:
-        """Answer nothing."""
+        """Cancel the dialog."""
         self.dismiss(None)
 
 
 class TextDialog(ModalScreen[str | None]):
-    """A question that is answered by a line of text; escape answers nothing."""
+    """A question that is answered by a line of text. Escape cancels."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_with_none", "Leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_with_none", "Cancel")]
 
     def __init__(self, question: str, proposal: str) -> None:
         super().__init__()
@@ -78,52 +78,56 @@ class TextDialog(ModalScreen[str | None]):
         self._proposal = proposal
 
     def compose(self) -> ComposeResult:
-        """The question and the line."""
+        """Compose the question and the input."""
         with Vertical(classes="dialog"):
             yield Static(printable(self._question), markup=False, classes="question")
             yield Input(self._proposal)
-            yield Static("Enter goes on, escape leaves.", classes="hint", markup=False)
+            yield Static("Enter confirms, Escape cancels.", classes="hint", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Answer with the text."""
+        """Return the text."""
         self.dismiss(event.value)
 
     def action_dismiss_with_none(self) -> None:
-        """Answer nothing."""
+        """Cancel the dialog."""
         self.dismiss(None)
 
 
 class RetrainDialog(ModalScreen[RetrainRequest | None]):
-    """What to retrain and how; says meanwhile how many categories and how long that means."""
+    """Options of a retraining, with a preview of its categories and duration."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_with_none", "Leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_with_none", "Cancel")]
 
     def __init__(
         self,
         key: str,
         below: int,
         settings: TrainingSettings,
-        outlook: Callable[[RetrainRequest], RetrainPlan],
+        preview: Callable[[RetrainRequest], RetrainPlan],
     ) -> None:
-        """`below` counts the categories below; `outlook` raises `HTransError` for what cannot be.
+        """Create the dialog.
 
-        `settings` are the run's. Empty fields show them.
+        Args:
+            key: Taxonomy id of the category.
+            below: Number of its descendants.
+            settings: Settings of the run, shown as placeholders.
+            preview: Plans a request; raises `HTransError` if it is impossible.
         """
         super().__init__()
         self._key = key
         self._below = below
         self._settings = settings
-        self._outlook = outlook
+        self._preview = preview
 
     def compose(self) -> ComposeResult:
-        """The fields, what they come to, and two buttons."""
+        """Compose the fields, the preview and two buttons."""
         with Vertical(classes="dialog"):
             yield Static(f"Retrain {printable(self._key)}", markup=False, classes="question")
-            below = f"with all {self._below} below it" if self._below else "nothing is below it"
+            below = f"include {self._below} below" if self._below else "no categories below"
             yield CheckMark(below, id="subtree", disabled=not self._below)
-            yield Static("start from", classes="field", markup=False)
+            yield Static("initial weights", classes="field", markup=False)
             with RadioSet(id="origin"):
-                yield RadioMark("as the system does", value=True)
+                yield RadioMark("default of the system", value=True)
                 for origin in ORIGINS:
                     yield RadioMark(origin)
             for setting in _SETTINGS:
@@ -133,71 +137,71 @@ class RetrainDialog(ModalScreen[RetrainRequest | None]):
                     id=setting.hyphenated,
                     type="integer" if setting.schema.get("type") == "integer" else "text",
                 )
-            yield Static("", id="outlook", markup=False)
+            yield Static("", id="estimate", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Retrain", id="go", variant="primary")
-                yield Button("Leave", id="leave")
+                yield Button("Cancel", id="leave")
 
     def on_mount(self) -> None:
-        """Say what it comes to as it stands."""
-        self._look()
+        """Show the preview of the defaults."""
+        self._update_preview()
 
     def on_checkbox_changed(self) -> None:
-        """Another outlook."""
-        self._look()
+        """Update the preview."""
+        self._update_preview()
 
     def on_radio_set_changed(self) -> None:
-        """Another outlook."""
-        self._look()
+        """Update the preview."""
+        self._update_preview()
 
     def on_input_changed(self) -> None:
-        """Another outlook."""
-        self._look()
+        """Update the preview."""
+        self._update_preview()
 
     def on_input_submitted(self) -> None:
-        """Enter in a field is the button."""
+        """Retrain."""
         self._go()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Go on or leave."""
+        """Retrain or cancel."""
         if event.button.id == "go":
             self._go()
         else:
             self.dismiss(None)
 
     def action_dismiss_with_none(self) -> None:
-        """Leave all as it is."""
+        """Cancel the dialog."""
         self.dismiss(None)
 
     def _go(self) -> None:
-        if self._look():
+        if self._update_preview():
             self.dismiss(self._request())
 
-    def _look(self) -> bool:
-        """Whether it can be done; says so, or why not."""
-        said = self.query_one("#outlook", Static)
+    def _update_preview(self) -> bool:
+        """Show the plan of the request or its error; return whether it is possible."""
+        estimate = self.query_one("#estimate", Static)
         button = self.query_one("#go", Button)
         try:
-            found = self._outlook(self._request())
+            plan = self._preview(self._request())
         except HTransError as error:
-            said.update(printable(str(error)))
+            estimate.update(printable(str(error)))
             button.disabled = True
             return False
-        text = f"{found.categories} categor{'y' if found.categories == 1 else 'ies'}, "
-        text += f"{duration(found.least)} to {duration(found.most)}"
-        if found.stale:
-            text += f"; {found.stale} below it become stale"
-        said.update(text)
+        text = f"{plan.categories} categor{'y' if plan.categories == 1 else 'ies'}, "
+        text += f"{duration(plan.min_seconds)} to {duration(plan.max_seconds)}"
+        if plan.stale:
+            text += f"; {plan.stale} below become stale"
+        estimate.update(text)
         button.disabled = False
         return True
 
     def _request(self) -> RetrainRequest:
-        chosen = self.query_one("#origin", RadioSet).pressed_index
+        origin_index = self.query_one("#origin", RadioSet).pressed_index
         fields = {each: self.query_one(f"#{each.hyphenated}", Input) for each in _SETTINGS}
         typed = {setting: field.value.strip() for setting, field in fields.items()}
         return RetrainRequest(
             self._key,
             subtree=self.query_one("#subtree", CheckMark).value,
-            origin=ORIGINS[chosen - 1] if chosen > 0 else None,
+            origin=ORIGINS[origin_index - 1] if origin_index > 0 else None,
             changes={each.name: each.parse(text) for each, text in typed.items() if text},
         )

@@ -1,4 +1,4 @@
-"""Help: all keys, made from the registry of actions."""
+"""Help: all keys, from the registry of actions, and the signs of the taxonomy."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ _SCOPES: tuple[tuple[Scope, str], ...] = (
 
 
 class HelpScreen(ModalScreen[None]):
-    """A list of keys over the screen that it was called from."""
+    """List of keys, as a dialog over the current screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1", "app.pop_screen", "Close")
     ]
 
     def __init__(self, keymap: Mapping[str, str], scope: Scope) -> None:
-        """`keymap` are the keys that somebody has changed, by action; `scope` comes first."""
+        """Create the help with the user's `keymap` by action id; `scope` is listed first."""
         super().__init__()
         self._keymap = keymap
         self._scope = scope
 
     def compose(self) -> ComposeResult:
-        """One table of keys for each scope, and the signs of the states."""
+        """Compose the table of keys and signs."""
         with VerticalScroll(id="help"):
             yield Static(keys_table(self._keymap, self._scope), id="keys")
 
     def on_mount(self) -> None:
-        """Let arrow keys scroll at once."""
+        """Focus the list, so that arrow keys scroll."""
         self.query_one("#help").focus()
 
 
 def keys_table(keymap: Mapping[str, str], first: Scope) -> Table:
-    """All actions by where they apply, `first` before the others, and signs of states and marks."""
+    """Build the table of all actions by scope, `first` at the top, and of all signs."""
     table = Table(box=None, show_header=False, padding=(0, 1))
     for scope, title in sorted(_SCOPES, key=lambda pair: pair[0] != first):
         table.add_row(Text(title, style="bold"), "")
@@ -60,12 +60,12 @@ def keys_table(keymap: Mapping[str, str], first: Scope) -> Table:
             keys = ", ".join(key_sign(key) for key in keys_of(action, keymap).split(","))
             table.add_row(Text(f"  {keys}"), Text(action.description))
     table.add_row(Text("Taxonomy", style="bold"), "")
-    table.add_row(Text("  ← →"), Text("Fold or go up, unfold or go down"))
-    table.add_row(Text("  click"), Text("On a title: order by the column; on ▾: fold"))
-    table.add_row(Text(f"  {STALE}"), Text("Stale: the parent has been trained again since"))
-    table.add_row(Text(f"  {ALERT}"), Text("There is an alert about it"))
+    table.add_row(Text("  ← →"), Text("Fold or go to the parent; unfold or go to the first child"))
+    table.add_row(Text("  click"), Text("Column title: sort; ▾: fold"))
+    table.add_row(Text(f"  {STALE}"), Text("Stale: the parent has been retrained since"))
+    table.add_row(Text(f"  {ALERT}"), Text("The category has an alert"))
     table.add_row(Text("States", style="bold"), "")
     for state, sign in STATE_SIGNS.items():
         table.add_row(Text(f"  {sign}"), Text(state))
-    table.add_row("", Text("Escape closes this help; ctrl+p opens the command palette."))
+    table.add_row("", Text("Escape closes the help. ctrl+p opens the command palette."))
     return table

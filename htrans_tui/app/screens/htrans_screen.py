@@ -1,4 +1,4 @@
-"""The base of the app's screens."""
+"""Base class of the app's screens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from htrans_tui.app.services import AppServices
 class HTransScreen(Screen[ScreenResultType]):
     """A screen with access to the app's services.
 
-    In a read-only app it hides the steering actions from keys, footer and palette.
+    In a read-only app, the steering actions are disabled and hidden.
     """
 
     def __init__(self, services: AppServices) -> None:
@@ -28,5 +28,5 @@ class HTransScreen(Screen[ScreenResultType]):
         action: str,
         parameters: tuple[object, ...],  # noqa: ARG002
     ) -> bool | None:
-        """Whether an action is available."""
+        """Return whether an action is available."""
         return not (self.services.read_only and action in STEERING)

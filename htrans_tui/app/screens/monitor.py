@@ -1,4 +1,4 @@
-"""Monitor: the taxonomy of a run with live values, details of a category, the workers."""
+"""Monitor: the taxonomy of a run with live values, details of a category, and the workers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from htrans_tui.app.services import AppServices
 from htrans_tui.app.snapshot import Snapshot
 from htrans_tui.app.view_state import View
 from htrans_tui.app.widgets.alert_list import AlertList, alert_ids
-from htrans_tui.app.widgets.category_columns import SORTS, Sort, sort_by, sort_left
+from htrans_tui.app.widgets.category_columns import SORTS, Sort, saved_sort, sort_by
 from htrans_tui.app.widgets.category_table import CategoryTable, ColumnTitles
 from htrans_tui.app.widgets.curves import Curves
 from htrans_tui.app.widgets.history_table import HistoryTable
@@ -35,15 +35,15 @@ from htrans_tui.app.widgets.workers import WorkerLines
 from htrans_tui.formatting import STATE_SIGNS, duration
 
 _TABS = ("curves", "weights", "history", "alerts")
-_REMEMBER = 5.0
-"""Seconds between two looks at whether the view has changed and must be remembered."""
+_SAVE_INTERVAL_S = 5.0
+"""Seconds between two checks whether the view changed and must be saved."""
 
 
 class FilterBox(Input):
-    """Where a filter is typed; what is typed after enter is for the categories already.
+    """Input of the filter. Enter moves the focus to the categories.
 
-    Keys that come in a burst, as over a slow line, go to who has the focus when they are read, and
-    only a binding with priority moves the focus before the next is.
+    Enter has priority, so that keys which arrive in one burst over a slow connection go to the
+    categories. Without priority the focus moves only after the burst.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,7 +52,7 @@ class FilterBox(Input):
 
 
 class MonitorScreen(CategorySteering):
-    """One run. Beside each other on a wide terminal, below each other on a narrow one."""
+    """Shows one run: side by side on wide terminals, stacked on narrow ones."""
 
     SCOPE: ClassVar[Scope] = "monitor"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("monitor")]
@@ -63,11 +63,11 @@ class MonitorScreen(CategorySteering):
         self._text = ""
         self._state: str | None = None
         self._sort: Sort | None = None
-        self._remembered: View | None = None
+        self._saved_view: View | None = None
         self._epochs = 0
 
     def compose(self) -> ComposeResult:
-        """Title, taxonomy and details, workers, footer."""
+        """Compose title, taxonomy, details, workers and footer."""
         table = CategoryTable(id="categories")
         table.columns = self.services.preferences.columns
         yield PlainLabel(" htrans-tui", id="title")
@@ -92,32 +92,32 @@ class MonitorScreen(CategorySteering):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Keys go to the taxonomy; a snapshot that came early is drawn."""
+        """Focus the taxonomy and draw the current snapshot."""
         for hidden in ("#shown", "#filter"):
             self.query_one(hidden).display = False
         self.set_focus(self._table)
         self.show(self.services.snapshot)
-        self.set_interval(_REMEMBER, self._remember)
+        self.set_interval(_SAVE_INTERVAL_S, self._save_view)
 
     def on_screen_resume(self) -> None:
-        """Draw what has changed while another screen was seen."""
+        """Draw changes since the screen was covered."""
         self.show(self.services.snapshot)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether an action is there: a filter is not begun while one is typed."""
+        """Return whether an action is available: not `filter` while a filter is typed."""
         if action == "filter" and isinstance(self.focused, FilterBox):
             return False
         return super().check_action(action, parameters)
 
     def leave(self) -> None:
-        """Remember how the run is left."""
-        self._remember()
+        """Save the view."""
+        self._save_view()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw what has changed; nothing if the snapshot is about another run."""
+        """Update the widgets whose data changed. Ignores snapshots of other runs."""
         status = snapshot.status
         if snapshot.problem is not None:
-            self.query_one("#title", PlainLabel).say(f" {printable(snapshot.problem)}")
+            self.query_one("#title", PlainLabel).set_text(f" {printable(snapshot.problem)}")
             return
         if status is None or status.run.run.id != self._run_id:
             return
@@ -126,20 +126,20 @@ class MonitorScreen(CategorySteering):
         self._categories = status.categories
         if first:
             self._epochs = TrainingSettings.from_json(status.run.run.settings).epochs
-            self._recall()
+            self._load_view()
         read_only = " · read-only" if self.services.read_only else ""
         width = self.size.width - cell_len(read_only)
-        self.query_one("#title", PlainLabel).say(title(status, width) + read_only)
+        self.query_one("#title", PlainLabel).set_text(title(status, width) + read_only)
         self._show_categories(snapshot)
-        if first and self._remembered is not None and self._remembered.category is not None:
+        if first and self._saved_view is not None and self._saved_view.category is not None:
             keys = {category.key: category.id for category in self._categories}
-            self._table.choose(keys.get(self._remembered.category))
+            self._table.move_cursor_to(keys.get(self._saved_view.category))
         details = snapshot.details
         heading = ""
         if details is not None:
             heading = f" {printable(details.category.key)}  {printable(details.category.name)}"
-            heading += f"  {duration(details.category.seconds)} of work"
-        self.query_one("#category-title", PlainLabel).say(heading)
+            heading += f"  {duration(details.category.seconds)} worker time"
+        self.query_one("#category-title", PlainLabel).set_text(heading)
         self._show_tab(snapshot)
         tab = self.query_one("#tabs", TabbedContent).get_tab("alerts")
         label = f"Alerts ({len(snapshot.alerts)})" if snapshot.alerts else "Alerts"
@@ -149,7 +149,7 @@ class MonitorScreen(CategorySteering):
         lines.show(status.workers, self._epochs, snapshot.load, snapshot.alerts)
 
     def _show_tab(self, snapshot: Snapshot) -> None:
-        """Draw the tab that is seen; the others are drawn when they are."""
+        """Draw the active tab; the others are drawn when they are activated."""
         active = self.query_one("#tabs", TabbedContent).active
         if active == "curves":
             self.query_one(Curves).show(snapshot.details)
@@ -161,23 +161,22 @@ class MonitorScreen(CategorySteering):
             self.query_one(AlertList).show(snapshot.alerts, snapshot.events)
 
     def on_tabbed_content_tab_activated(self) -> None:
-        """Draw the tab that is seen now."""
+        """Draw the activated tab."""
         self._show_tab(self.services.snapshot)
 
-    def use(self, preferences: Preferences) -> None:
-        """Show other columns."""
+    def apply_preferences(self, preferences: Preferences) -> None:
+        """Apply the columns."""
         self._table.columns = preferences.columns
         self._table.refresh()
-        self.query_one(ColumnTitles).follow()
+        self.query_one(ColumnTitles).align()
 
     def _show_categories(self, snapshot: Snapshot) -> None:
-        found = self._found()
-        searching = found is not self._categories
+        matches = self._matches()
         self._table.show(
-            with_ancestors(self._categories, found) if self._sort is None else found,
+            with_ancestors(self._categories, matches) if self._sort is None else matches,
             snapshot.losses,
             sort=self._sort,
-            unfold_all=searching,
+            unfold_all=matches is not self._categories,
             alerts=alert_ids(snapshot.alerts),
         )
         parts = []
@@ -186,145 +185,146 @@ class MonitorScreen(CategorySteering):
         if self._state is not None:
             parts.append(f"only {STATE_SIGNS[self._state]} {self._state}")
         if self._text:
-            parts.append(f"with {printable(self._text)!r}")
+            parts.append(f"matching {printable(self._text)!r}")
         line = self.query_one("#shown", PlainLabel)
         line.display = bool(parts)
-        line.say(f" {len(found)} of {len(self._categories)}: {', '.join(parts)}")
+        line.set_text(f" {len(matches)} of {len(self._categories)}: {', '.join(parts)}")
 
-    def _found(self) -> Sequence[CategoryStatus]:
-        """The categories that the filter lets through."""
+    def _matches(self) -> Sequence[CategoryStatus]:
+        """Return the categories that match the filter."""
         return matching(self._categories, self._text, self._state)
 
-    def _again(self) -> None:
-        """Show the categories that are known with another filter or order."""
+    def _refresh_categories(self) -> None:
+        """Show the categories of the current snapshot with a new filter or order."""
         self._show_categories(self.services.snapshot)
 
-    def _recall(self) -> None:
-        """Show the run as it was left."""
+    def _load_view(self) -> None:
+        """Restore the saved view."""
         assert self._run is not None
         run = self._run.run
-        view = self.services.recall(run)
-        self._remembered = view
+        view = self.services.load_view(run)
+        self._saved_view = view
         self._table.folded = set(view.folded)
         self._state = view.state if view.state in STATE_SIGNS else None
-        self._sort = sort_left(view.sort, view.low_first)
+        self._sort = saved_sort(view.sort, view.low_first)
         if view.tab in _TABS:
             self.query_one("#tabs", TabbedContent).active = view.tab
 
-    def _remember(self) -> None:
-        """Keep the view with the user if it is another than before."""
+    def _save_view(self) -> None:
+        """Save the view if it changed."""
         if self._run is None:
             return
         run = self._run.run
-        chosen = self._category()
+        selected = self._category()
         view = View(
-            category=None if chosen is None else chosen.key,
+            category=None if selected is None else selected.key,
             folded=tuple(sorted(self._table.folded)),
             sort=None if self._sort is None else self._sort.column,
             low_first=False if self._sort is None else self._sort.low_first,
             state=self._state,
             tab=self.query_one("#tabs", TabbedContent).active,
         )
-        if view != self._remembered:
-            self._remembered = view
-            self.services.remember(run, view)
+        if view != self._saved_view:
+            self._saved_view = view
+            self.services.save_view(run, view)
 
-    def on_category_table_changed(self) -> None:
-        """Align the columns' titles with the rows."""
-        self.query_one(ColumnTitles).follow()
+    def on_category_table_layout_changed(self) -> None:
+        """Align the column titles with the rows."""
+        self.query_one(ColumnTitles).align()
 
     def on_category_table_highlighted(self, message: CategoryTable.Highlighted) -> None:
         """Show the details of the category under the cursor."""
         self.services.poller.select(message.category_id)
 
     def on_column_titles_clicked(self, message: ColumnTitles.Clicked) -> None:
-        """Order by the column, the other way at the second click; left of them is the tree."""
+        """Sort by the column; reverse on the second click. A click left of them shows the tree."""
         column = message.column
-        self._order(None if column is None else sort_by(column, self._sort))
+        self._set_sort(None if column is None else sort_by(column, self._sort))
 
-    def on_alert_list_chosen(self, message: AlertList.Chosen) -> None:
-        """Go to the category that an alert or event is about."""
+    def on_alert_list_selected(self, message: AlertList.Selected) -> None:
+        """Go to the category of an alert or event."""
         self._go_to(message.category_id)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing."""
         self._text = event.value.strip()
-        self._again()
+        self._refresh_categories()
         if self._text:
-            # What matches is meant, not the categories above it that are shown too.
-            found = [category.id for category in self._found()]
-            if found and self._table.chosen not in found:
-                self._table.choose(found[0])
+            # Move the cursor to a match, not to an ancestor of one.
+            matches = [category.id for category in self._matches()]
+            if matches and self._table.cursor_category_id not in matches:
+                self._table.move_cursor_to(matches[0])
 
     def action_keep_filter(self) -> None:
-        """Keep the filter and go back to the categories."""
+        """Keep the filter and focus the categories."""
         self.set_focus(self._table)
 
     def action_filter(self) -> None:
-        """Type a filter."""
+        """Open the filter."""
         box = self.query_one("#filter", Input)
         box.display = True
-        # At once, so that what is typed next goes into it.
+        # Focus it now, so that the next keys go into it.
         self.set_focus(box)
         self.refresh_bindings()
 
     def action_next_state(self) -> None:
-        """Show one state after the other, of those that there are, then all."""
-        there = [s for s in STATE_SIGNS if any(c.state == s for c in self._categories)]
-        places = [None, *there]
-        at = places.index(self._state) if self._state in places else 0
-        self._state = places[(at + 1) % len(places)]
-        self._again()
+        """Cycle the states that occur, then all states."""
+        states = [s for s in STATE_SIGNS if any(c.state == s for c in self._categories)]
+        choices = [None, *states]
+        index = choices.index(self._state) if self._state in choices else 0
+        self._state = choices[(index + 1) % len(choices)]
+        self._refresh_categories()
 
     def action_next_sort(self) -> None:
-        """Show the tree, then a list in one order after the other."""
-        at = SORTS.index(self._sort) + 1 if self._sort in SORTS else 0
-        self._order(SORTS[at] if at < len(SORTS) else None)
+        """Cycle the tree and the sorted lists."""
+        index = SORTS.index(self._sort) + 1 if self._sort in SORTS else 0
+        self._set_sort(SORTS[index] if index < len(SORTS) else None)
 
-    def _order(self, sort: Sort | None) -> None:
-        chosen = self._table.chosen
+    def _set_sort(self, sort: Sort | None) -> None:
+        category_id = self._table.cursor_category_id
         self._sort = sort
-        self._again()
+        self._refresh_categories()
         if sort is not None:
-            # Who sorts wants to see what comes first.
+            # Show the first categories of the new order.
             self._table.action_move_to(0)
         else:
-            self._table.choose(chosen)
+            self._table.move_cursor_to(category_id)
         self.set_focus(self._table)
 
     def action_next_alert(self) -> None:
-        """Go to the next category with an alert, from the cursor on and round."""
+        """Go to the next category with an alert, wrapping around at the end."""
         alerts = self.services.snapshot.alerts
         ids = alert_ids(alerts)
-        there = [category.id for category in self._categories if category.id in ids]
-        if not there:
-            said = alerts[0].message if alerts else "there is no alert"
-            self.notify(printable(said), markup=False)
+        affected = [category.id for category in self._categories if category.id in ids]
+        if not affected:
+            message = alerts[0].message if alerts else "There are no alerts."
+            self.notify(printable(message), markup=False)
             return
-        at = there.index(self._table.chosen) + 1 if self._table.chosen in there else 0
-        self._go_to(there[at % len(there)])
+        current = self._table.cursor_category_id
+        index = affected.index(current) + 1 if current in affected else 0
+        self._go_to(affected[index % len(affected)])
         self.query_one("#tabs", TabbedContent).active = "alerts"
 
     def _go_to(self, category_id: int) -> None:
-        """Move the cursor to a category, ending a filter that hides it."""
+        """Move the cursor to a category. Clears a filter that hides it."""
         if category_id not in {category.id for category in self._table.rows}:
-            self._end_filter()
-        self._table.choose(category_id)
+            self._clear_filter()
+        self._table.move_cursor_to(category_id)
 
     def action_next_measure(self) -> None:
-        """Show the curves of all measures, or of one after the other."""
-        self.query_one(Curves).next_measure()
+        """Cycle the curves of all metrics and of each one."""
+        self.query_one(Curves).next_metric()
 
     def action_read_right(self) -> None:
-        """Read the curves one epoch further."""
+        """Read the curves at the next epoch."""
         self.query_one(Curves).read_at(1)
 
     def action_read_left(self) -> None:
-        """Read the curves one epoch before."""
+        """Read the curves at the previous epoch."""
         self.query_one(Curves).read_at(-1)
 
     def action_log_scale(self) -> None:
-        """Draw losses on a log scale, or no longer."""
+        """Toggle the log scale of losses."""
         self.query_one(Curves).toggle_log_scale()
 
     def action_smoother(self) -> None:
@@ -336,13 +336,14 @@ class MonitorScreen(CategorySteering):
         self.query_one(Curves).smooth(-1)
 
     def action_inspect(self) -> None:
-        """Show what the model of the category under the cursor gets right and wrong."""
-        if self._run is None or self._table.chosen is None:
+        """Open the predictions of the category under the cursor."""
+        category_id = self._table.cursor_category_id
+        if self._run is None or category_id is None:
             return
         with open_store(self.services.workspace, read_only=True) as store:
-            category = category_with_id(store, self._table.chosen)
+            category = category_with_id(store, category_id)
         if category.kept_trial_id is None:
-            self.notify(printable(f"{category.key} has no model yet"), markup=False)
+            self.notify(printable(f"{category.key} has no model yet."), markup=False)
             return
         self.services.open_predictions(self._run.run, category)
 
@@ -360,12 +361,12 @@ class MonitorScreen(CategorySteering):
         self._table.action_toggle_fold()
 
     def action_next_tab(self) -> None:
-        """Show the next tab of the details."""
+        """Cycle the detail tabs."""
         tabs = self.query_one("#tabs", TabbedContent)
         tabs.active = _TABS[(_TABS.index(tabs.active) + 1) % len(_TABS)]
 
     def action_save(self) -> None:
-        """Write the table in focus to a CSV file: categories, class weights or history."""
+        """Write the focused table to a CSV file: categories, class weights or history."""
         if self._run is None:
             return
         name, category = self._run.run.name, self._category()
@@ -383,25 +384,25 @@ class MonitorScreen(CategorySteering):
         self.services.save_table(Path(proposal.replace("/", "-")), header, lambda: rows)
 
     def action_back(self) -> None:
-        """End the filter if there is one, or go back to the runs."""
+        """Clear the filter if there is one, or go back to the runs."""
         if self.query_one("#filter", Input).display or self._text or self._state is not None:
-            self._end_filter()
+            self._clear_filter()
             self.set_focus(self._table)
             return
         self.leave()
         self.services.poller.watch(None)
         self.app.pop_screen()
 
-    def _end_filter(self) -> None:
+    def _clear_filter(self) -> None:
         box = self.query_one("#filter", Input)
         self._state, self._text = None, ""
         box.value = ""
         box.display = False
-        self._again()
+        self._refresh_categories()
 
 
 def title(status: Status, width: int) -> str:
-    """The screen's first line: all that there is to say if it fits `width` cells, else less."""
+    """Format the first line of the screen with as many parts as fit `width` cells."""
     run = status.run
     name, state = printable(run.run.name), f"{run.run.state} {run.done}/{run.total}"
     at_work = sum(1 for worker in status.workers if worker.is_busy)

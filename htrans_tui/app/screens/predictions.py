@@ -1,4 +1,4 @@
-"""Predictions: what a category's model gets right and wrong, its words, its threshold."""
+"""Predictions: decisions of a category's model on its documents, with a movable threshold."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ KINDS: tuple[tuple[Kind, str], ...] = (
     ("fn", "false negatives"),
     ("tp", "true positives"),
 )
-_POINTS = 300
-_WIDE_ENOUGH, _TALL_ENOUGH = 28, 46
-"""Lines of a terminal that has room for the curve, beside the list or below it."""
-_SETTLE = 0.08
-"""Seconds that the cursor rests before the model is asked about a text."""
+_CURVE_POINTS = 300
+_MIN_HEIGHT_WIDE, _MIN_HEIGHT_NARROW = 28, 46
+"""Minimum terminal heights for the curve, on wide and on narrow terminals."""
+_EXPLAIN_DELAY_S = 0.08
+"""Seconds that the cursor rests on a document before its attention is requested."""
 
 
 class SearchBox(Input):
-    """Where words are typed that documents must have; see `FilterBox` for why enter is first."""
+    """Input of the search. Enter has priority for the reason given in `FilterBox`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.keep_search", "Keep", show=False, priority=True)
@@ -53,7 +53,7 @@ class SearchBox(Input):
 
 
 class PredictionsScreen(ThresholdScreen):
-    """One category of one run. Beside each other on a wide terminal, else below each other."""
+    """Shows one category of a run: side by side on wide terminals, stacked on narrow ones."""
 
     SCOPE: ClassVar[Scope] = "predictions"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("predictions")]
@@ -65,31 +65,31 @@ class PredictionsScreen(ThresholdScreen):
         self._models = services.use_models(run)
         self._kind: int | None = None
         self._reversed = False
-        self._asked = ""
-        self._found: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
+        self._query = ""
+        self._matches: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
         self._marked: set[int] = set()
         self._with_curve = True
         self._curve: PrecisionRecall | None = None
         self._generation = 0
 
     def compose(self) -> ComposeResult:
-        """Title, measures, list and text, footer."""
+        """Compose title, metrics, list, document and footer."""
         yield PlainLabel("", id="title")
-        yield PlainLabel(" Reading the scores …", id="measures")
+        yield PlainLabel(" Reading the scores …", id="metrics")
         with Container(id="body"):
-            with Vertical(id="found"):
+            with Vertical(id="document-list"):
                 yield PlainLabel("", id="kind")
                 yield DocumentList(id="documents")
-                yield PlainLabel("", id="search-said")
-                yield SearchBox(placeholder="words that documents have", id="search")
+                yield PlainLabel("", id="search-text")
+                yield SearchBox(placeholder="words in the document", id="search")
             with Vertical(id="reading"):
                 yield DocumentView()
                 yield PrecisionRecallPlot()
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Read the test split."""
-        for hidden in ("#search", "#search-said"):
+        """Open the test documents."""
+        for hidden in ("#search", "#search-text"):
             self.query_one(hidden).display = False
         self._list.focus()
         self._store = open_store(self.services.workspace, read_only=True)
@@ -97,44 +97,44 @@ class PredictionsScreen(ThresholdScreen):
         self._open("test")
 
     async def on_unmount(self) -> None:
-        """Leave the models to others."""
+        """Close the database and release the models."""
         self._store.close()
         await self.services.release_models(self._models)
 
     def on_resize(self) -> None:
-        """The curve leaves first where there is little room."""
+        """Hide the curve if the terminal is too small."""
         self.call_after_refresh(self._fit)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether an action is there: a search is not begun while one is typed."""
+        """Return whether an action is available: not `search` while a search is typed."""
         if action == "search" and isinstance(self.focused, SearchBox):
             return False
         return super().check_action(action, parameters)
 
     def show(self, snapshot: Snapshot) -> None:  # noqa: ARG002
-        """Notice that the category has been trained again, or its threshold set elsewhere."""
+        """Reload if the category was retrained or its threshold changed elsewhere."""
         if self._predictions is None:
             return
         try:
             current = category_with_id(self._store, self._category.id)
         except HTransError:
-            return  # the run has been deleted; what is on screen stays readable
+            return  # The run was deleted; keep showing what was read.
         if current.kept_trial_id != self._category.kept_trial_id:
             self._category = current
             self.notify(
-                printable(f"{current.key} has been trained again: its new model is shown"),
+                printable(f"{current.key} was retrained. Showing the new model."),
                 markup=False,
             )
             self._open(self._predictions.split)
             return
         self._read_rule(keep=True)
 
-    def use(self, preferences: Preferences) -> None:  # noqa: ARG002
-        """Shades follow the theme."""
+    def apply_preferences(self, preferences: Preferences) -> None:  # noqa: ARG002
+        """Redraw the document in the colours of the theme."""
         self.query_one(DocumentView).draw()
 
     def leave(self) -> None:
-        """Nothing here is remembered."""
+        """Do nothing: this screen saves no view."""
 
     # Reading
 
@@ -143,39 +143,41 @@ class PredictionsScreen(ThresholdScreen):
         self.run_worker(self._read(split, self._generation), group="reading", exclusive=True)
 
     async def _read(self, split: str, generation: int) -> None:
-        said = self.query_one("#measures", PlainLabel)
+        label = self.query_one("#metrics", PlainLabel)
         self._title(split)
 
         def read() -> tuple[CategoryPredictions, PrecisionRecall, float]:
             workspace = self.services.workspace
             with open_store(workspace, read_only=True) as store:
-                found = CategoryPredictions(store, workspace, self._run, self._category)
-                found.open_split(split)
-                # What takes long the first time is done here, not when the first key comes.
-                if len(found.ranked):
-                    found.others(store, 0)
-                return found, found.ranked.curve(_POINTS), found.ranked.best
+                predictions = CategoryPredictions(store, workspace, self._run, self._category)
+                predictions.open_split(split)
+                # Fill the caches in this thread, so that the first key press is fast.
+                if len(predictions.ranked):
+                    predictions.others(store, 0)
+                ranked = predictions.ranked
+                return predictions, ranked.curve(_CURVE_POINTS), ranked.best
 
         try:
             try:
-                found, curve, _ = await asyncio.to_thread(read)
+                predictions, curve, _ = await asyncio.to_thread(read)
             except NotPreparedError:
-                said.say(f" Scoring the {split} documents of {printable(self._category.key)} …")
+                key = printable(self._category.key)
+                label.set_text(f" Scoring the {split} documents of {key} …")
                 await self._models.prepare(self._category.key, split)
-                found, curve, _ = await asyncio.to_thread(read)
+                predictions, curve, _ = await asyncio.to_thread(read)
         except HTransError as error:
-            said.say(f" {printable(str(error))}")
+            label.set_text(f" {printable(str(error))}")
             return
         if generation != self._generation or not self.query("#documents"):
             return
-        self._predictions = found
-        self._found = None
-        self._asked = ""
+        self._predictions = predictions
+        self._matches = None
+        self._query = ""
         self.query_one("#search", SearchBox).value = ""
         self._read_rule(keep=False)
         if self._kind is None:
-            self._kind = _first_kind(found, self._least)
-        self._list.open(lambda place: found.text(self._store, place), self._probability_of)
+            self._kind = _first_kind(predictions, self._min_score)
+        self._list.open(lambda index: predictions.text(self._store, index), self._probability_of)
         self._curve = curve
         self._title(split)
         self._draw()
@@ -183,175 +185,179 @@ class PredictionsScreen(ThresholdScreen):
     # Drawing
 
     def _title(self, split: str) -> None:
-        found = self._predictions
-        number = f" · {len(found.ranked):,} documents" if found and found.split == split else ""
-        self.query_one("#title", PlainLabel).say(
+        predictions = self._predictions
+        count = ""
+        if predictions is not None and predictions.split == split:
+            count = f" · {len(predictions.ranked):,} documents"
+        self.query_one("#title", PlainLabel).set_text(
             f" htrans-tui  {printable(self._category.key)} · predictions of "
-            f"{printable(self._run.name)} · {split}{number}"
+            f"{printable(self._run.name)} · {split}{count}"
         )
 
     def _draw(self) -> None:
-        found = self._predictions
-        if found is None or self._kind is None:
+        predictions = self._predictions
+        if predictions is None or self._kind is None:
             return
-        counts = found.ranked.counts(self._least)
+        counts = predictions.ranked.counts(self._min_score)
         rates = counts.rates
+        threshold = f" threshold {self._probability(self._min_score):.3f}"
+        is_active = self._min_score == self._rule.least
+        if not is_active:
+            threshold += f", active {self._probability(self._rule.least):.3f}"
         parts = [
-            f" from {self._shown(self._least):.3f}",
+            threshold,
             f"P {rates.precision:.3f}  R {rates.recall:.3f}  F1 {rates.f1:.3f}",
             f"TP {counts.tp:,}  FP {counts.fp:,}  FN {counts.fn:,}",
         ]
-        if self._least != self._rule.least:
-            parts.append(f"not saved: {self._shown(self._rule.least):.3f} holds")
-        elif self._saved:
-            parts.append(self._saved)
-        self.query_one("#measures", PlainLabel).say("   ".join(parts))
+        if is_active and self._saved_note:
+            parts.append(self._saved_note)
+        self.query_one("#metrics", PlainLabel).set_text("   ".join(parts))
         kind, name = KINDS[self._kind]
-        places = found.ranked.documents(kind, self._least)
+        documents = predictions.ranked.documents(kind, self._min_score)
         if self._reversed:
-            places = places[::-1]
-        every = len(places)
-        if self._found is not None:
-            places = places[self._found[places]]
-        self._list.show(places, self._marked)
-        shown = f"{len(places):,} of {every:,}" if self._found is not None else f"{every:,}"
-        others = " ".join(f"[{n}]" if i == self._kind else n for i, (n, _) in enumerate(KINDS))
-        order = "least sure first" if self._reversed else "surest first"
-        self.query_one("#kind", PlainLabel).say(f" {shown} {name}, {order}   {others.upper()}")
-        said = self.query_one("#search-said", PlainLabel)
-        said.display = bool(self._asked) and not self.query_one("#search").display
-        said.say(f" with {printable(self._asked)!r}")
+            documents = documents[::-1]
+        total = len(documents)
+        if self._matches is not None:
+            documents = documents[self._matches[documents]]
+        self._list.show(documents, self._marked)
+        count = f"{len(documents):,} of {total:,}" if self._matches is not None else f"{total:,}"
+        kinds = " ".join(f"[{n}]" if i == self._kind else n for i, (n, _) in enumerate(KINDS))
+        order = "least confident first" if self._reversed else "most confident first"
+        self.query_one("#kind", PlainLabel).set_text(f" {count} {name}, {order}   {kinds.upper()}")
+        label = self.query_one("#search-text", PlainLabel)
+        label.display = bool(self._query) and not self.query_one("#search").display
+        label.set_text(f" matching {printable(self._query)!r}")
         if self._curve is not None:
             plot = self.query_one(PrecisionRecallPlot)
-            plot.show(found.ranked, self._curve, self._rule, self._least)
+            plot.show(predictions.ranked, self._curve, self._rule, self._min_score)
 
     def _fit(self) -> None:
-        needed = _TALL_ENOUGH if self.has_class("-narrow") else _WIDE_ENOUGH
-        room = self.app.size.height >= needed
-        self.query_one(PrecisionRecallPlot).display = self._with_curve and room
+        min_height = _MIN_HEIGHT_NARROW if self.has_class("-narrow") else _MIN_HEIGHT_WIDE
+        fits = self.app.size.height >= min_height
+        self.query_one(PrecisionRecallPlot).display = self._with_curve and fits
 
     # The document under the cursor
 
     def on_document_list_highlighted(self, message: DocumentList.Highlighted) -> None:
         """Show the document."""
-        self._select(message.place)
+        self._select(message.index)
 
-    def _select(self, place: int | None) -> None:
-        found, view = self._predictions, self.query_one(DocumentView)
-        if found is None or place is None:
+    def _select(self, index: int | None) -> None:
+        predictions, view = self._predictions, self.query_one(DocumentView)
+        if predictions is None or index is None:
             view.show(None, self._taxonomy)
             return
-        key, text = found.text(self._store, place)
+        key, text = predictions.text(self._store, index)
         view.show(
             ShownDocument(
                 key,
                 text,
                 self._category.key,
-                bool(found.ranked.targets[place]),
-                self._probability_of(place),
-                found.others(self._store, place),
+                bool(predictions.ranked.targets[index]),
+                self._probability_of(index),
+                predictions.others(self._store, index),
             ),
             self._taxonomy,
         )
-        self.run_worker(self._shade(text, place), group="shading", exclusive=True)
+        self.run_worker(self._shade(text, index), group="shading", exclusive=True)
 
-    async def _shade(self, text: str, place: int) -> None:
-        await asyncio.sleep(_SETTLE)
+    async def _shade(self, text: str, index: int) -> None:
+        await asyncio.sleep(_EXPLAIN_DELAY_S)
         try:
             shading = await self._models.explain(text, self._category.key)
         except SupersededError:
             return
         except HTransError as error:
             for view in self.query(DocumentView):
-                view.say(str(error))
+                view.show_problem(str(error))
             return
-        if self.query("#documents") and place == self._list.place:
+        if self.query("#documents") and index == self._list.cursor_document:
             self.query_one(DocumentView).shade(shading)
 
-    def _probability_of(self, place: int) -> float:
+    def _probability_of(self, index: int) -> float:
         assert self._predictions is not None
-        score = self._predictions.ranked.scores[place : place + 1]
+        score = self._predictions.ranked.scores[index : index + 1]
         return float(self._rule.probabilities(score)[0])
 
     # Actions
 
     def action_next_kind(self) -> None:
-        """False positives, false negatives, true positives."""
+        """Cycle false positives, false negatives and true positives."""
         if self._kind is not None:
             self._kind = (self._kind + 1) % len(KINDS)
             self._draw()
 
     def action_reverse(self) -> None:
-        """Least sure first, or surest first."""
+        """Reverse the order of the documents."""
         self._reversed = not self._reversed
         self._draw()
 
     def action_next_split(self) -> None:
-        """Test or validation documents, after a question about marks that are not written."""
+        """Switch between test and validation documents, after a question about unwritten marks."""
         if self._predictions is not None:
             other = "validation" if self._predictions.split == "test" else "test"
-            self._with_marks_settled(lambda: self._open(other))
+            self._after_resolving_marks(lambda: self._open(other))
 
     def action_search(self) -> None:
-        """Type words that documents must have."""
+        """Open the search."""
         box = self.query_one("#search", SearchBox)
         box.display = True
-        self.query_one("#search-said").display = False
+        self.query_one("#search-text").display = False
         self.set_focus(box)
 
     def action_keep_search(self) -> None:
-        """Search for what was typed."""
+        """Search for the typed words."""
         box = self.query_one("#search", SearchBox)
         box.display = False
         self.set_focus(self._list)
-        # Enter comes first; what was typed before it may still be on its way to the box.
+        # Enter has priority: keys typed before it may still be in the queue of the box.
         box.call_later(lambda: self._search(box.value.strip()))
 
-    def _search(self, asked: str) -> None:
-        self._asked = asked
-        if not asked:
-            self._found = None
+    def _search(self, query: str) -> None:
+        self._query = query
+        if not query:
+            self._matches = None
             self._draw()
             return
-        self.run_worker(self._find(asked), group="search", exclusive=True)
+        self.run_worker(self._find(query), group="search", exclusive=True)
 
-    async def _find(self, asked: str) -> None:
-        found = self._predictions
-        if found is None:
+    async def _find(self, query: str) -> None:
+        predictions = self._predictions
+        if predictions is None:
             return
-        said = self.query_one("#search-said", PlainLabel)
-        said.display = True
+        label = self.query_one("#search-text", PlainLabel)
+        label.display = True
         stopped = False
 
         def progress(done: int, total: int) -> None:
             self.app.call_from_thread(
-                said.say, f" indexing the texts, once: {done:,} of {total:,} documents"
+                label.set_text, f" creating the search index: {done:,} of {total:,} documents"
             )
 
-        def look() -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+        def find() -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
             workspace, corpus_id = self.services.workspace, self._run.corpus_id
             if not ensure_search_index(workspace, corpus_id, progress, lambda: stopped):
                 return None
-            return found.find(asked)
+            return predictions.find(query)
 
         try:
-            result = await asyncio.to_thread(look)
+            result = await asyncio.to_thread(find)
         except HTransError as error:
-            self._asked, self._found = "", None
-            said.display = False
+            self._query, self._matches = "", None
+            label.display = False
             self.notify(printable(str(error)), severity="error", markup=False)
         else:
-            if asked == self._asked and found is self._predictions:
-                self._found = result
+            if query == self._query and predictions is self._predictions:
+                self._matches = result
         finally:
             stopped = True
         self._draw()
 
     def action_mark(self) -> None:
-        """Mark the document under the cursor, whose labels look wrong, or no longer."""
-        place = self._list.place
-        if place is not None:
-            self._marked ^= {place}
+        """Toggle the mark of the document under the cursor."""
+        index = self._list.cursor_document
+        if index is not None:
+            self._marked ^= {index}
             self._draw()
             self._list.action_move(1)
 
@@ -360,36 +366,35 @@ class PredictionsScreen(ThresholdScreen):
         self._write_marked()
 
     def _write_marked(self, then: Callable[[], None] = lambda: None) -> None:
-        found = self._predictions
-        if found is None or not self._marked:
-            self.notify("mark documents with the space bar first", severity="warning")
+        predictions = self._predictions
+        if predictions is None or not self._marked:
+            self.notify("Mark documents with Space first.", severity="warning")
             return
-        places = sorted(self._marked)
+        marked = sorted(self._marked)
 
         def write(path: Path) -> str:
-            number = found.note(self._store, places, path)
-            self._marked.difference_update(places)
+            count = predictions.note(self._store, marked, path)
+            self._marked.difference_update(marked)
             self._draw()
             then()
-            return f"{number} documents"
+            return f"{count} documents"
 
-        self.services.ask_path(
-            "Append the marked documents to (.jsonl)", Path("suspicious-labels.jsonl"), write
-        )
+        question = "Append the marked documents to a JSON lines file:"
+        self.services.ask_path(question, Path("suspicious-labels.jsonl"), write)
 
     def action_save(self) -> None:
-        """Write the list to a CSV file; it can be long, so that a thread does."""
-        found, kind = self._predictions, KINDS[self._kind or 0][0]
-        if found is None:
+        """Write the list to a CSV file, in a thread because it can be long."""
+        predictions, kind = self._predictions, KINDS[self._kind or 0][0]
+        if predictions is None:
             return
-        places = self._list.places
-        probabilities = self._rule.probabilities(found.ranked.scores[places]).tolist()
+        documents = self._list.documents
+        probabilities = self._rule.probabilities(predictions.ranked.scores[documents]).tolist()
         workspace = self.services.workspace
 
         def rows() -> Iterator[tuple[str, str, float, str]]:
             with open_store(workspace, read_only=True) as store:
-                for place, probability in zip(places.tolist(), probabilities, strict=True):
-                    key, text = found.text(store, place)
+                for index, probability in zip(documents.tolist(), probabilities, strict=True):
+                    key, text = predictions.text(store, index)
                     yield kind, key, probability, " ".join(text.split())
 
         name = f"{self._category.key}-{kind}.csv".replace("/", "-")
@@ -397,28 +402,28 @@ class PredictionsScreen(ThresholdScreen):
         self.services.save_table(Path(name), header, rows, in_thread=True)
 
     def action_curve(self) -> None:
-        """Show the precision-recall curve, or more of the text."""
+        """Show or hide the precision-recall curve."""
         self._with_curve = not self._with_curve
         self._fit()
 
     def action_back(self) -> None:
-        """End the search, or go back, after a question about marks that are not written."""
+        """Clear the search, or go back after a question about unwritten marks."""
         box = self.query_one("#search", SearchBox)
-        if box.display or self._asked:
+        if box.display or self._query:
             box.value = ""
             box.display = False
             self.set_focus(self._list)
             self._search("")
         else:
-            self._with_marks_settled(self._leave)
+            self._after_resolving_marks(self._leave)
 
-    def _with_marks_settled(self, then: Callable[[], None]) -> None:
-        """Do `then` once no mark would be lost by it."""
+    def _after_resolving_marks(self, then: Callable[[], None]) -> None:
+        """Call `then` once the user has written or dropped the marks."""
         if not self._marked:
             then()
             return
-        question = f"{len(self._marked)} marked documents are not written to a file."
-        choices = [Choice("write", "write them"), Choice("drop", "drop the marks")]
+        question = f"{len(self._marked)} marked documents are not saved."
+        choices = [Choice("write", "write them to a file"), Choice("drop", "discard the marks")]
 
         def answered(answer: str | None) -> None:
             if answer == "write":
@@ -437,7 +442,8 @@ class PredictionsScreen(ThresholdScreen):
         return self.query_one("#documents", DocumentList)
 
 
-def _first_kind(found: CategoryPredictions, least: float) -> int:
-    """Where a look begins: with the first kind that has documents, false positives first."""
-    filled = (i for i, (kind, _) in enumerate(KINDS) if len(found.ranked.documents(kind, least)))
+def _first_kind(predictions: CategoryPredictions, min_score: float) -> int:
+    """Return the index of the first kind with documents, 0 if all are empty."""
+    ranked = predictions.ranked
+    filled = (i for i, (kind, _) in enumerate(KINDS) if len(ranked.documents(kind, min_score)))
     return next(filled, 0)

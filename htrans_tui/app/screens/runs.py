@@ -1,4 +1,4 @@
-"""Runs: every run of the workspace with its progress and measures."""
+"""Runs: all runs of the workspace with their progress and metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from htrans_tui.app.widgets.workers import machine_line
 from htrans_tui.formatting import STATE_SIGNS, duration, rate
 
 _COLUMNS = ("run", "state", "done", "ETA", "micro-F1", "macro-F1", "system", "corpus")
-_ORDERS: dict[str, Callable[[RunStatus], Any]] = {
+_SORT_KEYS: dict[str, Callable[[RunStatus], Any]] = {
     "run": lambda run: run.run.name,
     "state": lambda run: run.run.state,
     "done": lambda run: run.done / max(run.total, 1),
@@ -40,14 +40,14 @@ _NO_RUNS = (
     "No runs yet. In another terminal:\n\n"
     "  htrans-tui import FILE --name CORPUS --taxonomy FILE\n"
     "  htrans-tui train CORPUS\n\n"
-    "or, to see it all on an embedded corpus: htrans-tui demo"
+    "Or train on an embedded corpus: htrans-tui demo"
 )
 
 
 class RunsTable(DataTable[Text], inherit_bindings=False):
-    """A table that leaves enter to the screen: the registry's key for it can be another one.
+    """A table without a binding for enter, so that the screen's configurable key applies.
 
-    Enter has no priority: it would overtake arrow keys that the table has yet to take.
+    The screen's binding has no priority, because it would overtake queued arrow keys.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,7 +61,7 @@ class RunsTable(DataTable[Text], inherit_bindings=False):
 
 
 class RunsScreen(HTransScreen[None]):
-    """The list of runs; enter opens one, space marks it for a comparison."""
+    """List of runs. Enter opens a run, space marks it for a comparison."""
 
     SCOPE: ClassVar[Scope] = "runs"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("runs")]
@@ -72,41 +72,41 @@ class RunsScreen(HTransScreen[None]):
         self._order: tuple[str, bool] | None = None
 
     def compose(self) -> ComposeResult:
-        """Title, table, hint, footer."""
+        """Compose title, table, hint and footer."""
         yield PlainLabel(" htrans-tui   runs", id="title")
         yield RunsTable()
         yield PlainLabel("", id="hint")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Make the columns."""
+        """Add the columns and draw the current snapshot."""
         table = self.query_one("#runs", DataTable)
         for column in _COLUMNS:
             table.add_column(column, key=column)
         table.display = False
-        self.query_one("#hint", PlainLabel).say("Reading the workspace …")
+        self.query_one("#hint", PlainLabel).set_text("Reading the workspace …")
         if self.services.snapshot != Snapshot():
             self.show(self.services.snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Update the rows that have changed; the cursor stays where it is."""
+        """Update the changed rows. The cursor stays on its run."""
         table = self.query_one("#runs", DataTable)
         hint = self.query_one("#hint", PlainLabel)
         load = "" if snapshot.load is None else f"   {machine_line(snapshot.load)}"
-        self.query_one("#title", PlainLabel).say(f" htrans-tui   runs{load}")
+        self.query_one("#title", PlainLabel).set_text(f" htrans-tui   runs{load}")
         table.display = bool(snapshot.runs)
         hint.display = not snapshot.runs
-        hint.say(printable(snapshot.problem) if snapshot.problem else _NO_RUNS)
+        hint.set_text(printable(snapshot.problem) if snapshot.problem else _NO_RUNS)
         runs = self._ordered(snapshot)
-        wanted = [str(run.run.id) for run in runs]
-        if [row.value for row in table.rows] != wanted:
+        keys = [str(run.run.id) for run in runs]
+        if [row.value for row in table.rows] != keys:
             cursor = self._run_under_cursor()
             table.clear()
             for run in runs:
                 table.add_row(*self._cells(run), key=str(run.run.id))
-            if cursor is not None and str(cursor.run.id) in wanted:
-                table.move_cursor(row=wanted.index(str(cursor.run.id)))
-            if self.focused is None and wanted:
+            if cursor is not None and str(cursor.run.id) in keys:
+                table.move_cursor(row=keys.index(str(cursor.run.id)))
+            if self.focused is None and keys:
                 table.focus()
             return
         for run in runs:
@@ -115,18 +115,18 @@ class RunsScreen(HTransScreen[None]):
                     table.update_cell(str(run.run.id), column, cell, update_width=True)
 
     def on_screen_resume(self) -> None:
-        """Draw what has changed while another screen was seen."""
+        """Draw changes since the screen was covered."""
         if self.services.snapshot != Snapshot():
             self.show(self.services.snapshot)
 
-    def use(self, preferences: Preferences) -> None:
-        """Nothing here depends on them."""
+    def apply_preferences(self, preferences: Preferences) -> None:
+        """Do nothing: this screen uses no preferences."""
 
     def leave(self) -> None:
-        """Nothing here is remembered."""
+        """Do nothing: this screen saves no view."""
 
     def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
-        """Order by the column, the other way at the second click, as they began at the third."""
+        """Sort by the column: ascending, then descending, then in the default order."""
         name = str(event.column_key.value)
         if self._order == (name, False):
             self._order = name, True
@@ -137,21 +137,21 @@ class RunsScreen(HTransScreen[None]):
         self.show(self.services.snapshot)
 
     def _ordered(self, snapshot: Snapshot) -> list[RunStatus]:
-        """The runs, the newest first unless another order was asked for; no value comes last."""
+        """Return the runs in the selected order, by default newest first; missing values last."""
         runs = list(snapshot.runs)
         if self._order is not None:
             name, reverse = self._order
-            known = [run for run in runs if _ORDERS[name](run) is not None]
-            known.sort(key=lambda run: _ORDERS[name](run), reverse=reverse)
-            runs = known + [run for run in runs if _ORDERS[name](run) is None]
+            known = [run for run in runs if _SORT_KEYS[name](run) is not None]
+            known.sort(key=lambda run: _SORT_KEYS[name](run), reverse=reverse)
+            runs = known + [run for run in runs if _SORT_KEYS[name](run) is None]
         return runs
 
     def on_data_table_row_selected(self) -> None:
-        """A click on a row."""
+        """Open the clicked run."""
         self.action_open_run()
 
     def action_open_run(self) -> None:
-        """Watch the run under the cursor."""
+        """Open the run under the cursor."""
         if (run := self._run_under_cursor()) is not None:
             self.services.open_run(run.run.id)
 
@@ -161,7 +161,7 @@ class RunsScreen(HTransScreen[None]):
             self.services.toggle_pause(run.run)
 
     def action_new_run(self) -> None:
-        """Fill in a form and start a run."""
+        """Open the form of a new run."""
         from core.engine.ingest.catalog import read_catalog
         from htrans_tui.app.screens.new_run import NewRunDialog
 
@@ -170,16 +170,16 @@ class RunsScreen(HTransScreen[None]):
         corpora = [corpus.name for corpus in catalog.corpora]
         vectors = [record.name for record in catalog.vectors]
         if not corpora:
-            self.notify("import a corpus first: htrans-tui import", severity="warning")
+            self.notify("Import a corpus first: htrans-tui import", severity="warning")
             return
         self.app.push_screen(NewRunDialog(self.services.workspace, corpora, vectors), self._started)
 
     def _started(self, name: str | None) -> None:
         if name is not None:
-            self.notify(printable(f"run {name} started"), markup=False)
+            self.notify(printable(f"Run {name} started."), markup=False)
 
     def action_mark(self) -> None:
-        """Mark the run under the cursor, or no longer; marks are numbered in their order."""
+        """Toggle the mark of the run under the cursor. Marks are numbered in order."""
         if (run := self._run_under_cursor()) is not None:
             if run.run.id in self._marked:
                 self._marked.remove(run.run.id)
@@ -192,28 +192,28 @@ class RunsScreen(HTransScreen[None]):
         names = {run.run.id: run.run.name for run in self.services.snapshot.runs}
         marked = [names[run_id] for run_id in self._marked if run_id in names]
         if len(marked) < 2:
-            self.notify("mark at least two runs with the space bar", severity="warning")
+            self.notify("Mark at least two runs with Space first.", severity="warning")
             return
         self.services.open_comparison(marked)
 
     def action_delete(self) -> None:
-        """Ask whether the run under the cursor is to be deleted, and do it."""
+        """Delete the run under the cursor, after confirmation."""
         from htrans_tui.app.screens.dialogs import Choice, ChoiceDialog
 
-        chosen = self._run_under_cursor()
-        if chosen is None:
+        selected = self._run_under_cursor()
+        if selected is None:
             return
-        run, services = chosen.run, self.services
+        run, services = selected.run, self.services
 
         def delete(store: Store) -> str:
             delete_run(store, services.workspace, run)
-            return f"{run.name} is deleted"
+            return f"{run.name} deleted"
 
         def answer(value: str | None) -> None:
             if value is not None:
                 services.steer(delete)
 
-        question = f"Delete {run.name} with its models? Nothing of it can be brought back."
+        question = f"Delete {run.name} with its models? This cannot be undone."
         self.app.push_screen(ChoiceDialog(question, [Choice("yes", f"delete {run.name}")]), answer)
 
     def action_save(self) -> None:
@@ -228,12 +228,14 @@ class RunsScreen(HTransScreen[None]):
         self.services.open_log()
 
     def action_classify(self) -> None:
-        """Classify with the marked runs side by side, or with the run under the cursor."""
-        every = {run.run.id: run.run for run in self.services.snapshot.runs}
-        marked = [every[run_id] for run_id in self._marked if run_id in every]
-        under = self._run_under_cursor()
-        if chosen := marked or ([] if under is None else [under.run]):
-            self.services.open_classifier(chosen)
+        """Classify with the marked runs, or with the run under the cursor."""
+        runs = {run.run.id: run.run for run in self.services.snapshot.runs}
+        selected = [runs[run_id] for run_id in self._marked if run_id in runs]
+        cursor = self._run_under_cursor()
+        if not selected and cursor is not None:
+            selected = [cursor.run]
+        if selected:
+            self.services.open_classifier(selected)
 
     def _cells(self, run: RunStatus) -> list[Text]:
         marked = run.run.id in self._marked

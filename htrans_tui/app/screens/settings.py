@@ -1,6 +1,6 @@
-"""Settings: theme, columns and refresh rate, shown at once and kept in the settings file.
+"""Settings: theme, columns and refresh rate.
 
-In a browser they hold for the visit and change no file.
+Changes apply at once and are saved to the settings file. In a browser they apply to the visit only.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from htrans_tui.app.preferences import (
 from htrans_tui.app.services import AppServices
 from htrans_tui.app.widgets.marks import CheckMark
 
-_OF_A_VISIT = "They hold until this page is closed"
+_VISIT_NOTE = "The settings apply until this page is closed."
 
 
 class SettingsScreen(ModalScreen[None]):
-    """What is changed holds at once; it is kept with Save, and as before with Leave."""
+    """Applies changes at once. Save keeps them, Cancel reverts them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
 
     def __init__(self, services: AppServices) -> None:
         super().__init__()
         self._services = services
-        self._before = services.preferences
+        self._saved = services.preferences
 
     def compose(self) -> ComposeResult:
-        """The fields, where they are kept, and two buttons."""
-        kept = f"Kept in {printable(str(self._before.path))}, where keys are changed too"
+        """Compose the fields, the path of the settings file, and two buttons."""
+        file_note = f"Saved to {printable(str(self._saved.path))}; keys can be changed there."
         low, high = REFRESH_RANGE
         with Vertical(classes="dialog", id="settings"):
             yield Static("Settings", classes="question", markup=False)
@@ -50,79 +50,79 @@ class SettingsScreen(ModalScreen[None]):
                 yield Static("theme", classes="label", markup=False)
                 yield Select(
                     [(name, name) for name in self.app.available_themes],
-                    value=self._before.theme,
+                    value=self._saved.theme,
                     allow_blank=False,
                     id="theme",
                     compact=True,
                 )
             with Horizontal(classes="row"):
-                yield Static("refresh, seconds", classes="label", markup=False)
+                yield Static("refresh (s)", classes="label", markup=False)
                 yield Input(
-                    f"{self._before.refresh:g}", placeholder=f"{low:g} to {high:g}", id="refresh"
+                    f"{self._saved.refresh:g}", placeholder=f"{low:g} to {high:g}", id="refresh"
                 )
             yield Static("columns of the taxonomy", classes="field", markup=False)
-            for name, what in COLUMN_NAMES.items():
+            for name, description in COLUMN_NAMES.items():
                 yield CheckMark(
-                    Content(f"{name}: {what}"),
-                    name in self._before.columns,
+                    Content(f"{name}: {description}"),
+                    name in self._saved.columns,
                     name=name,
                     compact=True,
                 )
-            yield Static("", id="outlook", markup=False)
-            yield Static(Content(_OF_A_VISIT if self.app.is_web else kept), classes="place")
+            yield Static("", id="problem", markup=False)
+            yield Static(Content(_VISIT_NOTE if self.app.is_web else file_note), classes="path")
             with Horizontal(classes="buttons"):
                 yield Button("Save", id="go", variant="primary")
-                yield Button("Leave", id="leave")
+                yield Button("Cancel", id="leave")
 
     def on_select_changed(self) -> None:
-        """Show the theme."""
-        self._try()
+        """Apply the theme."""
+        self._apply()
 
     def on_input_changed(self) -> None:
-        """Use the refresh rate."""
-        self._try()
+        """Apply the refresh rate."""
+        self._apply()
 
     def on_checkbox_changed(self) -> None:
-        """Show the columns."""
-        self._try()
+        """Apply the columns."""
+        self._apply()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Keep the settings, or leave them as they were."""
+        """Save or revert the changes."""
         if event.button.id == "leave":
             self.action_leave()
             return
-        preferences = self._try()
+        preferences = self._apply()
         if preferences is None:
             return
         try:
             if not self.app.is_web:
                 save_preferences(preferences)
         except HTransError as error:
-            self._say(str(error))
+            self._show_problem(str(error))
         else:
             self.app.pop_screen()
 
     def action_leave(self) -> None:
-        """Let the settings be what they were."""
-        self._services.use(self._before)
+        """Revert the changes and close the dialog."""
+        self._services.apply_preferences(self._saved)
         self.app.pop_screen()
 
-    def _try(self) -> Preferences | None:
-        """Let what is chosen hold; say why it cannot."""
+    def _apply(self) -> Preferences | None:
+        """Apply the selected settings. Shows the problem and returns None if one is invalid."""
         try:
             preferences = replace(
-                self._before,
+                self._saved,
                 theme=str(self.query_one("#theme", Select).value),
                 refresh=refresh_of(self.query_one("#refresh", Input).value),
-                columns=tuple(str(tick.name) for tick in self.query(CheckMark) if tick.value),
+                columns=tuple(str(mark.name) for mark in self.query(CheckMark) if mark.value),
             )
         except HTransError as error:
-            self._say(str(error))
+            self._show_problem(str(error))
             return None
-        self._say("")
-        self._services.use(preferences)
+        self._show_problem("")
+        self._services.apply_preferences(preferences)
         return preferences
 
-    def _say(self, text: str) -> None:
-        self.query_one("#outlook", Static).update(printable(text))
+    def _show_problem(self, text: str) -> None:
+        self.query_one("#problem", Static).update(printable(text))
         self.query_one("#go", Button).disabled = bool(text)

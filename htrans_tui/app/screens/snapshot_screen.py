@@ -1,4 +1,4 @@
-"""What the app asks of a screen."""
+"""Protocol of the screens that show snapshots."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from htrans_tui.app.snapshot import Snapshot
 
 @runtime_checkable
 class SnapshotScreen(Protocol):
-    """A screen that draws snapshots."""
+    """A screen that shows snapshots."""
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw what has changed."""
+        """Update the widgets whose data changed."""
 
-    def use(self, preferences: Preferences) -> None:
-        """Draw as other preferences have it."""
+    def apply_preferences(self, preferences: Preferences) -> None:
+        """Apply other preferences."""
 
     def leave(self) -> None:
-        """Keep what is to be remembered; the app ends."""
+        """Save the view before the app exits."""

@@ -1,4 +1,4 @@
-"""The threshold of the category whose predictions are shown: moved, typed, saved, taken back."""
+"""Base of the predictions screen: moves, saves and removes the threshold of a category."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from htrans_tui.app.screens.htrans_screen import HTransScreen
 from htrans_tui.app.services import AppServices
 
 _STEP = 0.01
-"""How far a key moves the threshold, in probability."""
+"""Change of the threshold per key press, as a probability."""
 
 
 class ThresholdScreen(HTransScreen[None]):
-    """A screen on which a threshold is tried: `_least` is the lowest score that is accepted."""
+    """A screen with a movable threshold. `_min_score` is the minimum accepted raw model score."""
 
     def __init__(self, services: AppServices) -> None:
         super().__init__(services)
         self._predictions: CategoryPredictions | None = None
         self._store: Store
         self._rule = CategoryRule()
-        self._least = self._rule.least
-        self._saved = ""
+        self._min_score = self._rule.least
+        self._saved_note = ""
 
     @abstractmethod
     def _draw(self) -> None:
-        """Draw what the threshold makes of the documents."""
+        """Draw the decisions at the current threshold."""
 
     def action_lower(self) -> None:
-        """Accept from a lower probability on."""
-        self._move_threshold(self._shown(self._least) - _STEP)
+        """Lower the threshold."""
+        self._move_threshold(self._probability(self._min_score) - _STEP)
 
     def action_raise(self) -> None:
-        """Accept from a higher probability on."""
-        self._move_threshold(self._shown(self._least) + _STEP)
+        """Raise the threshold."""
+        self._move_threshold(self._probability(self._min_score) + _STEP)
 
     def action_one_more(self) -> None:
-        """Accept one document more."""
+        """Lower the threshold by one document."""
         if self._predictions is not None:
-            self._try(self._predictions.ranked.next_score(self._least, up=False))
+            self._set_min_score(self._predictions.ranked.next_score(self._min_score, up=False))
 
     def action_one_less(self) -> None:
-        """Accept one document less."""
+        """Raise the threshold by one document."""
         if self._predictions is not None:
-            self._try(self._predictions.ranked.next_score(self._least, up=True))
+            self._set_min_score(self._predictions.ranked.next_score(self._min_score, up=True))
 
     def action_best(self) -> None:
-        """Accept from where F1 is best on this split."""
+        """Use the threshold with the best F1 on this split."""
         if self._predictions is not None:
-            self._try(self._predictions.ranked.best)
+            self._set_min_score(self._predictions.ranked.best)
 
     def action_type_threshold(self) -> None:
         """Ask for a threshold."""
@@ -64,62 +64,65 @@ class ThresholdScreen(HTransScreen[None]):
             except ValueError:
                 value = -1.0
             if not 0 <= value <= 1:
-                self.notify("a threshold is a number from 0 to 1", severity="warning")
+                self.notify("The threshold must be a number from 0 to 1.", severity="warning")
                 return
             self._move_threshold(value)
 
-        proposal = f"{self._shown(self._least):.3f}"
-        self.app.push_screen(TextDialog("Accept from which probability on?", proposal), answered)
+        proposal = f"{self._probability(self._min_score):.3f}"
+        self.app.push_screen(TextDialog("Threshold (probability from 0 to 1):", proposal), answered)
 
     def action_save_threshold(self) -> None:
-        """Let the threshold that is shown hold for the run."""
-        found, least = self._predictions, self._least
-        if found is None:
+        """Save the current threshold for the category of this run."""
+        predictions, min_score = self._predictions, self._min_score
+        if predictions is None:
             return
-        where = f"on {found.split} documents"
-        if found.split == "test":
-            where += ": measures on them are no fair test of this category any more"
+        warning = ""
+        if predictions.split == "test":
+            warning = "; the test metrics of this category are now optimistic"
 
         def save(store: Store) -> str:
-            found.save_threshold(store, least)
-            return f"{found.category.key} accepts from {self._shown(least):.3f} on, set {where}"
+            predictions.save_threshold(store, min_score)
+            return (
+                f"{predictions.category.key}: threshold {self._probability(min_score):.3f} saved, "
+                f"set on {predictions.split} documents{warning}"
+            )
 
         self.services.steer(save)
 
     def action_forget_threshold(self) -> None:
-        """Let the run's own way to decide hold again."""
-        found = self._predictions
-        if found is None:
+        """Remove the saved threshold: the run's decision rule applies again."""
+        predictions = self._predictions
+        if predictions is None:
             return
 
         def forget(store: Store) -> str:
-            found.forget_threshold(store)
-            return f"{found.category.key} decides as the run does"
+            predictions.reset_threshold(store)
+            return f"{predictions.category.key}: saved threshold removed"
 
-        self._least = self._rule.least
+        self._min_score = self._rule.least
         self.services.steer(forget)
 
     def _read_rule(self, *, keep: bool) -> None:
-        """Read how the category decides; `keep` leaves a threshold that is being tried."""
+        """Read the decision rule of the category. `keep` keeps a threshold that is not saved."""
         assert self._predictions is not None
         rule = self._predictions.rule(self._store)
-        by_hand = self._predictions.by_hand(self._store)
-        moved = self._least != self._rule.least
-        said = f"set by hand on {by_hand.split}" if by_hand is not None else ""
-        if keep and rule == self._rule and said == self._saved:
+        by_hand = self._predictions.manual_threshold(self._store)
+        is_modified = self._min_score != self._rule.least
+        note = f"set by hand on {by_hand.split}" if by_hand is not None else ""
+        if keep and rule == self._rule and note == self._saved_note:
             return
-        self._rule, self._saved = rule, said
-        if not (keep and moved):
-            self._least = rule.least
+        self._rule, self._saved_note = rule, note
+        if not (keep and is_modified):
+            self._min_score = rule.least
         if keep:
             self._draw()
 
-    def _shown(self, least: float) -> float:
-        return self._rule.probability_of(least)
+    def _probability(self, min_score: float) -> float:
+        return self._rule.probability_of(min_score)
 
     def _move_threshold(self, probability: float) -> None:
-        self._try(self._rule.least_for(min(max(probability, 0.0), 1.0)))
+        self._set_min_score(self._rule.least_for(min(max(probability, 0.0), 1.0)))
 
-    def _try(self, least: float) -> None:
-        self._least = least
+    def _set_min_score(self, min_score: float) -> None:
+        self._min_score = min_score
         self._draw()

@@ -1,4 +1,4 @@
-"""Alerts, and below them what has happened: both lead to the category that they are about."""
+"""List of current alerts and past events."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ MAX_SHOWN = 200
 
 
 class AlertList(OptionList):
-    """One line for each alert and each event; enter or a click goes to its category."""
+    """List with one line per alert and event. Enter or a click opens its category."""
 
-    class Chosen(Message):
-        """The line of a category was chosen; `category_id` is its row id."""
+    class Selected(Message):
+        """Posted when the line of a category is selected; `category_id` is its row id."""
 
         def __init__(self, category_id: int) -> None:
             super().__init__()
             self.category_id = category_id
 
     def on_mount(self) -> None:
-        """Nothing is known yet."""
+        """Initialise the empty list."""
         self._shown: tuple[tuple[Alert, ...], tuple[Event, ...]] | None = None
         self._categories: list[int | None] = []
 
     def show(self, alerts: tuple[Alert, ...], events: tuple[Event, ...]) -> None:
-        """Fill the lines again if they have changed."""
+        """Update the lines if they changed."""
         if (alerts, events) == self._shown:
             return
         self._shown = alerts, events
         highlighted = self.highlighted
         lines: list[tuple[Text, int | None]] = [
-            (Text(f"{ALERT} {printable(alert.message)}"), alert.category_id)
+            (Text(f"{ALERT} {printable(alert.message)}"), alert.run_category_id)
             for alert in alerts[:MAX_SHOWN]
         ]
         if len(alerts) > MAX_SHOWN:
             lines.append((Text(f"  and {len(alerts) - MAX_SHOWN} more alerts"), None))
         lines += [(_line(event), event.run_category_id) for event in events[:MAX_SHOWN]]
         if not lines:
-            lines = [(Text("Nothing to report."), None)]
+            lines = [(Text("No alerts and no events."), None)]
         self._categories = [category for _, category in lines]
         self.set_options(Option(text) for text, _ in lines)
         if highlighted is not None:
             self.highlighted = min(highlighted, len(lines) - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Lead to the category of the line, if it is about one."""
+        """Post the category of the line, if it has one."""
         event.stop()
         category = self._categories[event.option_index]
         if category is not None:
-            self.post_message(self.Chosen(category))
+            self.post_message(self.Selected(category))
 
 
 def alert_ids(alerts: Sequence[Alert]) -> frozenset[int]:
-    """Row ids of the categories that alerts are about."""
-    return frozenset(alert.category_id for alert in alerts if alert.category_id is not None)
+    """Return the row ids of the categories with alerts."""
+    return frozenset(alert.run_category_id for alert in alerts if alert.run_category_id is not None)
 
 
 def _line(event: Event) -> Text:

@@ -1,4 +1,4 @@
-"""The columns of the taxonomy: what each shows, and which have room at a width."""
+"""Columns and sort orders of the category table."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from htrans_tui.app.widgets.sparkline import sparkline
 from htrans_tui.formatting import duration, rate, weight
 
 SPARK_WIDTH = 6
-NAME_WIDTH = 24
-"""Characters that id and name have at least before a column gives way."""
-_ALWAYS = 2
-"""How many columns stay at any width."""
+MIN_NAME_WIDTH = 24
+"""Minimum width of id and name; columns are hidden to reserve it."""
+_MIN_COLUMNS = 2
+"""Minimum number of columns at any width."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column at the right of the names.
 
-    `value` is what rows are sorted by, None where a category has none; small values are worth
-    seeing first if `worst_is_low`. `rank` says which columns give way first: those with the
-    largest.
+    Attributes:
+        name: Name of the column in the settings.
+        title: Title above the column.
+        width: Width in cells, including the gap.
+        rank: Columns with the largest rank are hidden first.
+        text: Text of a cell, from the category and its training losses by epoch.
+        value: Sort key; None for a missing value.
+        worst_is_low: Sort ascending on the first click.
     """
 
     name: str
@@ -36,11 +41,11 @@ class Column:
 
 
 def f1_of(category: CategoryStatus) -> float | None:
-    """F1 on the test documents, on the validation documents until those have been scored."""
+    """Return the test F1, or the validation F1 until the test documents are scored."""
     return category.test_f1 if category.test_f1 is not None else category.validation_f1
 
 
-def _chosen(category: CategoryStatus) -> str:
+def _weight_or_progress(category: CategoryStatus) -> str:
     if category.state == "running" and category.trials > 1:
         return f"{category.trials_done}/{category.trials}"
     return weight(category.class_weight)
@@ -52,7 +57,7 @@ def _float(value: int | None) -> float | None:
 
 COLUMNS = (
     Column(
-        *("positives", "n⁺", 8, 4),
+        *("positives", "pos", 8, 4),
         lambda category, _: f"{category.positives:,}",
         lambda category: float(category.positives),
         worst_is_low=True,
@@ -78,8 +83,8 @@ COLUMNS = (
         lambda _: None,
     ),
     Column(
-        *("weight", "w", 5, 0),
-        lambda category, _: _chosen(category),
+        *("weight", "weight", 7, 0),
+        lambda category, _: _weight_or_progress(category),
         lambda category: category.class_weight,
     ),
     Column(
@@ -95,7 +100,7 @@ COLUMNS = (
         worst_is_low=True,
     ),
     Column(
-        *("work", "work", 10, 8),
+        *("work", "time", 10, 8),
         lambda category, _: duration(category.seconds) if category.seconds else "",
         lambda category: category.seconds or None,
     ),
@@ -104,22 +109,28 @@ assert [column.name for column in COLUMNS] == list(COLUMN_NAMES)
 
 
 def column_named(name: str) -> Column:
-    """The column of that name."""
+    """Return a column by name."""
     return next(column for column in COLUMNS if column.name == name)
 
 
-def columns_for(width: int, chosen: Sequence[str], needed: str | None = None) -> list[Column]:
-    """The chosen columns that have room beside the names; `needed` is shown if any is."""
-    shown = [column for column in COLUMNS if column.name in chosen or column.name == needed]
-    by_rank = sorted(shown, key=lambda column: (column.name != needed, column.rank))
-    while len(by_rank) > _ALWAYS and sum(c.width for c in by_rank) > width - NAME_WIDTH:
+def columns_for(width: int, enabled: Sequence[str], required: str | None = None) -> list[Column]:
+    """Return the columns that fit beside the names.
+
+    Args:
+        width: Width of the table in cells.
+        enabled: Names of the columns in the settings.
+        required: Name of a column that is hidden last, such as the sorted one.
+    """
+    candidates = [column for column in COLUMNS if column.name in enabled or column.name == required]
+    by_rank = sorted(candidates, key=lambda column: (column.name != required, column.rank))
+    while len(by_rank) > _MIN_COLUMNS and sum(c.width for c in by_rank) > width - MIN_NAME_WIDTH:
         by_rank.pop()
-    return [column for column in shown if column in by_rank]
+    return [column for column in candidates if column in by_rank]
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """An order of the categories by a column; categories without a value come last.
+    """Sort order of the categories by a column. Missing values come last.
 
     `low_first` sorts in ascending order.
     """
@@ -130,14 +141,14 @@ class Sort:
     low_first: bool
 
     def apply(self, categories: Sequence[CategoryStatus]) -> list[CategoryStatus]:
-        """The categories in this order, ties in training order."""
+        """Sort categories; ties keep the training order."""
         sign = 1.0 if self.low_first else -1.0
 
-        def place(category: CategoryStatus) -> tuple[bool, float]:
+        def sort_key(category: CategoryStatus) -> tuple[bool, float]:
             value = self.value(category)
             return value is None, sign * (value or 0.0)
 
-        return sorted(categories, key=place)
+        return sorted(categories, key=sort_key)
 
 
 SORTS = (
@@ -146,24 +157,24 @@ SORTS = (
     Sort("fewest positives", "positives", column_named("positives").value, low_first=True),
     Sort("slowest", "work", column_named("work").value, low_first=False),
 )
-"""What `s` goes through."""
+"""Sort orders that the action `next_sort` cycles."""
 
 
-def sort_by(column: Column, before: Sort | None) -> Sort:
-    """The order that a click on a column's title means: worst first, and then the other way."""
+def sort_by(column: Column, current: Sort | None) -> Sort:
+    """Return the sort order for a click on a column title: worst first, reversed if current."""
     low_first = column.worst_is_low
-    if before is not None and before.column == column.name and before.low_first == low_first:
+    if current is not None and current.column == column.name and current.low_first == low_first:
         low_first = not low_first
     name = f"{'smallest' if low_first else 'largest'} {column.title}"
     return Sort(name, column.name, column.value, low_first)
 
 
-def sort_left(name: str | None, low_first: bool) -> Sort | None:
-    """The order in which a list was left, None for the tree and for a column that is no more."""
+def saved_sort(name: str | None, low_first: bool) -> Sort | None:
+    """Return the sort order of a saved view; None for the tree and for an unknown column."""
     column = next((column for column in COLUMNS if column.name == name), None)
     if column is None:
         return None
-    usual = next((s for s in SORTS if (s.column, s.low_first) == (name, low_first)), None)
+    preset = next((s for s in SORTS if (s.column, s.low_first) == (name, low_first)), None)
     worst_first = sort_by(column, None)
-    other_way = sort_by(column, worst_first)
-    return usual or (worst_first if worst_first.low_first == low_first else other_way)
+    best_first = sort_by(column, worst_first)
+    return preset or (worst_first if worst_first.low_first == low_first else best_first)

@@ -1,6 +1,6 @@
-"""The taxonomy as a tree with aligned columns, or as a list in an order.
+"""The taxonomy as a tree with aligned columns, or as a sorted list.
 
-Only the lines on screen are made, so that it takes ten thousand categories as well as ten.
+Only visible lines are rendered, so the cost does not depend on the number of categories.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from htrans_tui.formatting import STATE_SIGNS, shortened
 STALE = "~"
 ALERT = "!"
 _INDENT = 2
-_LEAST_NAME = 25
-"""Cells that levels leave to a category's fold, signs and name."""
+_MIN_NAME_WIDTH = 25
+"""Minimum width of fold mark, signs and name; limits the indentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class _Row:
 
 
 class CategoryTable(LineList):
-    """One row for each category that is not folded away; a cursor that stays on its category."""
+    """Table with one row per visible category. The cursor stays on its category."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "category-table--cursor",
@@ -54,14 +54,14 @@ class CategoryTable(LineList):
     ]
 
     class Highlighted(Message):
-        """The cursor is on another category, or on none."""
+        """Posted when the cursor moves to another category, or to none."""
 
         def __init__(self, category_id: int | None) -> None:
             super().__init__()
             self.category_id = category_id
 
-    class Changed(Message):
-        """Width, order or columns are others, so that the titles are too."""
+    class LayoutChanged(Message):
+        """Posted when width, sort order or columns change and the titles must be redrawn."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -75,21 +75,21 @@ class CategoryTable(LineList):
         self._rows: list[_Row] = []
         self._row_of: dict[int, int] = {}
         self._ids: list[int] = []
-        self._chosen: int | None = None
+        self._cursor_category_id: int | None = None
 
     @property
     def rows(self) -> list[CategoryStatus]:
-        """The categories of the rows, from top to bottom, those off the screen too."""
+        """Categories of all rows, including those that are scrolled out of view."""
         return [row.category for row in self._rows]
 
     @property
-    def chosen(self) -> int | None:
-        """The row id of the category under the cursor."""
-        return self._chosen
+    def cursor_category_id(self) -> int | None:
+        """Row id of the category under the cursor."""
+        return self._cursor_category_id
 
     @property
     def length(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return len(self._rows)
 
     def show(
@@ -101,63 +101,67 @@ class CategoryTable(LineList):
         unfold_all: bool = False,
         alerts: Collection[int] = (),
     ) -> None:
-        """Show categories in training order as a tree, or by `sort` as a list.
+        """Show categories. Redraws only the lines that changed.
 
-        `losses` are training losses by epoch for the sparklines, `alerts` the row ids that get a
-        mark. `unfold_all` shows what is folded too. Only lines that have changed are drawn again.
+        Args:
+            categories: The categories in training order.
+            losses: Training losses by epoch for the sparklines, by row id of the category.
+            sort: Sort order of the list; None for the tree.
+            unfold_all: Show folded categories too.
+            alerts: Row ids of the categories that are marked with an alert.
         """
         order = sort, unfold_all
-        grown = order != (self._sort, self._unfold_all)
-        before, marked, old_losses = self._rows, self._alerts, self._losses
+        is_reordered = order != (self._sort, self._unfold_all)
+        old_rows, old_alerts, old_losses = self._rows, self._alerts, self._losses
         if (
-            not grown
+            not is_reordered
             and categories is self._categories
             and losses is old_losses
-            and (alerts is marked or alerts == marked)
+            and (alerts is old_alerts or alerts == old_alerts)
         ):
             return
         self._categories, self._losses, self._alerts = categories, losses, alerts
         self._sort, self._unfold_all = order
-        if grown:
-            self.post_message(self.Changed())
-        if grown or not self._exchange(categories):
+        if is_reordered:
+            self.post_message(self.LayoutChanged())
+        if is_reordered or not self._update_rows(categories):
             self._arrange()
-        if grown or len(before) != len(self._rows):
+        if is_reordered or len(old_rows) != len(self._rows):
             self.refresh()
             return
         top = self.scroll_offset.y
-        for number in range(top, min(top + self.size.height, len(self._rows))):
-            old, new = before[number], self._rows[number]
+        for index in range(top, min(top + self.size.height, len(self._rows))):
+            old, new = old_rows[index], self._rows[index]
             id = new.category.id
             if (
                 old != new
                 or old_losses.get(id) != losses.get(id)
-                or (id in marked) != (id in alerts)
+                or (id in old_alerts) != (id in alerts)
             ):
-                self.refresh_line(number)
+                self.refresh_line(index)
 
-    def choose(self, category_id: int | None) -> None:
-        """Move the cursor to a category, unfolding what it stands in."""
+    def move_cursor_to(self, category_id: int | None) -> None:
+        """Move the cursor to a category and unfold its ancestors."""
         by_key = {category.key: category for category in self._categories}
-        wanted = next((c for c in self._categories if c.id == category_id), None)
-        if wanted is None:
+        target = next((c for c in self._categories if c.id == category_id), None)
+        if target is None:
             return
-        parent = by_key.get(wanted.parent or "")
+        parent = by_key.get(target.parent or "")
         while parent is not None:
             self.folded.discard(parent.key)
             parent = by_key.get(parent.parent or "")
         self._arrange()
         self.refresh()
-        self._move(self._row_of[wanted.id])
+        self._move(self._row_of[target.id])
 
     def titles(self) -> str:
-        """The columns' titles, aligned with the rows; the order's column has an arrow."""
+        """Return the titles, aligned with the rows, with an arrow at the sorted column."""
         columns = self._columns()
         right = "".join(self._title(column).rjust(column.width) for column in columns)
         return " " * max(self._width - cell_len(right), 0) + right
 
     def column_at(self, x: int) -> Column | None:
-        """The column whose title or values stand at `x`, None left of them."""
+        """Return the column at the horizontal position `x`, or None left of the columns."""
         right = self._width
         for column in reversed(self._columns()):
             right -= column.width
@@ -165,9 +169,9 @@ class CategoryTable(LineList):
                 return column
         return None
 
-    def line(self, number: int) -> str:
-        """A row as plain text."""
-        return "".join(segment.text for segment in self._segments(number))
+    def line(self, index: int) -> str:
+        """Return a row as plain text."""
+        return "".join(segment.text for segment in self._segments(index))
 
     def _title(self, column: Column) -> str:
         if self._sort is None or self._sort.column != column.name:
@@ -175,33 +179,33 @@ class CategoryTable(LineList):
         return f"{column.title}{'▴' if self._sort.low_first else '▾'}"
 
     def _arrange(self) -> None:
-        """Make the rows; the cursor stays on its category, or where it was."""
+        """Rebuild the rows. The cursor stays on its category, or on its row if that is gone."""
         if self._sort is not None:
             self._rows = [_Row(c, 0, " ") for c in self._sort.apply(self._categories)]
         else:
             self._rows = self._as_tree()
         self._ids = [category.id for category in self._categories]
-        self._row_of = {row.category.id: number for number, row in enumerate(self._rows)}
+        self._row_of = {row.category.id: index for index, row in enumerate(self._rows)}
         size = Size(self._width, len(self._rows))
         if self.virtual_size != size:
             self.virtual_size = size
-        at = self._row_of.get(self._chosen or 0)
-        if at is not None and at != self._cursor:
-            self._cursor = at
-            self._into_view()
-        elif at is None:
+        row = self._row_of.get(self._cursor_category_id or 0)
+        if row is not None and row != self._cursor:
+            self._cursor = row
+            self._scroll_to_cursor()
+        elif row is None:
             self._move(min(self._cursor, len(self._rows) - 1))
 
-    def _exchange(self, categories: Sequence[CategoryStatus]) -> bool:
-        """Put categories that have changed in their rows, if the tree stands as it did."""
+    def _update_rows(self, categories: Sequence[CategoryStatus]) -> bool:
+        """Replace changed categories in their rows; return False if the tree must be rebuilt."""
         ids = [category.id for category in categories]
         if self._sort is not None or ids != self._ids:
             return False
         rows = list(self._rows)
         for category in categories:
-            number = self._row_of.get(category.id)
-            if number is not None and rows[number].category is not category:
-                rows[number] = replace(rows[number], category=category)
+            index = self._row_of.get(category.id)
+            if index is not None and rows[index].category is not category:
+                rows[index] = replace(rows[index], category=category)
         self._rows = rows
         return True
 
@@ -209,27 +213,27 @@ class CategoryTable(LineList):
         folded: Collection[str] = () if self._unfold_all else self.folded
         parents = {category.parent for category in self._categories}
         children: dict[str | None, list[CategoryStatus]] = {}
-        there = {category.key for category in self._categories}
+        keys = {category.key for category in self._categories}
         for category in self._categories:
-            above = category.parent if category.parent in there else None
-            children.setdefault(above, []).append(category)
+            parent = category.parent if category.parent in keys else None
+            children.setdefault(parent, []).append(category)
         rows: list[_Row] = []
         stack = [(category, 0) for category in reversed(children.get(None, []))]
         while stack:
             category, depth = stack.pop()
-            closed = category.key in folded
-            fold = " " if category.key not in parents else ("▸" if closed else "▾")
+            is_folded = category.key in folded
+            fold = " " if category.key not in parents else ("▸" if is_folded else "▾")
             rows.append(_Row(category, depth, fold))
-            if not closed:
+            if not is_folded:
                 below = children.get(category.key, [])
                 stack.extend((child, depth + 1) for child in reversed(below))
         return rows
 
-    def moved(self) -> None:
-        """Say so if the cursor is on another category."""
+    def cursor_moved(self) -> None:
+        """Post `Highlighted` if the cursor is on another category."""
         id = self._rows[self._cursor].category.id if self._rows else None
-        if id != self._chosen:
-            self._chosen = id
+        if id != self._cursor_category_id:
+            self._cursor_category_id = id
             self.post_message(self.Highlighted(id))
 
     def action_fold(self) -> None:
@@ -239,9 +243,9 @@ class CategoryTable(LineList):
         if row.fold == "▾" and not self._unfold_all:
             self.action_toggle_fold()
             return
-        above = next((n for n in range(self._cursor, -1, -1) if self._depth(n) < row.depth), None)
-        if above is not None:
-            self._move(above)
+        parent = next((i for i in range(self._cursor, -1, -1) if self._depth(i) < row.depth), None)
+        if parent is not None:
+            self._move(parent)
 
     def action_unfold(self) -> None:
         """Unfold the category, or go to its first child."""
@@ -261,35 +265,35 @@ class CategoryTable(LineList):
             self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the row; a click on its fold mark folds."""
-        number = event.y + self.scroll_offset.y
-        if number >= len(self._rows):
+        """Move the cursor to the clicked row. A click on its fold mark folds it."""
+        index = event.y + self.scroll_offset.y
+        if index >= len(self._rows):
             return
-        self._move(number)
-        mark = len(self._indent(self._rows[number].depth))
+        self._move(index)
+        mark = len(self._indent(self._rows[index].depth))
         if mark <= event.x <= mark + 1 or event.chain == 2:
             self.action_toggle_fold()
 
     def on_resize(self) -> None:
-        """Let the titles follow the width."""
+        """Adapt to the new width."""
         self.virtual_size = Size(self._width, len(self._rows))
-        self._into_view()
-        self.post_message(self.Changed())
+        self._scroll_to_cursor()
+        self.post_message(self.LayoutChanged())
 
     def render_line(self, y: int) -> Strip:
-        """A line of the screen."""
-        number = y + self.scroll_offset.y
+        """Render a visible line."""
+        index = y + self.scroll_offset.y
         width = self._width
         style = self.rich_style
-        if number >= len(self._rows):
+        if index >= len(self._rows):
             return Strip.blank(width, style)
-        strip = Strip(self._segments(number)).apply_style(style)
+        strip = Strip(self._segments(index)).apply_style(style)
         return strip.adjust_cell_length(width, style)
 
-    def _segments(self, number: int) -> list[Segment]:
-        row = self._rows[number]
+    def _segments(self, index: int) -> list[Segment]:
+        row = self._rows[index]
         category = row.category
-        at_cursor = number == self._cursor
+        at_cursor = index == self._cursor
         style = self.get_component_rich_style("category-table--cursor") if at_cursor else Style()
         state = "silent" if category.silent_seconds is not None else category.state
         colour = self.get_component_rich_style(f"category-table--{state}", partial=True)
@@ -306,12 +310,12 @@ class CategoryTable(LineList):
         ]
 
     def _indent(self, depth: int) -> str:
-        """What stands before a row; where levels leave no room for the name, the level's number."""
+        """Return the indentation of a row: spaces, or the level where they would be too wide."""
         taken = sum(column.width for column in self._columns())
-        most = max((self._width - taken - _LEAST_NAME) // _INDENT, 2) * _INDENT
-        if depth * _INDENT <= most:
+        max_indent = max((self._width - taken - _MIN_NAME_WIDTH) // _INDENT, 2) * _INDENT
+        if depth * _INDENT <= max_indent:
             return " " * (depth * _INDENT)
-        return f"{depth + 1} ".rjust(most)
+        return f"{depth + 1} ".rjust(max_indent)
 
     @property
     def _width(self) -> int:
@@ -320,19 +324,19 @@ class CategoryTable(LineList):
     def _row(self) -> _Row | None:
         return self._rows[self._cursor] if self._cursor < len(self._rows) else None
 
-    def _depth(self, number: int) -> int:
-        return self._rows[number].depth
+    def _depth(self, index: int) -> int:
+        return self._rows[index].depth
 
     def _columns(self) -> list[Column]:
-        needed = None if self._sort is None else self._sort.column
-        return columns_for(self._width, self.columns, needed)
+        required = None if self._sort is None else self._sort.column
+        return columns_for(self._width, self.columns, required)
 
 
 class ColumnTitles(Static):
-    """The titles above a table; a click on one asks for an order by it."""
+    """Column titles above a category table. A click on a title sorts by its column."""
 
     class Clicked(Message):
-        """A title was clicked; `column` is None left of the columns."""
+        """Posted when a title is clicked; `column` is None left of the columns."""
 
         def __init__(self, column: Column | None) -> None:
             super().__init__()
@@ -342,12 +346,12 @@ class ColumnTitles(Static):
         super().__init__("", id=id, markup=False)
         self._table = table
 
-    def follow(self) -> None:
-        """Align the titles with the table's rows."""
+    def align(self) -> None:
+        """Align the titles with the rows of the table."""
         self.update(self._table.titles(), layout=False)
 
     def on_click(self, event: events.Click) -> None:
-        """Ask for an order by the column."""
+        """Post the clicked column."""
         self.post_message(self.Clicked(self._table.column_at(event.x)))
 
 

@@ -1,4 +1,4 @@
-"""A list of documents with a score each, of any length: only the lines on screen are made."""
+"""A virtualised list of documents with their probabilities."""
 
 from __future__ import annotations
 
@@ -18,117 +18,126 @@ from textual.strip import Strip
 from core.text.plain_text import printable
 from htrans_tui.app.widgets.line_list import LineList
 
-_KEPT = 2000
-"""Documents whose first words are kept."""
-_FIRST = 300
-"""Characters of a text that a line can need."""
-_NOTHING = -1
-"""Nothing has been said yet, not even that the list is empty."""
+_CACHE_SIZE = 2000
+"""Number of documents whose first words are cached."""
+_PREVIEW_LENGTH = 300
+"""Characters of a text that are read for its line."""
+_NEVER_POSTED = -1
+"""No `Highlighted` message was posted yet, not even for an empty list."""
 MARK = "⚑"
 
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 Read = Callable[[int], tuple[str, str]]
-"""A place to the document's id and text."""
+"""Returns the id and text of a document, by its index in the split."""
 
 
 class DocumentList(LineList):
-    """One line for each document: its mark, probability, id and first words."""
+    """List with one line per document: mark, probability, id and first words."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"document-list--cursor"}
 
     class Highlighted(Message):
-        """Another document is under the cursor, None of an empty list."""
+        """Posted when the cursor moves to another document. `index` is None in an empty list."""
 
-        def __init__(self, place: int | None) -> None:
+        def __init__(self, index: int | None) -> None:
             super().__init__()
-            self.place = place
+            self.index = index
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._places: Places = np.zeros(0, dtype=np.int64)
+        self._documents: Indices = np.zeros(0, dtype=np.int64)
         self._probability: Callable[[int], float] = lambda _: 0.0
         self._read: Read = lambda _: ("", "")
         self._marked: Collection[int] = ()
-        self._said: int | None = _NOTHING
+        self._posted: int | None = _NEVER_POSTED
         self._texts: OrderedDict[int, tuple[str, str]] = OrderedDict()
 
     @property
     def length(self) -> int:
-        """How many documents are listed."""
-        return len(self._places)
+        """Number of documents."""
+        return len(self._documents)
 
     @property
-    def place(self) -> int | None:
-        """The document under the cursor, as a place in the split."""
-        return int(self._places[self._cursor]) if len(self._places) else None
+    def cursor_document(self) -> int | None:
+        """Index in the split of the document under the cursor."""
+        return int(self._documents[self._cursor]) if len(self._documents) else None
 
     @property
-    def places(self) -> Places:
-        """All that are listed, in the order of the list."""
-        return self._places
+    def documents(self) -> Indices:
+        """Indices in the split of all listed documents, in order."""
+        return self._documents
 
     def open(self, read: Read, probability: Callable[[int], float]) -> None:
-        """List documents of another split: `read` and `probability` know their places."""
+        """Switch to another split.
+
+        Args:
+            read: Returns id and text of a document by its index in the split.
+            probability: Returns the probability of a document by its index in the split.
+        """
         self._read, self._probability = read, probability
         self._texts.clear()
-        self._cursor, self._said = 0, _NOTHING
+        self._cursor, self._posted = 0, _NEVER_POSTED
 
-    def show(self, places: Places, marked: Collection[int]) -> None:
-        """List these; the cursor stays on its document, or where it was in the list."""
-        before = self.place
-        same = len(places) == len(self._places) and np.array_equal(places, self._places)
+    def show(self, documents: Indices, marked: Collection[int]) -> None:
+        """List documents. The cursor stays on its document, or on its line if that is gone.
+
+        Args:
+            documents: Indices of the documents in the split.
+            marked: Indices of the marked documents.
+        """
+        current = self.cursor_document
         self._marked = marked
-        if not same:
-            self._places = places
-            found = np.flatnonzero(places == (-1 if before is None else before))
-            last = max(len(places) - 1, 0)
-            self._cursor = int(found[0]) if len(found) else min(self._cursor, last)
-            self.virtual_size = Size(self.size.width, len(places))
-            self._into_view()
+        if not np.array_equal(documents, self._documents):
+            self._documents = documents
+            lines = np.flatnonzero(documents == (-1 if current is None else current))
+            last = max(len(documents) - 1, 0)
+            self._cursor = int(lines[0]) if len(lines) else min(self._cursor, last)
+            self.virtual_size = Size(self.size.width, len(documents))
+            self._scroll_to_cursor()
         self.refresh()
-        self.moved()
+        self.cursor_moved()
 
-    def moved(self) -> None:
-        """Say so if another document is under the cursor."""
-        if self.place != self._said:
-            self._said = self.place
-            self.post_message(self.Highlighted(self.place))
+    def cursor_moved(self) -> None:
+        """Post `Highlighted` if the cursor is on another document."""
+        if self.cursor_document != self._posted:
+            self._posted = self.cursor_document
+            self.post_message(self.Highlighted(self.cursor_document))
 
-    def line(self, number: int) -> str:
-        """A line of the list as plain text."""
-        place = int(self._places[number])
-        key, text = self._document(place)
-        mark = MARK if place in self._marked else " "
-        return f"{mark}{self._probability(place):.3f} {printable(key)}  {printable(text)}"
+    def line(self, line: int) -> str:
+        """Return a line as plain text."""
+        index = int(self._documents[line])
+        key, text = self._preview(index)
+        mark = MARK if index in self._marked else " "
+        return f"{mark}{self._probability(index):.3f} {printable(key)}  {printable(text)}"
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to what is clicked."""
-        number = event.y + self.scroll_offset.y
-        if number < len(self._places):
-            self._move(number)
+        """Move the cursor to the clicked line."""
+        line = event.y + self.scroll_offset.y
+        if line < len(self._documents):
+            self._move(line)
 
     def on_resize(self) -> None:
-        """The cursor stays in view."""
-        self.virtual_size = Size(self.size.width, len(self._places))
-        self._into_view()
+        """Keep the cursor in view."""
+        self.virtual_size = Size(self.size.width, len(self._documents))
+        self._scroll_to_cursor()
 
     def render_line(self, y: int) -> Strip:
-        """A line of the screen."""
-        number = y + self.scroll_offset.y
+        """Render a visible line."""
+        line = y + self.scroll_offset.y
         width = self.size.width
-        if number >= len(self._places):
+        if line >= len(self._documents):
             return Strip.blank(width, self.rich_style)
         style = self.rich_style
-        if number == self._cursor:
+        if line == self._cursor:
             style = self.get_component_rich_style("document-list--cursor")
-        return Strip([Segment(set_cell_size(self.line(number), width), style)], width)
+        return Strip([Segment(set_cell_size(self.line(line), width), style)], width)
 
-    def _document(self, place: int) -> tuple[str, str]:
-        known = self._texts.get(place)
-        if known is None:
-            key, text = self._read(place)
-            known = key, " ".join(text[:_FIRST].split())
-            self._texts[place] = known
-            if len(self._texts) > _KEPT:
+    def _preview(self, index: int) -> tuple[str, str]:
+        preview = self._texts.get(index)
+        if preview is None:
+            key, text = self._read(index)
+            preview = key, " ".join(text[:_PREVIEW_LENGTH].split())
+            self._texts[index] = preview
+            if len(self._texts) > _CACHE_SIZE:
                 self._texts.popitem(last=False)
-        return known
+        return preview

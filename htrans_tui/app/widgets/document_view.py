@@ -1,4 +1,4 @@
-"""A document: what it is, what other categories say of it, and its words shaded by attention."""
+"""A document with its labels, the decisions of other categories, and attention shading."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from core.corpus.taxonomy import Taxonomy
 from core.engine.inspection.predictions import OtherScore
 from core.text.plain_text import printable
 from htrans_tui.app.inference_client import Shading
-from htrans_tui.app.theme_colors import shades
+from htrans_tui.app.theme_colors import attention_colours
 from htrans_tui.app.widgets.shaded_text import shaded
 
 
 @dataclass(frozen=True, slots=True)
 class ShownDocument:
-    """A document under the eyes of one category, `category`."""
+    """A document as scored by one category, `category`."""
 
     id: str
     text: str
@@ -31,7 +31,7 @@ class ShownDocument:
 
 
 class DocumentView(Vertical):
-    """The document that is read; the text scrolls."""
+    """Shows a document: labels above the scrollable text."""
 
     def __init__(self) -> None:
         super().__init__(id="document-view")
@@ -39,36 +39,38 @@ class DocumentView(Vertical):
         self._shading = Shading()
 
     def compose(self) -> ComposeResult:
-        """What is known of the document above its text."""
+        """Compose labels and text."""
         yield Static("", id="labels", markup=False)
         with VerticalScroll(id="document", can_focus=True):
             yield Static("", id="text-shown", markup=False)
 
     def show(self, document: ShownDocument | None, taxonomy: Taxonomy) -> None:
-        """Show another document from its beginning, without shades, or none."""
+        """Show a document from its beginning without shading, or nothing for None."""
         self._shown, self._shading = document, Shading()
-        said = Text() if document is None else _said_of(document, taxonomy)
-        self.query_one("#labels", Static).update(said)
+        labels = Text() if document is None else _labels(document, taxonomy)
+        self.query_one("#labels", Static).update(labels)
         self.draw()
         self.query_one("#document", VerticalScroll).scroll_home(animate=False)
 
     def shade(self, shading: Shading) -> None:
-        """Shade the words of the document that is shown."""
+        """Shade the words of the current document."""
         self._shading = shading
         self.draw()
 
-    def say(self, problem: str) -> None:
-        """Say why there are no shades."""
+    def show_problem(self, problem: str) -> None:
+        """Show an error instead of the labels."""
         self.query_one("#labels", Static).update(Text(printable(problem)))
 
     def draw(self) -> None:
-        """Draw the text again, in the colours of the theme."""
+        """Redraw the text in the colours of the theme."""
         text = "" if self._shown is None else self._shown.text
-        words = shaded(text, self._shading.spans, self._shading.weights, shades(self.app))
+        words = shaded(
+            text, self._shading.spans, self._shading.weights, attention_colours(self.app)
+        )
         self.query_one("#text-shown", Static).update(words)
 
 
-def _said_of(document: ShownDocument, taxonomy: Taxonomy) -> Text:
+def _labels(document: ShownDocument, taxonomy: Taxonomy) -> Text:
     is_or_not = "is" if document.is_label else "is not"
     text = Text(overflow="fold")
     text.append(f" {printable(document.id)}  {document.probability:.3f}", "bold")
@@ -80,7 +82,7 @@ def _said_of(document: ShownDocument, taxonomy: Taxonomy) -> Text:
     if wrong:
         relations = (_relation(taxonomy, document.category, other.key) for other in wrong)
         named = (_other(other) + relation for other, relation in zip(wrong, relations, strict=True))
-        text.append("\n accepted too: " + ", ".join(named))
+        text.append("\n also accepted: " + ", ".join(named))
     return text
 
 
@@ -94,6 +96,6 @@ def _relation(taxonomy: Taxonomy, category: str, other: str) -> str:
 
 
 def _other(other: OtherScore) -> str:
-    known = "" if other.probability is None else f" {other.probability:.3f}"
+    probability = "" if other.probability is None else f" {other.probability:.3f}"
     sign = "✓" if other.accepted else "✗" if other.probability is not None else "·"
-    return f"{sign} {printable(other.key)}{known}"
+    return f"{sign} {printable(other.key)}{probability}"

@@ -1,4 +1,4 @@
-"""The attempts at the selected category; the one whose model is in use has a star."""
+"""Attempts of the selected category; a star marks the active model."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from core.text.plain_text import printable
 from htrans_tui.app.snapshot import Details
 from htrans_tui.formatting import duration, rate, weight
 
-_COLUMNS = ("attempt", "from", "w", "F1", "test", "best epoch", "work", "begun", "changes")
+_COLUMNS = ("attempt", "from", "weight", "F1", "test", "best epoch", "time", "started", "changes")
 
 
 class HistoryTable(DataTable[Text]):
-    """One row for each attempt, the newest first."""
+    """Table with one row per attempt, newest first."""
 
     def on_mount(self) -> None:
-        """Make the columns."""
+        """Add the columns."""
         self.cursor_type = "row"
         for column in _COLUMNS:
             self.add_column(column, key=column)
         self._shown: tuple[PastAttempt, ...] | None = None
 
     def show(self, details: Details | None) -> None:
-        """Fill the rows again if they have changed."""
+        """Update the rows if they changed."""
         history = () if details is None else details.history
         if history == self._shown:
             return
@@ -41,21 +41,21 @@ class HistoryTable(DataTable[Text]):
         self.move_cursor(row=row)
 
     @property
-    def chosen(self) -> PastAttempt | None:
+    def cursor_attempt(self) -> PastAttempt | None:
         """The attempt under the cursor."""
         if not self._shown or not 0 <= self.cursor_row < len(self._shown):
             return None
         return self._shown[self.cursor_row]
 
     def records(self) -> tuple[list[str], list[list[Any]]]:
-        """Header and rows of the table with all digits."""
+        """Return header and rows with unrounded values, for CSV."""
         names = [field.name for field in fields(PastAttempt)]
         return names, [list(astuple(attempt)) for attempt in self._shown or ()]
 
 
 def _cells(attempt: PastAttempt) -> list[Text]:
     changes = json.loads(attempt.changes)
-    begun = datetime.fromtimestamp(attempt.created_at).strftime("%m-%d %H:%M")
+    started = datetime.fromtimestamp(attempt.created_at).strftime("%m-%d %H:%M")
     return [
         Text(f"{attempt.attempt}{'★' if attempt.current else ' '}"),
         Text(attempt.origin),
@@ -64,6 +64,6 @@ def _cells(attempt: PastAttempt) -> list[Text]:
         Text(rate(attempt.test_f1)),
         Text("" if attempt.epoch is None else str(attempt.epoch)),
         Text(duration(attempt.seconds)),
-        Text(begun),
+        Text(started),
         Text(printable(", ".join(f"{name} {value}" for name, value in changes.items()))),
     ]

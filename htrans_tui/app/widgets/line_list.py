@@ -1,4 +1,4 @@
-"""A list of any length with a cursor, of which only the lines on screen are made."""
+"""A virtualised list with a cursor: only visible lines are rendered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.scroll_view import ScrollView
 
 
 class LineList(ScrollView, can_focus=True):
-    """Moves a cursor by keys and keeps it in view; what a line is and means, subclasses know."""
+    """Base of lists with one item per line. Subclasses render the lines."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
@@ -27,29 +27,29 @@ class LineList(ScrollView, can_focus=True):
 
     @property
     def length(self) -> int:
-        """How many lines there are."""
+        """Number of lines."""
         raise NotImplementedError
 
-    def moved(self) -> None:
-        """Take note that the cursor stands somewhere; it may be where it was."""
+    def cursor_moved(self) -> None:
+        """Handle a movement of the cursor; its line may be unchanged."""
 
     @property
     def cursor_row(self) -> int:
-        """The number of the line under the cursor."""
+        """Index of the line under the cursor."""
         return self._cursor
 
     def refresh_line(self, y: int) -> None:
-        """Draw a line again, if it is on the screen."""
+        """Redraw a line if it is visible."""
         line = y - self.scroll_offset.y
         if 0 <= line < self.size.height:
             self.refresh(Region(0, line, self.size.width, 1))
 
     def action_move(self, rows: int) -> None:
-        """Move the cursor by some lines."""
+        """Move the cursor by a number of lines."""
         self._move(self._cursor + rows)
 
     def action_page(self, pages: int) -> None:
-        """Move the cursor by some screens."""
+        """Move the cursor by a number of pages."""
         self._move(self._cursor + pages * max(self.size.height - 1, 1))
 
     def action_move_to(self, row: int) -> None:
@@ -60,10 +60,10 @@ class LineList(ScrollView, can_focus=True):
         before, self._cursor = self._cursor, max(min(row, self.length - 1), 0)
         self.refresh_line(before)
         self.refresh_line(self._cursor)
-        self._into_view()
-        self.moved()
+        self._scroll_to_cursor()
+        self.cursor_moved()
 
-    def _into_view(self) -> None:
+    def _scroll_to_cursor(self) -> None:
         self.scroll_to_region(
             Region(0, self._cursor, 1, 1), animate=False, force=True, immediate=True
         )

@@ -1,4 +1,4 @@
-"""Check boxes and radio buttons that show their state by a sign, not by colour alone."""
+"""Check boxes and radio buttons that show their state without colour."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class CheckMark(Checkbox):
 
     @property
     def BUTTON_INNER(self) -> str:  # type: ignore[override]  # noqa: N802  # Textual's name
-        """The sign of the state."""
+        """Sign of the state."""
         return "X" if self.value else " "
 
 
@@ -19,5 +19,5 @@ class RadioMark(RadioButton):
 
     @property
     def BUTTON_INNER(self) -> str:  # type: ignore[override]  # noqa: N802  # Textual's name
-        """The sign of the state."""
+        """Sign of the state."""
         return "●" if self.value else " "

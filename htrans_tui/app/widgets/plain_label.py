@@ -1,4 +1,4 @@
-"""A line of plain text that is drawn only when it says something else."""
+"""A label of plain text that redraws only if its text changes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from textual.widgets import Static
 
 
 class PlainLabel(Static):
-    """Text without markup, of a height that the text does not change."""
+    """Text without markup. Its height does not depend on the text."""
 
     def __init__(self, text: str = "", *, id: str) -> None:
         super().__init__(text, id=id, markup=False)
-        self._said = text
+        self._text = text
 
-    def say(self, text: str) -> None:
-        """Show another text; saying the same again costs nothing."""
-        if text != self._said:
-            self._said = text
+    def set_text(self, text: str) -> None:
+        """Set the text. Does nothing if it is unchanged."""
+        if text != self._text:
+            self._text = text
             self.update(text, layout=False)

@@ -1,4 +1,4 @@
-"""A text with its words shaded by the attention of a model; shown as text, whatever is in it."""
+"""Text with words shaded by attention. Markup and control characters are shown literally."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rich.text import Text
 from core.text.plain_text import printable
 
 MAX_CHARACTERS = 20_000
-"""So much of a text is shown; laying out a megabyte would stop the app for seconds."""
+"""Maximum number of characters shown; the layout of a megabyte would block for seconds."""
 LEVELS = (0.1, 0.3, 0.6)
-"""Shares of the highest weight from which on a word gets the next stronger shade."""
+"""Minimum shares of the highest weight for the three shades."""
 _ATTRIBUTES = ("", "bold", "bold underline")
-"""Colour is never the only sign."""
+"""Text attributes of the three shades, so that they differ without colour."""
 
 
 def shaded(
@@ -23,9 +23,13 @@ def shaded(
     weights: Sequence[float],
     colours: Sequence[str],
 ) -> Text:
-    """`text` with the words at `spans` (start, end) shaded by `weights`, what follows them dimmed.
+    """Shade the words of a text by attention and dim the text after the last word.
 
-    `colours` are backgrounds for the three `LEVELS`, empty strings for none.
+    Args:
+        text: The text.
+        spans: Character spans (start, end) of the words.
+        weights: Attention on each word.
+        colours: Background colours of the three `LEVELS`; empty strings for none.
     """
     shown = text[:MAX_CHARACTERS]
     out = Text(overflow="fold")
@@ -57,5 +61,5 @@ def _style(weight: float, highest: float, colours: Sequence[str]) -> Style:
 
 
 def _readable(text: str) -> str:
-    """Control characters made visible, lines kept."""
+    """Make control characters visible, except for line breaks."""
     return "\n".join(printable(line) for line in text.split("\n"))

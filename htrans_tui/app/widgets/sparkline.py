@@ -1,4 +1,4 @@
-"""A curve in a few characters."""
+"""Sparklines and bars of block characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """The newest `width` values as bars between their own minimum and maximum."""
+    """Draw the last `width` values, scaled between their minimum and maximum."""
     shown = values[-width:]
     if not shown:
         return ""
@@ -20,6 +20,6 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def bar(share: float, width: int) -> str:
-    """A bar that is full at 1."""
+    """Draw a horizontal bar of `width` cells that is full at a share of 1."""
     full = round(max(0.0, min(share, 1.0)) * width)
     return "█" * full + "░" * (width - full)

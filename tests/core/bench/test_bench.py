@@ -12,7 +12,7 @@ from core.bench.measure import Request, measure
 from core.bench.phases import phases_of_an_epoch
 from core.bench.plain import PlainGruAtt, train_plainly
 from core.bench.workload import random_workload
-from core.engine.maintenance.bench import bench, run_together
+from core.engine.maintenance.bench import bench, run_parallel
 from core.errors import HTransError
 from core.models.gru_att import GruAtt
 from core.settings import TrainingSettings
@@ -86,13 +86,13 @@ def test_the_engine_is_measured_by_its_own_trainer(*, trained_embeddings: bool) 
 @pytest.mark.slow
 def test_a_measurement_that_fails_says_why() -> None:
     with pytest.raises(HTransError, match=r"measurement failed: .*unexpected keyword"):
-        run_together([{"kind": "engine", "nonsense": 1}])
+        run_parallel([{"kind": "engine", "nonsense": 1}])
 
 
 @pytest.mark.slow
 def test_measurements_run_together_each_in_a_process_of_its_own() -> None:
     tiny = {"kind": "engine", "documents": 60, "words": 5, "vocabulary": 50}
-    found = run_together([{**tiny, "epochs": epochs} for epochs in (1, 2)])
+    found = run_parallel([{**tiny, "epochs": epochs} for epochs in (1, 2)])
     assert [one["documents"] for one in found] == [50, 100]
     assert [len(one["epochs"]) for one in found] == [1, 2]
     assert all(sum(one["epochs"]) <= one["seconds"] for one in found)
@@ -109,9 +109,9 @@ def test_bench_measures_the_plain_way_and_one_and_all_workers(
         measured.extend(results)
         return results
 
-    monkeypatch.setattr("core.engine.maintenance.bench.run_together", measure_here)
+    monkeypatch.setattr("core.engine.maintenance.bench.run_parallel", measure_here)
     told: list[str] = []
-    report = bench(["cpu", "cpu"], documents=100, words=5, tell=told.append)
+    report = bench(["cpu", "cpu"], documents=100, words=5, report_step=told.append)
     assert [(row.name, row.processes) for row in report.rows] == [
         ("plain script", 1),
         ("engine", 1),

@@ -119,7 +119,7 @@ def test_nothing_divided_by_nothing_is_zero() -> None:
     assert tupled(summarise([], [], TREE).micro) == nothing
 
 
-def test_category_without_documents_weighs_in_macro_and_not_in_macro_of_those_present() -> None:
+def test_a_category_without_documents_counts_in_macro_only() -> None:
     summary = summarise([Counts(4, 0, 0), Counts(0, 0, 0)], ["cats", "dogs"], TREE)
     assert summary.macro.f1 == pytest.approx(0.5)
     assert summary.macro_present.f1 == pytest.approx(1.0)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from schedule_bounds import critical_path, knee, lower_bound, total_work, upper_bound
 
 from core.engine.trials import scheduling
+from core.planning.remaining import UnfinishedCategory
 from core.planning.schedules import CategoryWork, Schedule, simulate, with_overhead
-from core.training.class_weight_search import rounds
+from core.training.class_weight_search import rungs_above
 from db.connection import Store
 from db.runs import Run
 from db.trials import Claim, claim_trial, record_epoch, trial_with_id
@@ -93,7 +94,7 @@ def test_simulation_by_hand(
     assert found.busy == total_work(forest) / (slots * makespan)
 
 
-def test_of_what_is_ready_the_tallest_goes_first_then_the_order_of_taxonomy_and_weight() -> None:
+def test_ready_trials_are_claimed_by_height_then_taxonomy_then_weight() -> None:
     forest = [full(None, 1.0), full(None, 1.0, 1.0), full(1, 1.0), full(None, 1.0), full(3, 1.0)]
     assert simulate(forest, 1).claims == ((1, 0), (1, 1), (3, 0), (0, 0), (2, 0), (4, 0))
 
@@ -203,12 +204,16 @@ def recorded(store: Store) -> Run:
 def uneven(epochs: int, *, racing: bool) -> list[CategoryWork]:
     """Work for `FOREST` in which every trial takes another time."""
     parents = [FOREST[key] for key in KEYS]
+    rungs = rungs_above(0) if racing else ()
+    search = UnfinishedCategory(None, 1.0, epochs, epochs, len(WEIGHTS), rungs=rungs)
     return [
         CategoryWork(
             None if parent is None else KEYS.index(parent),
             tuple(
-                tuple(float(each * (5 + (7 * place + 3 * weight) % 11)) for weight in range(trials))
-                for trials, each in rounds(len(WEIGHTS), epochs, racing=racing)
+                tuple(
+                    each * (5 + (7 * place + 3 * weight) % 11) for weight, each in enumerate(trials)
+                )
+                for trials in search.work(epochs, 1.0).rounds
             ),
         )
         for place, parent in enumerate(parents)
@@ -256,7 +261,7 @@ class VirtualWorkers:
             finish_with(self._store, claim, f1)
         else:
             record_epoch(self._store, claim, an_epoch(passed, f1), is_kept=True, seconds=1.0)
-            scheduling.rest(self._store, claim)
+            scheduling.wait_at_rung(self._store, claim)
             assert trial_with_id(self._store, claim.trial_id).state in (
                 *("resting", "ready", "dropped"),
             )

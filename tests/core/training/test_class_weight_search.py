@@ -13,7 +13,7 @@ from core.training.class_weight_search import (
     TrialScore,
     best_trial,
     next_rung,
-    rounds,
+    rungs_above,
     to_prune,
 )
 
@@ -53,25 +53,8 @@ def dropped(*f1: float) -> list[int]:
 @pytest.mark.parametrize(("passed", "rung"), [(0, 4), (3, 4), (4, 6), (5, 6), (6, None), (7, None)])
 def test_trials_rest_after_epochs_four_and_six(passed: int, rung: int | None) -> None:
     assert next_rung(passed) == rung
+    assert rungs_above(passed) == tuple(r for r in RUNGS if r >= (rung or 7))
     assert RUNGS == (4, 6)
-
-
-@pytest.mark.parametrize(
-    ("trials", "epochs", "expected"),
-    [
-        (7, 10, [(7, 4), (4, 2), (2, 4)]),
-        (3, 10, [(3, 4), (2, 2), (1, 4)]),
-        (1, 7, [(1, 4), (1, 2), (1, 1)]),
-        (7, 5, [(7, 4), (4, 1)]),
-        (7, 4, [(7, 4)]),
-        (7, 2, [(7, 2)]),
-    ],
-)
-def test_a_race_has_a_round_for_each_rung_that_is_reached(
-    trials: int, epochs: int, expected: list[tuple[int, int]]
-) -> None:
-    assert rounds(trials, epochs, racing=True) == expected
-    assert rounds(trials, epochs, racing=False) == [(trials, epochs)]
 
 
 @pytest.mark.parametrize(

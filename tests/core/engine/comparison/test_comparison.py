@@ -46,7 +46,7 @@ def test_runs_are_compared_over_the_categories_that_both_have(two_runs: Workspac
     assert basic["seconds"] > 0
     table = htrans(two_runs, "compare", "small", "basic", "--categories")
     assert "approximate randomisation" in table.stdout
-    assert "3 categories are not in all runs" in table.stderr
+    assert "3 categories are omitted" in table.stderr
     markdown = htrans(two_runs, "compare", "small", "basic", "--markdown").stdout
     assert markdown.startswith("| run | system |")
     assert "| --- | --- | ---: |" in markdown

@@ -25,7 +25,8 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus
 from db.metrics import record_platt_params
-from db.runs import Run, run_categories
+from db.run_categories import run_categories
+from db.runs import Run
 from htrans_tui.report.markdown import markdown_page
 from htrans_tui.report.page import html_page
 from htrans_tui.report.tables import advice_sentences, change_line, report_tables
@@ -53,8 +54,8 @@ def finished(store: Store, workspace: Workspace, corpus: Corpus) -> Make:
 
 
 def report_on(store: Store, workspace: Workspace, *names: str) -> Report:
-    contenders = [variant_named(store, name) for name in names]
-    return make_report(store, ComparisonBuilder(store, workspace, contenders, CPU))
+    variants = [variant_named(store, name) for name in names]
+    return make_report(store, ComparisonBuilder(store, workspace, variants, CPU))
 
 
 @pytest.mark.slow
@@ -74,7 +75,7 @@ def test_runs_that_differ_in_the_seed_only_are_one_group(
     group = report.groups[0]
     each = [run.summary.macro.f1 for run in group.runs]
     assert group.macro.mean == pytest.approx(sum(each) / 2)
-    assert (group.macro.least, group.macro.most) == (min(each), max(each))
+    assert (group.macro.low, group.macro.high) == (min(each), max(each))
     assert [g.label for g in report.groups] == ["htrans (h0)", "gru-att", "htrans (other)"]
 
 
@@ -86,8 +87,8 @@ def test_each_seed_is_tested_against_the_same_seed_of_the_first(
         finished(f"h{seed}", "htrans", 0.1, seed)
         finished(f"g{seed}", "gru-att", 0.1, seed)
     finished("g2", "gru-att", 0.1, 2)
-    contenders = [variant_named(store, name) for name in ("h0", "g0", "h1", "g1", "g2")]
-    against = [baseline_for(contenders, contender) for contender in contenders]
+    variants = [variant_named(store, name) for name in ("h0", "g0", "h1", "g1", "g2")]
+    against = [baseline_for(variants, variant) for variant in variants]
     assert [None if one is None else one.name for one in against] == [None, "h0", "h0", "h1", "h0"]
 
 
@@ -97,13 +98,13 @@ def test_measures_and_tests_are_those_of_the_decisions(
     first, second = finished("a", "htrans", 0.05), finished("b", "gru-att", 0.3)
     report = report_on(store, workspace, "a", "b")
     found = [decisions(store, RunData(store, workspace, run), CPU) for run in (first, second)]
-    for compared, its in zip(report.comparison.runs, found, strict=True):
+    for results, its in zip(report.comparison.runs, found, strict=True):
         for average in ("micro", "macro"):
             expected = f1_score(its.truth, its.predicted, average=average, zero_division=0)
-            assert getattr(compared.summary, average).f1 == pytest.approx(expected)
+            assert getattr(results.summary, average).f1 == pytest.approx(expected)
     tested = report.comparison.runs[1].tested
     assert tested is not None
-    assert tested.than == "a"
+    assert tested.baseline == "a"
     difference = report.groups[1].macro.mean - report.groups[0].macro.mean
     assert tested.significance.macro == pytest.approx(difference)
     assert tested.significance.p_macro < 0.01
@@ -192,7 +193,7 @@ def test_advice_is_the_cheapest_of_what_is_not_significantly_worse(
     report = report_on(store, workspace, "dear", "cheap", "bad")
     best = max(report.groups, key=lambda group: group.macro.mean).label
     assert report.advice.best == best != "gru-att-multi"
-    assert set(report.advice.alike) == {"htrans", "linear"} - {best}
+    assert set(report.advice.not_worse) == {"htrans", "linear"} - {best}
     assert report.advice.cheapest == "linear"
     said = " ".join(advice_sentences(report))
     assert "linear" in said

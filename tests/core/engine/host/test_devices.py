@@ -72,9 +72,7 @@ def test_list_of_gpus_takes_only_those() -> None:
 
 
 def test_gpu_that_is_absent_is_named_with_those_there_are() -> None:
-    with pytest.raises(
-        HTransError, match="--device cuda:0,cuda:7: no cuda:7 here; there is cuda:0"
-    ):
+    with pytest.raises(HTransError, match=r"--device cuda:0,cuda:7: cuda:7 .*: cuda:0"):
         slots("cuda:0,cuda:7", None, 2, two)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.engine.host import exit_reason as deaths
-from core.engine.host.exit_reason import describe, exit_reason
+from core.engine.host.exit_reason import error_summary, exit_reason
 
 
 def test_a_signal_is_named_with_the_last_error_of_the_log(tmp_path: Path) -> None:
@@ -38,10 +38,10 @@ def test_out_of_memory_of_cuda_is_recognised() -> None:
     import torch
 
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\non device 0")
-    assert describe(error).startswith("out of memory on the GPU: CUDA out of memory. Tried")
-    assert "--workers-per-device" in describe(error)
-    assert describe(MemoryError()).startswith("out of memory; use fewer --workers")
-    assert describe(KeyError("x")) == "KeyError: 'x'"
+    assert error_summary(error).startswith("out of memory on the GPU: CUDA out of memory. Tried")
+    assert "--workers-per-device" in error_summary(error)
+    assert error_summary(MemoryError()).startswith("out of memory; use fewer --workers")
+    assert error_summary(KeyError("x")) == "KeyError: 'x'"
 
 
 def test_the_counter_can_be_read_or_is_unknown() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -243,7 +244,7 @@ def test_unknown_labels_are_dropped_on_demand(
     assert corpus.categories == 7
     assert report.dropped_labels == {"birds": 2, "snakes": 1}
     assert report.without_labels == 2
-    assert any("dropped 3 times, of 2 kinds: birds, snakes" in note for note in report.notes)
+    assert any(re.search("2 .* 3 times.*: birds, snakes", note) for note in report.notes)
 
 
 def test_unknown_labels_become_top_level_categories_on_demand(
@@ -258,7 +259,7 @@ def test_unknown_labels_become_top_level_categories_on_demand(
     assert report.dropped_labels == {}
     assert report.notes == [
         "2 unknown labels became top-level categories",
-        "no test documents: test measures will be missing",
+        "no test documents: test metrics will be missing",
     ]
 
 
@@ -300,13 +301,13 @@ def test_id_that_a_test_source_repeats_is_an_error(
 @pytest.mark.parametrize(
     ("records", "changes", "message"),
     [
-        ([], {}, "no document; there is nothing to train on"),
-        ([], {"taxonomy": None}, "no document has a label, so there is no category"),
+        ([], {}, "there are no documents"),
+        ([], {"taxonomy": None}, "no document has a label"),
         ([document("a", "x")], {"taxonomy": None}, "no document has a label"),
         (
             [document("a", "purr", "cats", split="test"), document("b", "x", split="test")],
             {},
-            "2 documents, none for training; there is nothing to train on",
+            "none of 2 documents",
         ),
         ([document("a", "purr", "cats")], {"language": "zz"}, "no tokenizer for .*'zz'"),
         ([document("a", "purr", "cats")], {"format": "excel"}, "no corpus format 'excel'"),
@@ -364,9 +365,9 @@ def test_import_that_is_under_way_is_not_swept_and_keeps_its_name(
 ) -> None:
     folder = begin(store, workspace, "pets", own_identity())
     before = contents(store)
-    with pytest.raises(ConflictError, match=rf"pets: the process {own_identity()[0]} imports"):
+    with pytest.raises(ConflictError, match=rf"pets: process {own_identity()[0]} "):
         import_corpus(store, workspace, request_for(tmp_path, [document("a", "purr", "cats")]))
-    with pytest.raises(ConflictError, match="imports it now"):
+    with pytest.raises(ConflictError, match=str(own_identity()[0])):
         delete_corpus_named(store, workspace, "pets")
     assert contents(store) == before
     assert (folder / "tokens-100" / "tokens.bin.partial").exists()
@@ -399,9 +400,9 @@ def test_documents_of_test_sources_are_for_test_and_the_others_for_training(
     assert {key for key, split in splits.items() if split == "test"} == {"x", "t0", "t1"}
     assert (corpus.train, corpus.test, report.read) == (20, 3, 23)
     assert report.notes == [
-        "test documents with the text of a training document: 1, such as x; measures on them "
-        "say little",
-        "documents that repeat the text of another of their split: 19 training, 1 test",
+        "test documents with the text of a training document: 1, such as x; metrics on them "
+        "are optimistically biased",
+        "documents with the same text as another document of their split: 19 training, 1 test",
     ]
 
 
@@ -414,8 +415,8 @@ def test_a_fifth_is_held_out_by_id_where_no_split_is_stated(
     assert splits_of(store) == expected
     assert 20 <= corpus.test <= 60
     assert report.notes[0] == (
-        "documents that state no split: 200; those for test were drawn by their ids (--split-field "
-        "names another field, --test-fraction the share)"
+        "documents without a split: 200; test documents were drawn by id "
+        "(options: --split-field, --test-fraction)"
     )
 
 
@@ -431,7 +432,7 @@ def test_labels_that_are_paths_make_their_own_taxonomy(
         "pets/dogs": ("pets", "dogs"),
     }
     assert labels_of(store, "pets")["b"] == {"pets/dogs": True, "pets": False}
-    assert report.notes == ["no taxonomy file: the labels make their own, 3 categories on 2 levels"]
+    assert report.notes == ["no taxonomy file: inferred 3 categories on 2 levels from the labels"]
 
 
 def test_text_with_a_lone_surrogate_is_imported_with_a_replacement_mark(

@@ -77,7 +77,7 @@ def test_a_folder_that_is_there_is_not_touched(corpus: Store, tmp_path: Path) ->
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(ConflictError, match="out is there already"):
+    with pytest.raises(ConflictError, match="out already exists"):
         export_corpus(corpus, "hard", out)
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 

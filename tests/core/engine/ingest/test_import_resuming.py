@@ -79,7 +79,7 @@ def test_interrupted_import_goes_on_and_makes_the_same_corpus(
     _, report = import_corpus(store, workspace, request(tmp_path), seen.append)
     assert report.resumed == seen[0] == 10 * chunks
     assert everything(store, workspace, "pets") == everything(store, workspace, "whole")
-    assert report.notes[0].startswith(f"an import that had been stopped went on after {seen[0]} ")
+    assert report.notes[0].startswith(f"the interrupted import was resumed after {seen[0]} ")
     assert report.notes[1:] == whole.notes
     assert replace(report, resumed=0, notes=[]) == replace(whole, notes=[])
 
@@ -198,6 +198,6 @@ def test_only_one_of_two_goes_on(
         return choose_taxonomy(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(corpora, "choose_taxonomy", overtaken)
-    with pytest.raises(ConflictError, match="another process goes on with its import"):
+    with pytest.raises(ConflictError, match="another process is resuming"):
         import_corpus(store, workspace, request(tmp_path))
     assert len(unfinished_corpora(store)) == 1

@@ -175,14 +175,14 @@ def test_a_label_that_is_dropped_by_rarity_is_no_problem(tmp_path: Path) -> None
     assert {c.id: c.train for c in found.categories} == {"animals": 4, "cats": 3}
     assert found.problem_count == 0
     assert found.notes == [
-        "5 of 7 categories have fewer than 2 training documents and were left out"
+        "5 of 7 categories have fewer than 2 training documents and were omitted"
     ]
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:
     asked = ImportRequest("x", ("icd10cm:1",))
     for changes, problem in (
-        ({"test_sources": ("a",), "test_fraction": 0.5}, "--test and --test-fraction both say"),
+        ({"test_sources": ("a",), "test_fraction": 0.5}, "--test and --test-fraction"),
         ({"test_fraction": 1.0}, "--test-fraction"),
         ({"test_fraction": float("nan")}, "--test-fraction"),
         ({"max_words": 0}, "--max-words"),

@@ -31,7 +31,7 @@ def test_labels_make_it_where_nothing_else_does(tmp_path: Path) -> None:
     chosen = choose_taxonomy(plan(tmp_path, ["sea > tide"], ["sky"]))
     assert [c.id for c in chosen.taxonomy] == ["sea", "sea > tide", "sky"]
     assert chosen.format == "paths"
-    assert chosen.notes == ["no taxonomy file: the labels make their own, 3 categories on 2 levels"]
+    assert chosen.notes == ["no taxonomy file: inferred 3 categories on 2 levels from the labels"]
 
 
 def test_a_file_makes_it_and_its_format_is_guessed(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_rare_categories_are_left_out_and_their_labels_count_above(tmp_path: Pat
     asked = plan(tmp_path, ["tide"], ["sea"], ["sea"], edges=EDGES, min_positives=2)
     chosen = choose_taxonomy(asked)
     assert [c.id for c in chosen.taxonomy] == ["sea"]
-    assert [c.id for c in chosen.whole] == ["sea", "tide"]
+    assert [c.id for c in chosen.complete] == ["sea", "tide"]
     with pytest.raises(HTransError, match="--min-positives 9: no category"):
         choose_taxonomy(plan(tmp_path, ["tide"], edges=EDGES, min_positives=9))
 
@@ -63,7 +63,7 @@ def test_second_parents_are_an_error_or_left_out(tmp_path: Path) -> None:
         choose_taxonomy(plan(tmp_path, ["tide"], edges=twice))
     chosen = choose_taxonomy(plan(tmp_path, ["tide"], edges=twice, multiple_parents="first"))
     assert chosen.taxonomy["tide"].parent == "sea"
-    assert chosen.notes == ["second parents were left out: 1, the first is 'sky' of 'tide'"]
+    assert chosen.notes == ["1 second parents were ignored; the first is 'sky' of 'tide'"]
 
 
 def test_no_label_at_all_is_an_error(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_what_is_wrong_with_a_record_is_told_here_unless_lenient(tmp_path: Path)
 
 
 def test_paths_take_no_file_and_other_formats_need_one(tmp_path: Path) -> None:
-    with pytest.raises(HTransError, match="paths takes no file"):
+    with pytest.raises(HTransError, match="--taxonomy-format paths"):
         choose_taxonomy(plan(tmp_path, ["a"], edges=EDGES, taxonomy_format="paths"))
     with pytest.raises(HTransError, match="--taxonomy-format skos needs --taxonomy FILE"):
         choose_taxonomy(plan(tmp_path, ["a"], taxonomy_format="skos"))

@@ -135,13 +135,13 @@ def test_a_threshold_that_is_saved_holds_everywhere_until_it_is_forgotten(
 ) -> None:
     before = {s: evaluated(store, own_copy, run, "cats", s) for s in ("test", "validation")}
     found = predictions(store, own_copy, run, split=split)
-    assert found.by_hand(store) is None
+    assert found.manual_threshold(store) is None
     least = found.ranked.next_score(found.ranked.next_score(0.5, up=True), up=True)
     wanted = found.ranked.counts(least)
     assert wanted != before[split]
 
     found.save_threshold(store, least)
-    assert found.by_hand(store) == SetThreshold(least, split)
+    assert found.manual_threshold(store) == SetThreshold(least, split)
     assert found.rule(store) == CategoryRule(least)
     assert recorded(store, run, "cats", split) == as_tuple(wanted)
     shown = next(c for c in status_of(store, run.id).categories if c.key == "cats")
@@ -156,8 +156,8 @@ def test_a_threshold_that_is_saved_holds_everywhere_until_it_is_forgotten(
     assert classifier.rules["cats"].accepts(score).tolist() == [True, False]
     again.close()
 
-    found.forget_threshold(store)
-    assert found.by_hand(store) is None
+    found.reset_threshold(store)
+    assert found.manual_threshold(store) is None
     assert found.rule(store) == CategoryRule()
     assert recorded(store, run, "cats", split) == as_tuple(before[split])
     assert evaluated(store, own_copy, run, "cats", split) == before[split]
@@ -174,7 +174,7 @@ def test_the_model_service_classifies_with_a_threshold_as_soon_as_it_is_saved(
     found = predictions(store, own_copy, run)
     found.save_threshold(store, 1.5)
     during = service.answer(request, Waiting())
-    found.forget_threshold(store)
+    found.reset_threshold(store)
     after = service.answer(request, Waiting())
     other.close()
     assert before is not None

@@ -205,7 +205,7 @@ def test_a_damaged_checkpoint_is_removed_and_the_one_before_it_stays(
     os.truncate(unfinished.newest, 100)
     subject = str(unfinished.newest.relative_to(own_copy.root))
     assert ("checkpoint", subject) in problems(own_copy)
-    assert ("checkpoint", subject) in named(examine(own_copy, fix=True).mended)
+    assert ("checkpoint", subject) in named(examine(own_copy, fix=True).repaired)
     assert not unfinished.newest.exists()
     assert unfinished.previous.exists()
     assert problems(own_copy) == set()
@@ -223,7 +223,7 @@ def test_a_dead_worker_gives_its_trial_back_without_a_crash(
     own_copy: Workspace, unfinished: Unfinished
 ) -> None:
     assert [kind for kind, _ in problems(own_copy)] == ["worker"]
-    assert [finding.kind for finding in examine(own_copy, fix=True).mended] == ["worker"]
+    assert [finding.kind for finding in examine(own_copy, fix=True).repaired] == ["worker"]
     store = Store(own_copy.database)
     trial = trial_with_id(store, unfinished.claim.trial_id)
     assert (trial.state, trial.crashes, present_workers(store)) == ("ready", 0, [])
@@ -238,7 +238,7 @@ def test_a_trial_of_a_worker_that_is_entered_as_ended_is_given_back(
     store = Store(own_copy.database)
     with store.write():
         store.execute("UPDATE workers SET state = 'ended'")
-    assert [finding.kind for finding in examine(own_copy, fix=True).mended] == ["worker"]
+    assert [finding.kind for finding in examine(own_copy, fix=True).repaired] == ["worker"]
     assert trial_with_id(store, unfinished.claim.trial_id).state == "ready"
     store.close()
 
@@ -253,7 +253,7 @@ def test_an_import_of_a_dead_process_is_removed_and_a_living_one_is_not(
         folders.append(own_copy.corpus(corpus))
         write_old(folders[-1] / "tokens-100" / "tokens.bin.partial")
     assert problems(own_copy) == {("import", "dead")}
-    assert named(examine(own_copy, fix=True).mended) == {("import", "dead")}
+    assert named(examine(own_copy, fix=True).repaired) == {("import", "dead")}
     assert [folder.exists() for folder in folders] == [False, True]
     assert [row["name"] for row in store.rows("SELECT name FROM corpora ORDER BY id")] == [
         "small",
@@ -264,9 +264,9 @@ def test_an_import_of_a_dead_process_is_removed_and_a_living_one_is_not(
 
 
 ORPHANS = [
-    (f"{RUN}/c1-a1-w9.k000001.safetensors", "a model of no trial"),
-    (f"{RUN}/c1-a1-w1.k000001.resume", "a checkpoint of no unfinished trial"),
-    (f"{RUN}/c1-a1-w1.k000001.resume.previous", "a checkpoint of no unfinished trial"),
+    (f"{RUN}/c1-a1-w9.k000001.safetensors", "a model without a trial"),
+    (f"{RUN}/c1-a1-w1.k000001.resume", "a checkpoint without an unfinished trial"),
+    (f"{RUN}/c1-a1-w1.k000001.resume.previous", "a checkpoint without an unfinished trial"),
     (f"{RUN}/c1-t999.test-scores.npy", "scores of a trial that does not exist"),
     (f"{RUN}/c1-a1-w1.k000001.resume.corrupt", "a damaged file that was set aside"),
     (f"{RUN}/.c1-t1.test-scores.npy.4000000.partial", "left behind by a process"),
@@ -287,7 +287,7 @@ def test_an_orphan_is_named_and_mending_removes_it_and_nothing_else(
     before = files(own_copy)
     write_old(own_copy.root / path)
     assert what in the_problem(own_copy).problem
-    assert len(examine(own_copy, fix=True).mended) == 1
+    assert len(examine(own_copy, fix=True).repaired) == 1
     assert files(own_copy) == before
     assert problems(own_copy) == set()
 
@@ -296,7 +296,7 @@ def test_an_orphan_is_named_and_mending_removes_it_and_nothing_else(
 def test_an_orphan_younger_than_ten_minutes_is_left_alone(own_copy: Workspace, path: str) -> None:
     young = write_old(own_copy.root / path)
     os.utime(young, (time.time() - 540,) * 2)
-    assert examine(own_copy, fix=True).mended == ()
+    assert examine(own_copy, fix=True).repaired == ()
     assert young.exists()
 
 
@@ -310,7 +310,7 @@ def test_an_orphan_younger_than_ten_minutes_is_left_alone(own_copy: Workspace, p
 )
 def test_what_a_living_process_writes_is_left_alone(own_copy: Workspace, path: str) -> None:
     written = write_old(own_copy.root / path.format(pid=os.getpid()))
-    assert examine(own_copy, fix=True).mended == ()
+    assert examine(own_copy, fix=True).repaired == ()
     assert written.exists()
 
 
@@ -318,8 +318,8 @@ def test_what_a_living_process_writes_is_left_alone(own_copy: Workspace, path: s
 def test_a_foreign_file_is_noted_and_never_removed(own_copy: Workspace, path: str) -> None:
     foreign = write_old(own_copy.root / path)
     found = examine(own_copy, fix=True)
-    assert (found.problems, found.mended) == ((), ())
-    assert any("not a file of this program" in note.problem for note in found.left)
+    assert (found.problems, found.repaired) == ((), ())
+    assert any("not a file of htrans-tui" in note.problem for note in found.left)
     assert foreign.exists()
 
 
@@ -341,7 +341,7 @@ def test_a_second_run_keeps_its_files_when_everything_else_is_mended(
     before = files(own_copy)
     for orphan, _ in ORPHANS:
         write_old(own_copy.root / orphan)
-    assert len(examine(own_copy, fix=True).mended) > 10
+    assert len(examine(own_copy, fix=True).repaired) > 10
     assert files(own_copy) == before
 
 
@@ -358,7 +358,7 @@ def test_beside_a_living_supervisor_only_dead_imports_are_mended(own_copy: Works
     record_supervisor(store, *own_identity())
     found = mended_with_two_faults(own_copy, store)
     store.close()
-    assert named(found.mended) == {("import", "dead")}
+    assert named(found.repaired) == {("import", "dead")}
     assert [(f.kind, f.fixable) for f in found.problems] == [("orphan", False)]
     assert "htrans-tui engine stop" in found.problems[0].remedy
 
@@ -368,7 +368,7 @@ def test_beside_a_living_worker_without_supervisor_nothing_is_removed(own_copy: 
     add_worker(store, *own_identity(), "cpu")
     found = mended_with_two_faults(own_copy, store)
     store.close()
-    assert named(found.mended) == {("import", "dead")}
+    assert named(found.repaired) == {("import", "dead")}
 
 
 def test_nothing_is_removed_while_a_supervisor_starts_and_holds_the_lock(
@@ -379,7 +379,7 @@ def test_nothing_is_removed_while_a_supervisor_starts_and_holds_the_lock(
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = mended_with_two_faults(own_copy, store)
     store.close()
-    assert named(found.mended) == {("import", "dead")}
+    assert named(found.repaired) == {("import", "dead")}
     assert [finding.kind for finding in found.problems] == ["orphan"]
 
 
@@ -419,7 +419,7 @@ def test_an_older_schema_is_named_and_mending_brings_it_up_to_date(
 ) -> None:
     add_migration(monkeypatch)
     assert problems(own_copy) == {("schema", "htrans.db")}
-    assert [finding.kind for finding in examine(own_copy, fix=True).mended] == ["schema"]
+    assert [finding.kind for finding in examine(own_copy, fix=True).repaired] == ["schema"]
     assert problems(own_copy) == set()
 
 
@@ -432,8 +432,8 @@ def test_a_newer_schema_is_named_and_left_as_it_is(own_copy: Workspace) -> None:
         )
     store.close()
     found = examine(own_copy, fix=True)
-    assert [(f.kind, f.remedy) for f in found.problems] == [("schema", "upgrade this one")]
-    assert found.mended == ()
+    assert [(f.kind, f.remedy) for f in found.problems] == [("schema", "upgrade htrans-tui")]
+    assert found.repaired == ()
 
 
 def test_a_file_that_cannot_be_removed_is_an_error_of_one_line(

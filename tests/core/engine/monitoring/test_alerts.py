@@ -70,7 +70,7 @@ def test_predictions_of_one_class_are_an_alert(status: Status, accepted: int, wh
 def test_a_rising_loss_is_an_alert(status: Status) -> None:
     losses = {status.categories[0].id: (0.5, 0.2, 0.35)}
     said = alerts(status, losses, state="running")
-    assert said == [("loss", "animals: the training loss rises, 0.200 to 0.350")]
+    assert said == [("loss", "animals: the training loss is rising, 0.200 to 0.350")]
     assert alerts(status, losses, state="cancelled") == []
 
 
@@ -90,7 +90,7 @@ def test_a_loss_that_is_not_finite_is_an_alert_with_its_reason(store: Store, run
     assert [(alert.kind, alert.message) for alert in said] == [
         ("failed", "animals: class weight 1 failed: the loss became nan in epoch 2")
     ]
-    assert said[0].category_id == status.categories[0].id
+    assert said[0].run_category_id == status.categories[0].id
 
 
 def test_one_class_weight_that_fails_is_an_alert_while_the_others_go_on(store: Store) -> None:
@@ -117,11 +117,11 @@ def test_a_silent_worker_is_an_alert_with_its_age(store: Store, run: Run) -> Non
         store.execute("UPDATE workers SET heartbeat = 100, state = 'training'")
     said = alerts_of(status_of(store, run.id, now=160.0), {}, (), ROOMY)
     assert [(alert.kind, alert.message) for alert in said] == [
-        ("silent", "worker 77 on cpu at animals is silent for 60 s")
+        ("silent", "worker 77 on cpu at animals has been silent for 60 s")
     ]
 
 
 def test_a_disk_that_is_nearly_full_is_the_first_alert(status: Status) -> None:
     said = alerts(status, disk=(GIB // 2, 100 * GIB), state="done", validation_f1=0.0)
-    assert said[0] == ("disk", "only 0.5 GiB of the disk are free")
+    assert said[0] == ("disk", "the disk has only 0.5 GiB free")
     assert len(said) == 2

@@ -21,7 +21,8 @@ from core.engine.trials.scheduling import finish
 from core.errors import NotFoundError
 from db.connection import Store
 from db.metrics import record_metrics
-from db.runs import Run, run_categories, run_with_id
+from db.run_categories import run_categories
+from db.runs import Run, run_with_id
 from db.trials import Claim, record_epoch, record_progress
 from db.workers import set_worker_state, worker_heartbeat
 from tests.support.builders import (
@@ -240,7 +241,7 @@ def test_test_f1_of_a_category_is_that_of_the_test_documents(store: Store, run: 
     assert status.to_json()["categories"][0]["test_f1"] == 0.5
 
 
-def test_test_f1_of_the_run_waits_for_its_last_category_and_counts_empty_ones_as_zero(
+def test_test_f1_of_a_run_waits_for_all_categories_and_counts_empty_as_zero(
     store: Store,
 ) -> None:
     run = record_run(store, record_corpus(store))
@@ -276,35 +277,30 @@ def test_eta_rests_on_the_cost_model_before_anything_is_known(
 def test_eta_takes_the_pace_of_the_epochs_so_far(store: Store, run: Run, worker: int) -> None:
     claim = claim_next(store, worker)
     record_epoch(store, claim, an_epoch(1), is_kept=True, seconds=4.0)
-    shown = status_of(store, run.id).run
-    assert shown.eta_seconds == (1 + 3 * 2) * 4.0
+    pace = (1.0 + 4.0) / (1 + 1)
+    assert status_of(store, run.id).run.eta_seconds == (1 + 3 * 2) * pace
 
 
 def test_eta_weighs_categories_by_their_cost(store: Store, run: Run, worker: int) -> None:
     claim = claim_next(store, worker)
-    record_epoch(store, claim, an_epoch(1), is_kept=True, seconds=4.0)
     store.execute("UPDATE run_categories SET cost = 0.25 WHERE id <> ?", (claim.run_category_id,))
     of_the_other = 2 * 2 * 0.25
-    of_this = 1 + 2
-    assert status_of(store, run.id).run.eta_seconds == (of_this + of_the_other) * 4.0
+    of_this = 2 + 2
+    assert status_of(store, run.id).run.eta_seconds == of_this + of_the_other
 
 
 def test_eta_rests_on_ended_trials_and_is_shared_by_the_workers(
     store: Store, run: Run, worker: int
 ) -> None:
-    first = claim_next(store, worker)
-    finish_with(store, first, 0.5)
-    second = claim_next(store, worker)
-    record_epoch(store, second, an_epoch(1), is_kept=True, seconds=3.0)
+    finish_with(store, claim_next(store, worker), 0.5)
+    record_epoch(store, claim_next(store, worker), an_epoch(1), is_kept=True, seconds=3.0)
     shown = status_of(store, run.id).run
-    pace = (1.0 + 3.0) / 2
-    left = 0.5 + 1 + 1
-    assert shown.eta_seconds == pace * left
+    pace = (1.0 + 1.0 + 3.0) / (1 + 2)
+    assert shown.eta_seconds == round(pace * (1 + 2 + 2), 1)
     assert shown.eta_basis == "1 ended trials of 1.0 epochs each"
-    set_worker_state(store, start_worker(store), "scoring")
-    assert status_of(store, run.id).run.eta_seconds == pace * left / 2
-    set_worker_state(store, start_worker(store), "idle")
-    assert status_of(store, run.id).run.eta_seconds == pace * left / 2
+    for state in ("scoring", "idle", "starting"):
+        set_worker_state(store, start_worker(store), state)
+        assert status_of(store, run.id).run.eta_seconds == round(pace * (1 + 2), 1)
 
 
 def test_run_that_nobody_works_at_has_no_eta(store: Store, run: Run, worker: int) -> None:

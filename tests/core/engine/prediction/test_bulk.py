@@ -355,7 +355,7 @@ def test_of_two_on_one_output_the_second_is_refused(tmp_path: Path, pool: type[F
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 130, 256, 300])
-def test_scores_of_a_run_that_was_broken_off_are_those_of_an_undisturbed_one_to_the_last_digit(
+def test_an_interrupted_run_has_the_scores_of_an_undisturbed_one(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     models = load_models(
@@ -418,7 +418,7 @@ def test_exported_and_asked_from_the_top_down_a_table_has_the_same_labels(
     arguments = ("predict", str(folder), str(small.path), "--workers=1", "--device=cpu")
     done = htrans(nowhere, *arguments, "--top-down", "--output", str(output))
     assert done.returncode == 0, done.stderr
-    assert "pairs of document and category" in done.stderr
+    assert "document-category pairs" in done.stderr
     assert not nowhere.root.exists()
     with output.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -65,11 +65,11 @@ def test_fitted_from_label_lists_it_predicts_saves_and_is_pickled(tmp_path: Path
 
 def test_what_cannot_be_fitted_is_said_in_a_line() -> None:
     texts, labels = documents(4)
-    with pytest.raises(HTransError, match="4 texts, but labels of 3"):
+    with pytest.raises(HTransError, match=r"4 texts, .* 3"):
         HTransClassifier().fit(texts, labels[:3])
     with pytest.raises(HTransError, match="a list of labels"):
         HTransClassifier().fit(texts, ["cats", "dogs", "cats", "cats"])
-    with pytest.raises(HTransError, match="name them with classes"):
+    with pytest.raises(HTransError, match=r"4 columns.*classes="):
         HTransClassifier().fit(texts, np.eye(4))
-    with pytest.raises(HTransError, match="no text"):
+    with pytest.raises(HTransError, match="strings"):
         HTransClassifier().fit([1, 2, 3, 4], labels)  # type: ignore[list-item]

@@ -77,8 +77,8 @@ def test_thresholds_set_by_hand_are_exported_and_the_card_says_so(
     cats = category_of(store, run, "cats")
     assert cats.kept_trial_id is not None
     for split, said in (
-        ("validation", "set by hand on validation documents"),
-        ("test", "set by hand on these test documents"),
+        ("validation", "manually on validation documents"),
+        ("test", "manually on these test documents"),
     ):
         with store.write():
             record_threshold(store, cats.kept_trial_id, cats.id, 0.8125, split)

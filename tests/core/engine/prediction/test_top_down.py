@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from core.engine.artifacts.run_data import RunData
 from core.engine.prediction import top_down
 from core.engine.prediction.classification import load_classifier
-from core.engine.prediction.top_down import HIGHEST, accepted_below, bounds_of
+from core.engine.prediction.top_down import MAX_BOUND, accepted_below, bounds_of
 from core.engine.scoring.scores import scores_of
 from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import document_text
-from db.runs import Run, run_categories, run_named
-from db.thresholds import forget_threshold, record_threshold
+from db.run_categories import run_categories
+from db.runs import Run, run_named
+from db.thresholds import delete_threshold, record_threshold
 from tests.support.builders import category_of, category_trials
 from tests.support.trained import OTHER_SYSTEMS
 
@@ -93,7 +94,7 @@ def test_each_category_below_a_trained_one_has_a_bound(
 ) -> None:
     bounds = learned(store, own_copy, run)
     assert set(bounds) == {"cats", "dogs", "fruit", "bread"}
-    assert all(0 < bound <= HIGHEST for bound in bounds.values())
+    assert all(0 < bound <= MAX_BOUND for bound in bounds.values())
     assert bounds["cats"] == bounds["dogs"], "the bound is on the parent's score"
 
 
@@ -104,7 +105,7 @@ def test_each_category_below_a_trained_one_has_a_bound(
 @example(1.0)
 def test_a_bound_is_never_above_the_lowest_score_that_it_must_let_pass(lowest: float) -> None:
     assert top_down._bound(lowest) <= lowest
-    assert top_down._bound(lowest) <= HIGHEST
+    assert top_down._bound(lowest) <= MAX_BOUND
 
 
 def test_bounds_are_kept_until_a_threshold_or_a_model_changes(
@@ -133,7 +134,7 @@ def test_bounds_are_kept_until_a_threshold_or_a_model_changes(
     assert lower["cats"] < first["cats"], "more is accepted below, so more must be asked"
     assert lower["bread"] == first["bread"]
     with store.write():
-        forget_threshold(store, cats.kept_trial_id, cats.id)
+        delete_threshold(store, cats.kept_trial_id, cats.id)
     assert learned(store, own_copy, run) == first
     assert len(times) == 3
 

@@ -10,6 +10,7 @@ from core.engine.processes.supervisor import LEASE, Supervisor
 from core.workspace import Workspace
 from db.connection import Store
 from db.trials import Claim, holds
+from db.workers import add_worker, present_workers
 from tests.support.builders import claim_next, record_corpus, record_run, start_worker
 
 
@@ -74,7 +75,7 @@ def test_the_lease_can_be_set(
     )
 
 
-def test_workers_of_a_killed_supervisor_that_are_gone_lose_their_trials_without_a_crash(
+def test_workers_gone_with_a_killed_supervisor_do_not_count_as_crashes(
     store: Store, supervisor: Supervisor, claim: Claim
 ) -> None:
     supervisor._reap_orphans()
@@ -82,3 +83,14 @@ def test_workers_of_a_killed_supervisor_that_are_gone_lose_their_trials_without_
     row = store.row("SELECT state, crashes FROM trials WHERE id = ?", (claim.trial_id,))
     assert row is not None
     assert tuple(row) == ("ready", 0)
+
+
+def test_workers_of_a_cluster_end_without_a_crash_once_its_process_is_gone(
+    store: Store, supervisor: Supervisor
+) -> None:
+    record_run(store, record_corpus(store))
+    claim = claim_next(store, add_worker(store, 4242, 0.0, "10.0.0.7 cpu", node="10.0.0.7"))
+    supervisor._reap_orphans()
+    assert not holds(store, claim)
+    assert present_workers(store) == []
+    assert not store.value("SELECT sum(crashes) FROM trials")

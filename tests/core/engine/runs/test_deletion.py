@@ -87,7 +87,7 @@ def test_a_run_at_work_is_not_deleted(store: Store, workspace: Workspace) -> Non
         delete_run(store, workspace, run)
 
 
-def test_a_run_whose_documents_are_being_scored_is_not_deleted_unless_the_scorer_is_dead(
+def test_a_run_is_not_deleted_while_a_live_worker_scores_it(
     store: Store, workspace: Workspace
 ) -> None:
     run = record_run(store, record_corpus(store), name="scored")

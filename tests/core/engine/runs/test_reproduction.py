@@ -89,7 +89,7 @@ def test_each_system_takes_the_changes_that_mean_something_to_it() -> None:
 def test_weights_come_from_htrans_where_gru_att_is_left_out() -> None:
     planned = planned_runs(replace(PLAN, systems=("gru-att-multi-weighted", "htrans")))
     assert planned[1].after == "rep-htrans-s0"
-    with pytest.raises(HTransError, match="takes the class weights of gru-att or htrans"):
+    with pytest.raises(HTransError, match="class weights of gru-att or htrans"):
         planned_runs(replace(PLAN, systems=("gru-att-multi-weighted", "linear")))
     with pytest.raises(HTransError, match="no system 'bert'"):
         planned_runs(replace(PLAN, systems=("bert",)))
@@ -128,7 +128,7 @@ def test_run_of_that_name_with_other_settings_is_refused(
     start_ready(store, workspace, planned)
     assert existing_run(store, planned[0]) is not None
     other = planned_runs(replace(PLAN, systems=systems, changes={"epochs": 1}))
-    with pytest.raises(ConflictError, match="'rep-gru-att-basic-s0' with other settings"):
+    with pytest.raises(ConflictError, match=r"'rep-gru-att-basic-s0'.*other settings"):
         check_plan(store, other)
 
 
@@ -163,4 +163,4 @@ def test_reproduce_trains_compares_writes_and_goes_on(own_copy: Workspace, tmp_p
     assert set(labels[4:]) == {f"htrans + {rule}" for rule in ("tuned", "calibrated", "up", "down")}
     refused = htrans(own_copy, *arguments[:-1], "--output=nowhere/page.html")
     assert refused.returncode == 1
-    assert "there is no folder" in refused.stderr
+    assert "no such folder" in refused.stderr

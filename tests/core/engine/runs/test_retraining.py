@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from core.engine.artifacts.attempt_settings import attempt_settings
 from core.engine.runs.retraining import RetrainRequest, restore, retrain
 from core.engine.runs.steering import cancel_in_run
-from core.engine.trials.attempt_settings import attempt_settings
 from core.engine.trials.scheduling import fail
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.workspace import Workspace
+from db.attempts import attempts_of
 from db.connection import Store
 from db.events import events_of
-from db.runs import Run, attempts_of, run_categories
+from db.run_categories import run_categories
+from db.runs import Run
 from db.trials import claim_trial
 from tests.support.builders import (
     category_of,
@@ -176,10 +178,10 @@ def test_restoring_what_is_not_there_is_refused(
 ) -> None:
     with pytest.raises(NotFoundError, match="no model of an earlier attempt"):
         restore(store, run, "cats")
-    with pytest.raises(NotFoundError, match="no model of attempt 9; attempts with one: 1"):
+    with pytest.raises(NotFoundError, match=r"attempt 9; .*: 1"):
         restore(store, run, "cats", 9)
     retrain(store, workspace, run, RetrainRequest("cats"))
-    with pytest.raises(ConflictError, match="is ready; let it end, or cancel it"):
+    with pytest.raises(ConflictError, match=r"is ready; .*htrans-tui cancel"):
         restore(store, run, "cats", 1)
 
 

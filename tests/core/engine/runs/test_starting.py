@@ -15,7 +15,7 @@ from core.engine.ingest.corpora import import_corpus
 from core.engine.ingest.import_plan import ImportRequest
 from core.engine.ingest.vectors import add_vectors_file
 from core.engine.runs.engine_choice import EngineRequest
-from core.engine.runs.starting import RunRequest, plan_run, start_run
+from core.engine.runs.starting import ENGINE_RUNNING, RunRequest, plan_run, start_run
 from core.errors import ConflictError, HTransError, NotFoundError
 from core.settings import TrainingSettings, settings_for
 from core.systems import system_named
@@ -156,13 +156,13 @@ def test_positives_are_the_training_documents_with_labels_closed_upward(
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"corpus": "wines"}, NotFoundError, "no corpus 'wines'; there are small"),
+        ({"corpus": "wines"}, NotFoundError, "'wines'.* small"),
         ({"system": "bert"}, HTransError, "no system 'bert'; known are gru-att-basic"),
         ({"categories": ("cats", "birds")}, NotFoundError, "no category 'birds'"),
         ({"vectors": "glove"}, NotFoundError, "no vectors 'glove'; add some with"),
         ({"engine": EngineRequest(device="tpu")}, HTransError, "--device tpu: unknown"),
         ({"engine": EngineRequest(workers=0)}, HTransError, "--workers must be at least 1"),
-        ({"name": "taken"}, ConflictError, "a run 'taken' already"),
+        ({"name": "taken"}, ConflictError, "'taken'"),
     ],
 )
 def test_what_is_unknown_is_refused_before_anything_is_recorded(
@@ -192,7 +192,8 @@ def test_vectors_are_noted_with_the_words_that_they_cover(
     run, notes = start_run(store, workspace, replace(REQUEST, vectors="tiny"))
     assert run.vectors_id == 1
     assert run.coverage == pytest.approx(2 / words)
-    assert notes[0] == f"vectors tiny: 2 of the corpus's {words} words have one ({2 / words:.0%})"
+    share = f"{2 / words:.0%}"
+    assert notes[0] == f"vectors tiny: 2 of the corpus's {words} words have a vector ({share})"
 
 
 def test_run_without_vectors_says_so(store: Store, workspace: Workspace, corpus: Corpus) -> None:
@@ -231,7 +232,7 @@ def test_engine_at_work_keeps_its_devices_and_the_user_hears_of_it(
     engine = engine_of(store)
     assert engine is not None
     assert engine.workers == 1
-    assert notes[-1] == "the engine is at work already; it keeps its devices and workers"
+    assert notes[-1] == ENGINE_RUNNING
 
 
 def test_run_with_nothing_to_train_is_done_at_once(

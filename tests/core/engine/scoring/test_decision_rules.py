@@ -17,7 +17,8 @@ from core.metrics.platt_params import PlattParams
 from core.settings import TrainingSettings
 from core.workspace import Workspace
 from db.connection import Store
-from db.runs import run_categories, run_named
+from db.run_categories import run_categories
+from db.runs import run_named
 from db.thresholds import SetThreshold, record_threshold
 from tests.support.builders import category_of
 

@@ -24,7 +24,7 @@ from core.engine.trials.scheduling import (
     fail,
     has_work,
     release,
-    rest,
+    wait_at_rung,
 )
 from core.training.class_weight_search import RUNGS
 from core.workspace import Workspace
@@ -76,7 +76,7 @@ def claim_all(store: Store, worker: int, number: int = len(WEIGHTS)) -> list[Cla
 def rest_with(store: Store, claim: Claim, f1: float, epoch: int = 2) -> None:
     """Come to a rung with this validation F1, as a worker does."""
     record_epoch(store, claim, an_epoch(epoch, f1), is_kept=True, seconds=1.0)
-    rest(store, claim)
+    wait_at_rung(store, claim)
 
 
 def rest_all(store: Store, claims: list[Claim], scores: tuple[float, ...], epoch: int = 2) -> None:
@@ -107,7 +107,7 @@ def test_only_the_worker_that_holds_a_trial_lets_it_rest(
     lost = claim_next(store, worker)
     end_worker(store, worker, "silent for 61 s")
     with pytest.raises(LostClaimError):
-        rest(store, lost)
+        wait_at_rung(store, lost)
     assert animals(store, run)[0] == "ready"
 
 
@@ -175,7 +175,7 @@ def test_a_trial_without_an_epoch_counts_as_nothing_learned(
     store: Store, run: Run, worker: int
 ) -> None:
     claims = claim_all(store, worker)
-    rest(store, claims[0])
+    wait_at_rung(store, claims[0])
     for claim in claims[1:]:
         rest_with(store, claim, 0.5)
     assert animals(store, run) == ["dropped", "ready", "ready", "ready"]
@@ -375,7 +375,7 @@ def test_what_rests_is_cancelled_with_its_category(
     assert category_states(store, run) == {"animals": "cancelled", "cats": "cancelled"}
     assert run_state(store, run) == "cancelled"
     with pytest.raises(LostClaimError):
-        rest(store, claims[2])
+        wait_at_rung(store, claims[2])
     assert not has_work(store)
 
 
@@ -457,7 +457,7 @@ def test_worker_whose_rest_drops_the_last_trials_is_told_that_the_category_is_do
     assert not finish_with(store, second, 0.8)
     rest_with(store, third, 0.1)
     record_epoch(store, fourth, an_epoch(2, 0.2), is_kept=True, seconds=1.0)
-    assert rest(store, fourth)
+    assert wait_at_rung(store, fourth)
     assert animals(store, run) == ["done", "done", "dropped", "dropped"]
     assert category_states(store, run)["animals"] == "done"
     assert present_workers(store)[0].state == "scoring"

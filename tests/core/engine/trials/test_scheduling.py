@@ -258,7 +258,7 @@ def test_crashed_trial_is_ready_for_another_worker(store: Store, run: Run, worke
     (event,) = events_of(store, run.id)
     assert event.kind == "crash"
     assert event.message == (
-        "class weight 1, crash 1: killed by SIGKILL; it goes on from its checkpoint"
+        "class weight 1, crash 1: killed by SIGKILL; it resumes from its checkpoint"
     )
     again = claim_next(store, start_worker(store))
     assert (again.trial_id, again.number) == (claim.trial_id, 2)

@@ -62,7 +62,7 @@ def test_entity_in_another_file_is_not_read(tmp_path: Path, kind: str, where: st
     other = written(tmp_path, f'<!ENTITY b "{SECRET}">', "other.dtd")
     there = where.format(path=other)
     path = xml(tmp_path, f'<!ENTITY a {kind} "{there}">', CONCEPT.format("&a;"))
-    with pytest.raises(InputError, match=r"line 2: an entity refers to the file '.*not read; put"):
+    with pytest.raises(InputError, match=r"line 2: .*an entity refers to the file '.*not read\)"):
         read_taxonomy(path)
     path = xml(tmp_path, f'<!ENTITY % a {kind} "{there}">%a;', CONCEPT.format("&b;"))
     with pytest.raises(InputError, match=r"line 2: .*the entity 'b' is not declared in this file"):
@@ -88,7 +88,7 @@ def test_many_texts_may_be_long_together(tmp_path: Path) -> None:
 def test_too_large_file_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(rdf, "_LARGEST", 2**20)
+    monkeypatch.setattr(rdf, "_MAX_BYTES", 2**20)
     content = IN_EVERY_FORMAT[name][1].encode() + b" " * 2**20
     with pytest.raises(InputError, match=r": more than 1 MiB; convert it to N-Triples"):
         read_taxonomy(written(tmp_path, content, name))
@@ -99,7 +99,7 @@ def test_too_large_file_is_refused(
     [("k.ttl", "[ <a:b> "), ("k.ttl", "( "), ("k.jsonld", '{"a": '), ("k.jsonld", "[")],
 )
 def test_deep_nesting_is_refused(tmp_path: Path, name: str, opening: str) -> None:
-    with pytest.raises(InputError, match=rf"{name}: nests too deeply to be read; flatten it"):
+    with pytest.raises(InputError, match=rf"{name}: nests too deeply"):
         read_taxonomy(written(tmp_path, opening * 50_000, name))
 
 

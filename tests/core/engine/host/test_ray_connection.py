@@ -7,7 +7,7 @@ import importlib.util
 import pytest
 
 from core.engine.host.identity import own_identity
-from core.engine.host.ray_requirement import cluster_slots, require_ray
+from core.engine.host.ray_connection import cluster_slots, require_ray
 from core.engine.runs.engine_choice import EngineRequest, choose_engine
 from core.errors import ConflictError, HTransError
 from db.connection import Store
@@ -51,7 +51,7 @@ def test_what_cannot_be_is_refused(store: Store, request_: EngineRequest, messag
 def test_another_engine_at_work_is_named(store: Store, there: str, wanted: str) -> None:
     configure_engine(store, "cpu", 1, 2, there)
     record_supervisor(store, *own_identity())
-    with pytest.raises(ConflictError, match=f"the engine at work here is '{there}'.*engine stop"):
+    with pytest.raises(ConflictError, match=f"'{there}'.*engine stop"):
         choose_engine(store, EngineRequest(kind=wanted))
 
 

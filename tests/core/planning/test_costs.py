@@ -1,18 +1,22 @@
+"""The cost model of an epoch."""
+
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
-import pytest
 
-from core.engine.runs.estimate import CategoryCost, corpus_size, estimate
-from core.planning.costs import REFERENCE, CorpusSize, CostModel, EpochWork, epoch_work
+from core.planning.costs import (
+    REFERENCE,
+    CorpusSize,
+    CostModel,
+    EpochWork,
+    corpus_size,
+    epoch_work,
+)
 from core.settings import TrainingSettings
 from core.systems import system_named
 from core.text.token_arrays import TokenArrays
-from db.connection import Store
-from db.trials import record_epoch
-from tests.support.builders import an_epoch, claim_next, record_corpus, record_run, start_worker
 
 PAPER = TrainingSettings()
 HTRANS = system_named("htrans")
@@ -60,42 +64,3 @@ def test_training_embeddings_costs_more() -> None:
     below = HTRANS.epoch_seconds(SIZE, PAPER, 100, 10, trains_embeddings=False)
     assert 0 < below < above
     assert REFERENCE.trained_word > REFERENCE.validated_word > 0
-
-
-def test_estimate_spans_from_earliest_to_no_early_stop(store: Store) -> None:
-    two = [CategoryCost("a", None, 2.0), CategoryCost("b", None, 1.0)]
-    expected = estimate(store, two, PAPER, 1, HTRANS)
-    assert (expected.least, expected.most) == (3.0 * 7 * 4, 3.0 * 7 * 10)
-    assert not expected.measured
-
-
-def test_a_child_waits_for_its_parent_however_many_the_workers(store: Store) -> None:
-    chain = [CategoryCost("a", None, 2.0), CategoryCost("b", "a", 1.0), CategoryCost("c", "b", 1.0)]
-    assert estimate(store, chain, PAPER, 1, HTRANS).most == 4.0 * 7 * 10
-    assert estimate(store, chain, PAPER, 7, HTRANS).most == 4.0 * 10
-    assert estimate(store, chain, PAPER, 100, HTRANS).most == 4.0 * 10
-
-
-def test_a_linear_model_is_estimated_by_its_folds(store: Store) -> None:
-    three = [CategoryCost(key, None, 1.0) for key in "abc"]
-    expected = estimate(store, three, PAPER, 2, system_named("linear"))
-    assert expected.least == expected.most == 2 * (PAPER.folds + 1)
-
-
-def test_a_race_is_estimated_by_what_it_lets_go_on(store: Store) -> None:
-    racing = dataclasses.replace(PAPER, search="racing")
-    expected = estimate(store, [CategoryCost("a", None, 1.0)], racing, 1, HTRANS)
-    assert expected.most == 7 * 4 + 4 * 2 + 2 * 4
-    assert expected.least == 7 * 4
-
-
-def test_estimate_takes_the_pace_of_the_workspaces_own_epochs(store: Store) -> None:
-    record_run(store, record_corpus(store), keys=["animals"])
-    claim = claim_next(store, start_worker(store))
-    record_epoch(store, claim, an_epoch(1), is_kept=True, seconds=3.0)
-    cost = float(
-        store.value("SELECT cost FROM run_categories WHERE id = ?", (claim.run_category_id,))
-    )
-    expected = estimate(store, [CategoryCost("a", None, 1.0)], PAPER, 1, HTRANS)
-    assert expected.measured
-    assert expected.most == pytest.approx(7 * 10 * an_epoch(1).seconds / cost)

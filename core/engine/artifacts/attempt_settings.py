@@ -1,4 +1,4 @@
-"""Settings of one attempt at a category."""
+"""Settings of an attempt at a category."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from db.runs import Run
 
 
 def attempt_settings(run: Run, changes: str) -> TrainingSettings:
-    """The settings of an attempt: the run's with the attempt's changes, a JSON object."""
+    """The settings of the run, updated with the changes of an attempt (a JSON object)."""
     settings = TrainingSettings.from_json(run.settings)
     return dataclasses.replace(settings, **values_from_json(changes))
