@@ -45,7 +45,7 @@ class TaxonomyFormat:
 
 
 def sample_of(path: Path) -> Sample:
-    """Read the sample of a file, plain, `.gz` or `.zst`; raise `InputError` if it cannot be read."""
+    """Read the sample of a plain, `.gz` or `.zst` file; raise `InputError` if that fails."""
     try:
         if not path.is_file():
             reason = "it is no file" if path.exists() else "No such file or directory"

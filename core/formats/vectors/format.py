@@ -61,8 +61,8 @@ def label(text: str) -> str:
 def word_problem(word: str) -> str | None:
     """Describe what is wrong with a word, None if it is valid.
 
-    Spaces and control characters are valid, because words are only compared with tokens. A word with
-    an unpaired surrogate is invalid, because it could not be stored.
+    Spaces and control characters are valid, because words are only compared with tokens. An
+    unpaired surrogate is invalid, because it could not be stored.
     """
     if not word:
         return "numbers without a word before them"
