@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from core.workspace import Workspace
 from db.connection import Store
@@ -21,6 +22,12 @@ from tests.support.trained import Trained
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it runs in the background so; tests interrupt the processes they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy or paused machine must not fail a property-based test.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"

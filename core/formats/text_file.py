@@ -1,4 +1,4 @@
-"""Text files that a taxonomy is written to."""
+"""Write taxonomies to text files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.text.line_files import COMPRESSED
 
 
 def write_text(path: Path, lines: Iterable[str]) -> None:
-    """Write UTF-8 text to `path`, whole or not at all; raise `HTransError` where that fails."""
+    """Write UTF-8 text to `path` atomically; raise `HTransError` if that fails."""
     if path.suffix.lower() in COMPRESSED[1:]:
         raise HTransError(
             f"{path}: a taxonomy is written uncompressed; leave {path.suffix} out of the name"
@@ -25,7 +25,7 @@ def write_text(path: Path, lines: Iterable[str]) -> None:
 
 
 def check_categories(taxonomy: Taxonomy, path: Path) -> None:
-    """Raise `HTransError` for what no format can hold: nothing to write, or no text at all."""
+    """Raise `HTransError` for an empty taxonomy or text that cannot be encoded."""
     if not len(taxonomy):
         raise HTransError(f"{path}: the taxonomy has no categories; there is nothing to write")
     for category in taxonomy:
@@ -36,7 +36,7 @@ def check_categories(taxonomy: Taxonomy, path: Path) -> None:
 
 
 def unwritable(category: Category, path: Path, problem: str, remedy: str) -> HTransError:
-    """The error that says why a category cannot be written."""
+    """An error about a category that cannot be written."""
     return HTransError(f"{path}: category {category.id!r} cannot be written: {problem}; {remedy}")
 
 

@@ -67,7 +67,7 @@ class System(ABC):
     reads_vectors: ClassVar[bool] = True
     """Embeddings can start from word vectors."""
     origins: ClassVar[tuple[str, ...]] = ("parent", "scratch", "current")
-    """What a category can start from."""
+    """Allowed sources of the initial weights of a category."""
     searches_class_weights: ClassVar[bool] = True
     """Each category has a trial for each class weight."""
     needs_class_weights: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""What a system gets to train or score, and what it returns. Holds no database."""
+"""Inputs and results of a system's training and scoring, without a database."""
 
 from __future__ import annotations
 

@@ -291,7 +291,9 @@ async def test_what_cannot_be_retrained_is_told_before_it_is_asked_for(still: Wo
         await choose(app, pilot, "cats")
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RetrainDialog))
-        assert "is running; let it end" in str(app.screen.query_one("#estimate", Static).render())
+        assert "is running; wait until it ends" in str(
+            app.screen.query_one("#estimate", Static).render()
+        )
         assert app.screen.query_one("#go", Button).disabled
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))

@@ -32,7 +32,7 @@ async def test_names_of_every_script_are_shown_and_leave_the_columns_in_their_pl
     tmp_path: Path,
 ) -> None:
     app = HTransApp(still_life(tmp_path, TAXONOMY))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(140, 40)) as pilot:
         await open_monitor(app, pilot)
         await until(pilot, lambda: len(tree_rows(app)) == 7)
         rows = tree_rows(app)

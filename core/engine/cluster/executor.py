@@ -158,9 +158,9 @@ class RayExecutor:
                 if content is not None:
                     self._save_checkpoint(trial, content)
             case CheckpointSkipped(reason):
-                told = f"a checkpoint was not kept: {reason}"
+                warning = f"a checkpoint was not kept: {reason}"
                 with store.write(durable=True):
-                    add_event_once(store, "cluster", told, claim.run_id, claim.run_category_id)
+                    add_event_once(store, "cluster", warning, claim.run_id, claim.run_category_id)
 
     def _record_start(self, store: Store, message: Any) -> None:
         if isinstance(message, Started):

@@ -160,7 +160,8 @@ class RayTask:
 
     def __exit__(self, *_error: object) -> None:
         self.stopping = True
-        if not self.wait(0.0) and not self.wait(_GRACE):
+        self._cluster.collect(at_once=True)
+        if not self.wait(_GRACE):
             ray.cancel(self._reference, force=True)
         self._cluster.forget(self.name)
 

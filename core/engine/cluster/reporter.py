@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from core.engine.cluster.mailbox import INTERVAL
 from core.engine.cluster.messages import BatchesDone, EpochDone
 from core.engine.trials.reporter import INTERVAL as PROGRESS_INTERVAL
 from core.training.epochs import BatchProgress, EpochResult
@@ -76,7 +75,8 @@ class TaskReporter:
         return self._stopping
 
     def _run(self) -> None:
-        interval = INTERVAL
+        # The first report is sent at once: a task that never reported was not started.
+        interval = 0.0
         while not self._ended.wait(interval):
             interval = self._send()
 

@@ -1,7 +1,7 @@
-"""The guardian: starts the supervisor, and starts it again if it is killed.
+"""The guardian starts the supervisor, and restarts it if it is killed.
 
-Run as `python -m core.engine.processes.guardian WORKSPACE`, detached. A supervisor that ends by
-itself, with exit code 0, ends its guardian. One that fails again and again is given up.
+It runs detached, as `python -m core.engine.processes.guardian WORKSPACE`. It ends when a supervisor
+exits with code 0, or after several failures in a row.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import time
 from types import FrameType
 
 MAX_FAILURES = 5
-"""Supervisors that may fail one soon after the other before the guardian gives up."""
+"""Consecutive early failures after which the guardian gives up."""
 SOON = 5.0
-"""Seconds; a supervisor that has lived longer does not count as failing soon."""
+"""A supervisor that ran for at least this many seconds did not fail early."""
 _DELAY = 0.5
 
 _log = logging.getLogger("htrans.guardian")
 
 
 class Guardian:
-    """Keeps one supervisor alive until it has nothing left to do."""
+    """Keeps a supervisor running until it has no work left."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -31,7 +31,7 @@ class Guardian:
         self._stopping = False
 
     def run(self) -> int:
-        """Start supervisors until one ends well; return an exit code."""
+        """Start supervisors until one succeeds; return an exit code."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         failures = 0
@@ -44,10 +44,10 @@ class Guardian:
             code = self._supervisor.wait()
             if code == 0:
                 return 0
-            _log.warning("the supervisor ended with %d; it is started again", code)
+            _log.warning("the supervisor exited with code %d; restarting it", code)
             failures = failures + 1 if code > 0 and time.monotonic() - started < SOON else 0
             if failures >= MAX_FAILURES:
-                _log.error("the supervisor has failed %d times; given up", failures)
+                _log.error("the supervisor has failed %d times; giving up", failures)
                 return 1
             time.sleep(_DELAY)
         return 0
@@ -59,7 +59,7 @@ class Guardian:
 
 
 def main(root: str) -> int:
-    """Guard the supervisor of the workspace in the folder `root`."""
+    """Run the guardian of the workspace in the folder `root`."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -1,8 +1,8 @@
-"""The supervisor: one detached process per workspace that keeps a worker in each slot.
+"""The supervisor keeps the worker processes of a workspace running.
 
-Run as `python -m core.engine.processes.supervisor WORKSPACE` by its guardian. It holds a file lock
-for as long as it lives, restarts workers that die, and ends when no run has work left. It imports
-no torch.
+Its guardian runs it as `python -m core.engine.processes.supervisor WORKSPACE`. It holds a file
+lock, so a workspace has at most one. It restarts dead workers, and ends when no run has work left.
+It does not import torch.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from db.workers import (
 )
 
 LEASE = 60.0
-"""Seconds without a heartbeat after which a worker's trial is given to another.
+"""Seconds without a heartbeat after which a worker loses its trial.
 
-HTRANS_LEASE sets another number, for machines that stall for longer.
+HTRANS_LEASE overrides it, for machines that stall for longer.
 """
 CLUSTER = "ray"
 """Device of the one process that runs the workers of a Ray cluster, as threads."""
@@ -73,14 +73,14 @@ class _Slot:
 
 @dataclass(slots=True)
 class _Pulse:
-    """A worker's newest heartbeat, and when it was seen by the supervisor's own steady clock."""
+    """The latest heartbeat of a worker, and the monotonic time at which it was first seen."""
 
     heartbeat: float
     seen: float
 
 
 class Supervisor:
-    """Keeps the workers of one workspace alive."""
+    """Keeps the workers of a workspace running."""
 
     def __init__(self, workspace: Workspace, store: Store) -> None:
         self._workspace = workspace
@@ -173,9 +173,9 @@ class Supervisor:
                 end_worker(self._store, worker.id, "its engine was killed", is_crash=False)
 
     def _expire_leases(self) -> None:
-        """Take trials from workers that have been silent for too long.
+        """End workers whose heartbeat has not changed for longer than the lease.
 
-        Silence is measured by this process's steady clock, so a clock that jumps expires nothing.
+        The monotonic clock measures it, so that changes of the system time end no worker.
         """
         now = time.monotonic()
         workers = present_workers(self._store)
@@ -194,7 +194,7 @@ class Supervisor:
                 self._replace_silent(worker)
 
     def _replace_silent(self, worker: Worker) -> None:
-        """Free the slot of a process that may wake up; it then sees that it was replaced."""
+        """Free the slot of a silent process. If it wakes up, it sees that it was replaced."""
         for slot in self._slots:
             if slot.process is None:
                 continue
@@ -227,13 +227,13 @@ class Supervisor:
 
 
 def lease_seconds() -> float:
-    """The lease that is in force."""
+    """The lease, from HTRANS_LEASE if it is set."""
     return float(os.environ.get("HTRANS_LEASE", LEASE))
 
 
 @contextmanager
 def _only_supervisor(workspace: Workspace) -> Iterator[bool]:
-    """Hold the workspace's lock; False if another supervisor keeps it."""
+    """Hold the workspace's lock; yield False if another supervisor holds it."""
     with workspace.supervisor_lock.open("ab") as file:
         deadline = time.monotonic() + _LOCK_PATIENCE
         while True:
@@ -250,7 +250,7 @@ def _only_supervisor(workspace: Workspace) -> Iterator[bool]:
 
 
 def main(root: str) -> int:
-    """Supervise the workspace in the folder `root`."""
+    """Run the supervisor of the workspace in the folder `root`."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -258,12 +258,12 @@ def main(root: str) -> int:
     try:
         with _only_supervisor(workspace) as alone:
             if not alone:
-                _log.info("another supervisor is at work")
+                _log.info("another supervisor is running")
                 return 0
             with Store(workspace.database) as store:
                 Supervisor(workspace, store).run()
     except HTransError:
-        _log.exception("the engine cannot go on")
+        _log.exception("the engine cannot continue")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""One module per corpus format; this one finds the right one by looking at the files."""
+"""Corpus formats, one module each, and the detection of a source's format."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FORMATS: dict[str, CorpusFormat] = {
 
 
 def format_named(name: str) -> CorpusFormat:
-    """The corpus format of that name; raise `HTransError` naming those there are."""
+    """The format of this name; raise `HTransError` if there is no such format."""
     try:
         return FORMATS[name]
     except KeyError:

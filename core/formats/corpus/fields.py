@@ -123,8 +123,8 @@ def _named(label: str | int, names: Sequence[str], known: frozenset[str], place:
         return str(label)
     if isinstance(label, str) and not re.fullmatch("[0-9]{1,18}", label):
         raise InputError(
-            f"the label {label[:40]!r} is neither a number nor a name of a label; mend it, or name "
-            "another --label-file",
+            f"the label {label[:40]!r} is neither a number nor a name of a label; correct it, or "
+            "name another --label-file",
             source=place,
         )
     number = int(label)

@@ -1,4 +1,4 @@
-"""What every corpus format offers."""
+"""The interface of corpus formats, and functions that they share."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SPLITS: dict[str, Split] = {
     "dev": "train",
     "test": "test",
 }
-"""What a source may call its parts; each category draws its own validation documents later."""
+"""Names of splits in a source. Each category draws its validation documents later."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
-    """Which fields of a record are what; formats without fields ignore them.
+    """Fields of a record. Formats without fields ignore them.
 
-    Several text fields are joined by a blank line, the labels of several fields are united.
+    Text fields are joined by a blank line. The labels of all label fields are united.
     `label_file` names labels by number (csv, tsv, jsonl, parquet) or is a qrels file (lyrl2004).
     A table without a `header` has the fields 1, 2, 3 …
     """
@@ -47,9 +47,9 @@ class ReadingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A document as it was cut from its source, before anything in it has been understood.
+    """An unparsed document.
 
-    `content` can be sent to another process; `size` says about how many bytes it keeps there.
+    `content` can be sent to another process, where it occupies about `size` bytes.
     """
 
     content: Any
@@ -57,17 +57,17 @@ class Record:
 
 
 Parse = Callable[[Any], Document]
-"""The content of a record to a document; raises `InputError` naming file and line."""
+"""Parses the content of a record; raises `InputError` with file and line."""
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusFormat:
-    """A reader: streams documents from a source, which is a path or an embedded corpus's name.
+    """A reader of documents from a path or from the demo corpus.
 
-    `recognises` looks at the source without reading it whole. `records` cuts it into records, which
-    is cheap and in one process; `parser` makes what parses them, in as many as there are. `parts`
-    are the files of a source whose names may say which split they are. `taxonomy`, where there is
-    one, gives the taxonomy that the source brings along. All raise `InputError`.
+    `recognises` inspects the beginning of a source. `records` splits a file into records in one
+    process; it must be fast. `parser` returns the function that parses a record in one of several
+    processes. `parts` are the files of a source, whose names can state a split. `taxonomy` returns
+    the taxonomy that a source contains. All raise `InputError`.
     """
 
     name: str
@@ -88,7 +88,7 @@ class CorpusFormat:
 
 
 def existing(source: str) -> Path:
-    """`source` as a path that exists; raise `HTransError` otherwise."""
+    """Convert a source to a path; raise `HTransError` if it does not exist."""
     path = Path(source)
     try:
         there = path.exists()
@@ -100,7 +100,7 @@ def existing(source: str) -> Path:
 
 
 def is_file(source: str) -> bool:
-    """Whether there is a file of that name; no name makes this fail."""
+    """Whether a file of this name exists. Accepts any string."""
     try:
         return Path(source).is_file()
     except (OSError, ValueError):
@@ -108,7 +108,7 @@ def is_file(source: str) -> bool:
 
 
 def files_in(source: str, is_one: Callable[[str], bool]) -> list[str]:
-    """The files of a folder that are of a format, in the order of their names; a file itself."""
+    """The files of a format in a folder, sorted by name; a file itself."""
     path = existing(source)
     if not path.is_dir():
         return [source]
@@ -119,7 +119,7 @@ def files_in(source: str, is_one: Callable[[str], bool]) -> list[str]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """The paths of what is in a folder and not hidden, in the order of their names."""
+    """Paths of the visible entries of a folder, sorted by name."""
     try:
         return sorted(str(child) for child in folder.iterdir() if child.name[0] != ".")
     except OSError as error:
@@ -127,10 +127,10 @@ def names_in(folder: Path) -> list[str]:
 
 
 def folders_of(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """A folder and those below it, each with its files; nothing hidden, in the order of names.
+    """Yield a folder and its subfolders with their visible files, sorted by name.
 
-    Links to folders are followed, but no folder is entered twice. Raises `InputError` for a folder
-    that cannot be read, so that nothing is left out unnoticed.
+    Links to folders are followed, and each folder is visited once. Raises `InputError` for a folder
+    that cannot be read.
     """
     waiting = [str(path)]
     seen: set[tuple[int, int]] = set()
@@ -153,7 +153,7 @@ def folders_of(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def any_in(source: str, is_one: Callable[[str], bool]) -> bool:
-    """Whether `source` is a folder in which there is a file of a format."""
+    """Whether a source is a folder that contains a file of a format."""
     try:
         path = Path(source)
         return path.is_dir() and any(
@@ -164,12 +164,12 @@ def any_in(source: str, is_one: Callable[[str], bool]) -> bool:
 
 
 def is_blank(value: object) -> bool:
-    """Whether a field says nothing."""
+    """Whether a field is empty."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def split_of(value: object, place: str) -> Split | None:
-    """The split that a source states; None where it states none."""
+    """Parse a split; None if the field is empty."""
     if is_blank(value):
         return None
     if not isinstance(value, str) or value.strip().lower() not in SPLITS:
@@ -181,7 +181,7 @@ def split_of(value: object, place: str) -> Split | None:
 
 
 def date_of(value: object, place: str) -> date | None:
-    """The day that a source states, in ISO 8601; None where it states none."""
+    """Parse an ISO 8601 date; None if the field is empty."""
     if is_blank(value):
         return None
     if isinstance(value, datetime):
@@ -199,5 +199,5 @@ def date_of(value: object, place: str) -> date | None:
 
 
 def _short(value: object) -> str:
-    """A value in an error; of one with others in it, which may be large and deep, only the type."""
+    """A value for an error message; only the type of lists and objects, which can be large."""
     return repr(str(value)[:40]) if isinstance(value, str | int | float) else type(value).__name__

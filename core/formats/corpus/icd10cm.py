@@ -1,8 +1,8 @@
-"""ICD-10-CM from the installed package `simple-icd-10-cm`: the embedded corpus.
+"""The demo corpus: ICD-10-CM from the installed package `simple-icd-10-cm`.
 
-Each code's description and each of its inclusion terms is a document; the chapter, the sections
-and the category above it are its labels. The source is `icd10cm` for all chapters or, say,
-`icd10cm:4,9` for some.
+Each description and each inclusion term of a code is a document. Its labels are the chapter, the
+sections and the category of the code. The source is `icd10cm` for all chapters, or for example
+`icd10cm:4,9`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.formats.corpus.format import CorpusFormat, ReadingOptions, Record
 NAME = "icd10cm"
 TEST_FRACTION = 0.2
 MINIMUM_DOCUMENTS = 80
-"""A section or category of ICD-10-CM with fewer documents is left out of the taxonomy."""
+"""Minimum documents of a section or category in the taxonomy."""
 
 _RANGE = re.compile(r"\s*\([^()]*\)$")
 
@@ -36,7 +36,7 @@ def records(source: str, _: ReadingOptions) -> Iterator[Record]:
 
 
 def taxonomy(source: str) -> Taxonomy:
-    """Chapters, sections and categories that hold at least `MINIMUM_DOCUMENTS` documents."""
+    """Chapters, sections and categories with at least `MINIMUM_DOCUMENTS` documents."""
     codes = _library()
     kept = _kept_nodes(source)
     edges = []
@@ -48,7 +48,7 @@ def taxonomy(source: str) -> Taxonomy:
 
 
 def recognises(source: str) -> bool:
-    """By the name of the embedded corpus."""
+    """Recognise the name of the demo corpus."""
     return source == NAME or source.startswith(f"{NAME}:")
 
 
@@ -84,10 +84,10 @@ def _chapters(source: str) -> list[str]:
 
 
 def _path(code: str) -> list[str]:
-    """From the chapter down to the three-character category above or at `code`."""
+    """Path from the chapter to the three-character category of `code`."""
     codes = _library()
     path = [*reversed(codes.get_ancestors(code)), code]
-    # A section of one category has that category's code: it is one node, not a node and its child.
+    # A section with one category has the code of the category: they are a single node.
     return list(dict.fromkeys(node for node in path if not codes.is_subcategory(node)))
 
 

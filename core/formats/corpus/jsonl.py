@@ -72,7 +72,9 @@ def object_of(line: bytes, source: str | Path, number: int) -> dict[str, Any]:
     try:
         record = json.loads(text)
     except json.JSONDecodeError as error:
-        raise wrong(f"not JSON ({error.msg}, column {error.colno}); mend or remove it") from error
+        raise wrong(
+            f"not JSON ({error.msg}, column {error.colno}); correct or remove it"
+        ) from error
     except (RecursionError, ValueError) as error:
         raise wrong("JSON nested too deeply or with too long a number; remove it") from error
     if not isinstance(record, dict):

@@ -1,4 +1,4 @@
-"""RCV1-v2 as token files: lists of stemmed words, with topics in a file of their own (qrels).
+"""RCV1-v2 as token files: lists of stemmed words, with topics in a separate qrels file.
 
 Source of the format: D. D. Lewis, RCV1-v2/LYRL2004, the README of its distribution, appendices 8
 and 12. Documents up to id 26150 are for training, those above for test.
@@ -39,7 +39,7 @@ _QREL = re.compile(r"\S+ \d+ 1\s*$")
 _LARGEST_DOCUMENT = 64 * 2**20
 _MOST_TOPICS = 2**16
 _MOST_PAIRS = 20_000_000
-"""Of document and topic; RCV1-v2 has 2.6 million."""
+"""Maximum pairs of document and topic; RCV1-v2 has 2.6 million."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -49,7 +49,7 @@ def lyrl_split(number: int) -> Split:
 
 
 class Topics:
-    """Which topics a document has, in ten bytes for each pair."""
+    """The topics of all documents, in ten bytes per pair."""
 
     def __init__(self, path: Path) -> None:
         """Read `CATEGORY DOCID 1` lines; raise `InputError` for anything else."""
@@ -61,7 +61,7 @@ class Topics:
                 continue
             if len(fields) != 3 or not _NUMBER.fullmatch(fields[1]) or fields[2] != b"1":
                 raise InputError(
-                    "not a line of a qrels file, CATEGORY DOCID 1; mend it, or name another "
+                    "not a line of a qrels file, CATEGORY DOCID 1; correct it, or name another "
                     "--label-file",
                     source=path,
                     line=number,
@@ -80,14 +80,14 @@ class Topics:
         self._places: npt.NDArray[np.uint16] = np.array(places, dtype=np.uint16)[order]
 
     def of(self, document: int) -> tuple[str, ...]:
-        """The topics of a document, none of one that the file does not name."""
+        """The topics of a document, empty if the file does not contain it."""
         start, end = np.searchsorted(self._ids, [document, document + 1])
         places = dict.fromkeys(self._places[start:end].tolist())
         return tuple(self._codes[place] for place in places)
 
 
 def records(source: str, options: ReadingOptions) -> Iterator[Record]:
-    """Cut a token file into documents, each with its topics from the qrels file."""
+    """Split a token file into documents with their topics from the qrels file."""
     if _is_qrels(source):
         return
     path = existing(source)
@@ -124,7 +124,7 @@ def records(source: str, options: ReadingOptions) -> Iterator[Record]:
 
 
 def parser(_: ReadingOptions) -> Parse:
-    """The text of a document is its stemmed tokens, as the file has them."""
+    """Return the parser. The text of a document is its stemmed tokens."""
 
     def parse(content: tuple[str, int, int, bytes, tuple[str, ...]]) -> Any:
         source, line, identity, words, topics = content
@@ -158,7 +158,7 @@ def _is_tokens(source: str) -> bool:
 
 
 def recognises(source: str) -> bool:
-    """By the first line of a file."""
+    """Recognise the first line of a file."""
     return _is_tokens(source) or _is_qrels(source) or any_in(source, _is_tokens)
 
 

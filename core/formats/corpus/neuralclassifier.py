@@ -18,7 +18,7 @@ from core.text.line_files import without_compression
 
 
 def parser(_: ReadingOptions) -> Parse:
-    """A document's text is its tokens with a blank between them."""
+    """Return the parser. The text of a document is its tokens, separated by spaces."""
 
     def parse(content: tuple[str, int, bytes]) -> Any:
         source, number, line = content
@@ -51,7 +51,7 @@ def _is_one(source: str) -> bool:
 
 
 def recognises(source: str) -> bool:
-    """By the fields of the first line."""
+    """Recognise the fields of the first line."""
     return _is_one(source) or any_in(source, _is_one)
 
 

@@ -34,7 +34,7 @@ from core.text.line_files import LONGEST_LINE
 from core.text.plain_text import printable
 
 _ROWS = 256
-"""Rows that are unpacked together."""
+"""Rows of a batch."""
 _LARGEST_GROUP = 4 * 2**30
 """Bytes, unpacked, of a row group."""
 _LARGEST_BATCH = 512 * 2**20
@@ -90,7 +90,7 @@ def records(source: str, options: ReadingOptions) -> Iterator[Record]:
 
 
 def parser(options: ReadingOptions) -> Parse:
-    """A row without `id` gets one from the file's name and its number."""
+    """Return the parser. A row without `id` gets one from the file name and its number."""
     fields = FieldReader(options)
 
     def parse(content: tuple[str, int, dict[str, Any], Names]) -> Any:
@@ -102,11 +102,11 @@ def parser(options: ReadingOptions) -> Parse:
 
 
 def _value(scalar: Any) -> Any:
-    """A cell as Python has it; of a list only as many elements as it takes to refuse it."""
+    """Convert a cell to Python. A list that is too long is cut after the first excess element."""
     import pyarrow
 
     if isinstance(scalar, pyarrow.ListScalar) and scalar.is_valid:
-        # Elements may be the same string, written once, however often they occur.
+        # A dictionary-encoded string occupies memory once for each element after conversion.
         return scalar.values.slice(0, MAX_LABELS + 1).to_pylist()
     return scalar.as_py()
 
@@ -122,13 +122,13 @@ def _batches(path: Path, options: ReadingOptions) -> Iterator[tuple[Any, Names]]
         columns = _columns(schema, options, path)
         names = _names_in((schema.metadata or {}).get(b"huggingface"))
         for number in range(file.metadata.num_row_groups):
-            # What pyarrow says of single columns ends the process where a file is damaged.
+            # Asking pyarrow for single columns of a damaged file can crash the process.
             size = file.metadata.row_group(number).total_byte_size
             if size > _LARGEST_GROUP:
                 raise InputError(
                     f"a row group of {size:,} bytes; write it with smaller ones", source=path
                 )
-            # Every row may be the same large text, written once: so few that all fit in memory.
+            # All rows can be the same large text, stored once: limit the rows in memory.
             rows = max(1, min(_ROWS, _LARGEST_BATCH // max(1, size)))
             for batch in file.iter_batches(rows, [number], columns):
                 yield batch, names
@@ -157,7 +157,7 @@ def _saved(path: Path, options: ReadingOptions) -> Iterator[tuple[Any, Names]]:
 
 
 def _named_in(index: Path, names: object) -> list[str]:
-    """The paths of what an index beside them names; raise `InputError` for one elsewhere."""
+    """Paths of the files in an index; raise `InputError` for a file in another folder."""
     if not isinstance(names, list):
         raise InputError("not the index of a saved dataset; save it again", source=index)
     for name in names:
@@ -168,12 +168,12 @@ def _named_in(index: Path, names: object) -> list[str]:
             or Path(name).name != name
         ):
             what = repr(name[:40]) if isinstance(name, str) else type(name).__name__
-            raise InputError(f"names a file outside the folder, {what}; mend it", source=index)
+            raise InputError(f"names a file outside the folder, {what}; correct it", source=index)
     return [str(index.parent / name) for name in dict.fromkeys(names)]
 
 
 def _columns(schema: Any, options: ReadingOptions, path: Path) -> list[str]:
-    """The fields to read; raise `InputError` for one that is missing or can hold no text."""
+    """The fields to read; raise `InputError` if one is missing or cannot contain text."""
     known = set(schema.names)
     for wanted, option in (
         (options.text_fields, "--text-field"),
@@ -219,7 +219,7 @@ def _names_in(metadata: bytes | None) -> Names:
 
 
 def _class_names(features: object) -> Names:
-    """The names of `ClassLabel` features, alone or in a list, as all versions have written them."""
+    """The names of `ClassLabel` features, single or in a list, of all versions of `datasets`."""
     found: Names = {}
     for field, feature in features.items() if isinstance(features, dict) else ():
         inner = feature[0] if isinstance(feature, list) and feature else feature
@@ -246,7 +246,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Turn whatever pyarrow raises into an error that names the file."""
+    """Convert exceptions of pyarrow to errors that name the file."""
     try:
         yield
     except HTransError:

@@ -1,7 +1,7 @@
-"""Sources to documents with their tokens, in as many processes as there are cores.
+"""Read sources into tokenised documents in several processes.
 
-One process cuts the sources into records, others parse and tokenise them; what comes back is in the
-order of the sources, so that a corpus is the same whatever the number of processes.
+One process splits the sources into records, and others parse and tokenise them. Results keep the
+order of the sources, so a corpus does not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from core.process_pool import ProcessPool
 from core.text.tokenizer import Tokenize, tokenizer_for
 
 CHUNK = 1000
-"""Records that a process handles together, fewer if they are large."""
+"""Maximum records of a chunk."""
 _CHUNK_BYTES = 8 * 2**20
 _ALONE = 3
-"""Chunks that are read in this process; a corpus that has no more needs no others."""
+"""Chunks that this process reads itself, so that a small corpus starts no others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How records become documents.
+    """Options of reading.
 
-    `max_words` tokens of each are wanted, None: neither tokens nor texts, only labels. A `lenient`
-    reading goes on after a record that is not what it should be.
+    `max_words` limits the tokens of a document; None reads neither tokens nor texts. A `lenient`
+    reading continues after an invalid record.
     """
 
     format: str
@@ -50,11 +50,11 @@ class Reading:
 
 @dataclass(slots=True)
 class Prepared:
-    """The documents of a chunk, and what was wrong with the records that are none.
+    """The documents of a chunk, and the problems of its invalid records.
 
-    `records` says how many the chunk has of each part; `parts` the part of each document.
-    `tokens` (all documents' one after another) are places in `words`, which are distinct;
-    `lengths` has a number for each document, as `hashes` has, see `core.corpus.duplicates`.
+    `records` counts the records by part, and `parts` has the part of each document. `tokens` are
+    indices into the distinct `words`, concatenated for all documents. `lengths` and `hashes` (see
+    `core.corpus.duplicates`) have one number per document.
     """
 
     records: dict[int, int] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Prepared:
     problems: list[str] = field(default_factory=list)
 
     def tokens_of(self, kept: Sequence[bool]) -> tuple[list[str], npt.NDArray[np.int32], list[int]]:
-        """Words, tokens and lengths of some of the documents; other words are left out."""
+        """Words, tokens and lengths of the documents for which `kept` is True."""
         if all(kept):
             return self.words, self.tokens, self.lengths
         tokens = self.tokens[np.repeat(np.asarray(kept, dtype=bool), self.lengths)].tolist()
@@ -80,7 +80,7 @@ class Prepared:
 
 
 def usual_processes() -> int:
-    """One for each core that this process may use."""
+    """Number of cores that this process can use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
@@ -90,10 +90,11 @@ def usual_processes() -> int:
 def read_prepared(
     reading: Reading, parts: Sequence[str], processes: int = 1, skip: int = 0
 ) -> Iterator[Prepared]:
-    """Read the parts one after the other, but for the first `skip` records; yield chunk by chunk.
+    """Yield the chunks of all parts in order, without the first `skip` records.
 
-    Raises `InputError` for what is wrong with a record, unless the reading is lenient, and for a
-    part that cannot be read on; `InterruptedWorkError` if a process was killed.
+    Raises:
+        InputError: A record is invalid and the reading is not lenient, or a part cannot be read.
+        InterruptedWorkError: A reading process was killed.
     """
     chunks = _chunks(reading, parts, skip)
     prepare = _Preparation(reading)
@@ -105,11 +106,11 @@ def read_prepared(
 
 
 Chunk = list[tuple[int, Record]]
-"""Records, each with the number of its part."""
+"""Records with the number of their part."""
 
 
 def _chunks(reading: Reading, parts: Sequence[str], skip: int) -> Iterator[Chunk]:
-    """Records in handy numbers; what comes before one that cannot be read is yielded first."""
+    """Yield chunks; an error is raised after the records before it."""
     chunk: Chunk = []
     size = 0
     unreadable: HTransError | None = None
@@ -144,17 +145,17 @@ def _in_processes(reading: Reading, chunks: Iterable[Chunk], processes: int) -> 
     context.set_forkserver_preload(["core.formats.corpus.reading", "spacy"])
     try:
         with ProcessPool(processes, context, _begin, reading) as pool:
-            # Two chunks for each process, so that no process waits for its next one.
+            # With two chunks per process, no process waits for its next one.
             yield from ordered_map(lambda c: pool.submit(_prepare, c), chunks, 2 * processes)
     except BrokenProcessPool as error:
         raise InterruptedWorkError(
-            "a reading process was killed, perhaps for want of memory; the same command goes on "
-            "where it was, --processes 1 needs less"
+            "a reading process was killed, possibly by lack of memory; run the same command "
+            "again to resume, with --processes 1 to use less memory"
         ) from error
 
 
 class _Preparation:
-    """Parses and tokenises chunks; made once in each process."""
+    """Parses and tokenises chunks; created once per process."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading

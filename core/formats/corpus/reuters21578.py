@@ -1,6 +1,6 @@
-"""Reuters-21578, distribution 1.0: SGML files, or the archive that they come in.
+"""Reuters-21578, distribution 1.0: SGML files or their archive.
 
-Source of the format: the README that the collection is distributed with (David D. Lewis, 2004).
+Source of the format: README of the collection (David D. Lewis, 2004).
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MODAPTE: dict[str, Split] = {"TRAIN": "train", "TEST": "test"}
 _END_OF_TAR = bytes(1024)
 _LARGEST_FILE = 64 * 2**20
-"""Bytes; the real ones have about 1.3 MB."""
+"""Maximum bytes of a file; the files of the collection have about 1.3 MB."""
 _LARGEST_ARCHIVE = 256 * 2**20
-"""Bytes, unpacked; the real one has 28 MB."""
+"""Maximum unpacked bytes; the archive of the collection has 28 MB."""
 _LARGEST_HEADER = 4096
-"""Bytes of what precedes a member; `tarfile` would read more into memory, and search it slowly."""
+"""Maximum bytes before a member. `tarfile` would read and search more slowly."""
 _LONGEST_TAG = 2000
 _EXTENDED = (
     tarfile.GNUTYPE_LONGNAME,
@@ -54,7 +54,7 @@ _EXTENDED = (
 
 
 def records(source: str, _: ReadingOptions) -> Iterator[Record]:
-    """Cut the files of the collection into records.
+    """Split the files of the collection into records.
 
     Raises `InputError` for a file without records or with a record that does not end.
     """
@@ -177,7 +177,7 @@ def _members(path: Path, archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]
 
 
 def _records(name: str, content: str) -> Iterator[Record]:
-    # Every search goes on where the last one ended, whatever is in the file.
+    # Each search starts where the previous one ended, so the time is linear for any content.
     line, counted = 1, 0
     match = _START.search(content)
     if match is None:
@@ -219,7 +219,7 @@ def _text(content: str) -> str:
     title = _inside(content, "<TITLE>", "</TITLE>")
     body = _inside(content, "<BODY>", "</BODY>")
     if body is None:
-        # Attributes of <TEXT …> end up in the first tag, which goes like all others.
+        # Attributes of <TEXT …> become part of the first tag, which is removed with all others.
         whole = "<TEXT" + (_inside(content, "<TEXT", "</TEXT>") or ">")
         if title is not None:
             whole = whole.replace(f"<TITLE>{title}</TITLE>", "")
@@ -229,7 +229,7 @@ def _text(content: str) -> str:
 
 
 def _inside(content: str, begin: str, end: str) -> str | None:
-    """What stands between two tags; a lazy regular expression takes quadratic time without them."""
+    """The text between two tags, None without them. A regular expression would be quadratic."""
     start = content.find(begin)
     stop = content.find(end, start) if start >= 0 else -1
     return None if stop < 0 else content[start + len(begin) : stop]

@@ -1,4 +1,4 @@
-"""Looking into the beginning of a file, however large it is and whatever is in it."""
+"""Inspect the beginning of a file of any size and content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BEGINNING = 64 * 1024
 
 
 def beginning(source: str, size: int = _BEGINNING) -> bytes:
-    """The first bytes of a file, uncompressed; none of one that cannot be read."""
+    """The first bytes of an uncompressed file, empty if it cannot be read."""
     if not is_file(source):
         return b""
     try:
@@ -25,7 +25,7 @@ def beginning(source: str, size: int = _BEGINNING) -> bytes:
 
 
 def first_line(source: str) -> str:
-    """The first line that is not blank, as far as `_BEGINNING` goes."""
+    """The first non-blank line within the first 64 KiB."""
     text = beginning(source).decode("utf-8-sig", "replace")
     return next((line for line in text.split("\n") if line.strip()), "")
 

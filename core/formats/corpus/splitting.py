@@ -1,4 +1,4 @@
-"""Which documents are for training and which for test."""
+"""Assign documents to the training and test split."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NAME = re.compile(rf"({'|'.join(SPLITS)})(?![a-z])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Splitting:
-    """What the user has said of the split.
+    """The split that the user requests.
 
-    Documents of `test_from` and later are for test, or the share `test_fraction`, drawn from
-    (`seed`, id): both count more than what documents and file names say. With `test_sources`, what
-    is not from one of them is for training. Else `USUAL_FRACTION` of those that say nothing is
-    drawn.
+    Test documents are those of `test_from` and later, or a fraction `test_fraction` drawn by `seed`
+    and id. Both override the splits in documents and file names. With `test_sources`, all other
+    documents without a split are for training. Otherwise `USUAL_FRACTION` of the documents without
+    a split is drawn.
     """
 
     test_from: date | None = None
@@ -32,11 +32,13 @@ class Splitting:
     test_sources: bool = False
 
     def split(self, document: Document, named: Split | None) -> tuple[Split, bool]:
-        """The split of a document whose file's name says `named`.
+        """Assign a document; `named` is the split that its file name states.
 
-        The second value says that nothing states one, so that it was drawn without being asked for.
+        Returns:
+            The split, and whether it was drawn because nothing states one.
 
-        Raises `InputError` for a document without a date where dates decide.
+        Raises:
+            InputError: The split is by date and the document has none.
         """
         if document.split == "unused":
             return "unused", False
@@ -61,7 +63,7 @@ class Splitting:
 
 
 def splits_by_name(files: Iterable[str]) -> dict[str, Split]:
-    """The split that the name of each file says; none unless some say training and others test."""
+    """Splits that file names state; empty unless they state both training and test."""
     found: dict[str, Split] = {}
     for file in files:
         if match := _NAME.match(Path(file).name):

@@ -1,4 +1,4 @@
-"""CSV and TSV: a header row, then a document a row; `;` between the labels of one."""
+"""CSV and TSV: a header row, then one document per row. `;` separates labels."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _records(source: str, options: ReadingOptions, delimiter: str) -> Iterator[R
 
 
 def _header(source: str, line: int, row: list[str], options: ReadingOptions) -> tuple[str, ...]:
-    """The names of the columns; what every row would lack is said once, of the header."""
+    """The column names; raise `InputError` if a required column is missing."""
     names = tuple(name.strip() for name in row)
     twice = [name for name, count in Counter(names).items() if name and count > 1]
     if twice:
@@ -64,7 +64,7 @@ def _header(source: str, line: int, row: list[str], options: ReadingOptions) -> 
 
 
 def parser(options: ReadingOptions) -> Parse:
-    """A row without `id` gets one from the file's name and its line."""
+    """Return the parser. A row without `id` gets one from the file name and the line."""
     fields = FieldReader(options)
 
     def parse(content: tuple[str, int, tuple[str, ...], list[str]]) -> Any:

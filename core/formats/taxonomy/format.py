@@ -1,4 +1,4 @@
-"""What every taxonomy format offers, and what it sees of a file to recognise it."""
+"""The interface of taxonomy formats, and the sample by which they recognise a file."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ class Sample:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The lines that are not blank, with their indentation."""
+        """Non-blank lines with their indentation."""
         return [line for line in self.text.splitlines() if line.strip()]
 
 
 @dataclass(frozen=True, slots=True)
 class TaxonomyFormat:
-    """A reader: the edges of a file, in its order.
+    """A reader of the edges of a taxonomy, in file order.
 
-    `recognises` decides by a sample. `edges` takes the path and the language in which names are
-    wanted, which only some formats can choose; it raises `InputError` naming file and line, and may
-    state a category several times, with different parents.
+    `edges` takes the path and the preferred language of names, which only some formats support. A
+    category can occur several times with different parents. Raises `InputError` with file and line.
     """
 
     name: str
@@ -46,7 +45,7 @@ class TaxonomyFormat:
 
 
 def sample_of(path: Path) -> Sample:
-    """The sample of a file, plain, `.gz` or `.zst`; raise `InputError` where there is none."""
+    """Read the sample of a plain, `.gz` or `.zst` file; raise `InputError` if that fails."""
     try:
         if not path.is_file():
             reason = "it is no file" if path.exists() else "No such file or directory"

@@ -1,4 +1,4 @@
-"""One module per format of word vectors; this one finds the right one by looking at the source."""
+"""Word vector formats, one module each, and the detection of a source's format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMATS: dict[str, VectorFormat] = {
 
 
 def format_named(name: str) -> VectorFormat:
-    """The format of that name; raise `HTransError` naming those there are."""
+    """The format of this name; raise `HTransError` if there is no such format."""
     try:
         return FORMATS[name]
     except KeyError:

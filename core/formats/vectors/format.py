@@ -1,4 +1,4 @@
-"""What every format of word vectors offers, and what holds for the words and numbers of all."""
+"""The interface of word vector formats, and checks that they share."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from core.text.plain_text import printable
 
 MAX_DIMENSIONS = 10_000
 LONGEST_WORD = 1000
-"""Characters; GloVe itself cuts words there, and no token of a text is longer."""
+"""Maximum characters of a word. GloVe itself cuts longer words."""
 _LONGEST_LABEL = 80
 
 Vector = npt.NDArray[np.float32]
 Pairs = Iterator[tuple[str, Vector]]
-"""Words and their vectors (dimensions,), all of one length; a word may come more than once."""
+"""Words and their vectors (dimensions,). A word can occur more than once."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorFormat:
-    """A reader: streams word vectors from a source, a path or the name of an installed package.
+    """A reader of word vectors from a path or an installed package.
 
-    `recognises` looks at the source's name and first bytes. `read` takes the source and the
-    dimensions wanted, None for whatever there is, which chooses where a source has several tables;
-    it raises `InputError` naming file and line or record.
+    `recognises` inspects the name and the first bytes of a source. `read` takes the source and the
+    dimensions, which select a table if the source has several; None accepts any. It raises
+    `InputError` with the file and the line or record.
     """
 
     name: str
@@ -39,7 +39,7 @@ class VectorFormat:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A file, or something in it, that errors name."""
+    """A file or a record in it, for error messages."""
 
     source: str | Path
     record: str | None = None
@@ -49,20 +49,20 @@ class Place:
         return replace(self, record=record if self.record is None else f"{self.record}, {record}")
 
     def wrong(self, problem: str, line: int | None = None) -> InputError:
-        """The error that says what is wrong here."""
+        """An error about this place."""
         return InputError(problem, source=self.source, record=self.record, line=line)
 
 
 def label(text: str) -> str:
-    """A name or message from outside for an error: on one line, cut where it is long."""
+    """A foreign name or message for an error message: one line of limited length."""
     return printable(text if len(text) <= _LONGEST_LABEL else f"{text[:_LONGEST_LABEL]}…")
 
 
 def word_problem(word: str) -> str | None:
-    """What is wrong with a word, None if nothing is.
+    """Describe what is wrong with a word, None if it is valid.
 
-    A word may hold spaces and control characters: it is only ever compared with tokens. One with
-    half of a surrogate pair is no text and could not be stored.
+    Spaces and control characters are valid, because words are only compared with tokens. An
+    unpaired surrogate is invalid, because it could not be stored.
     """
     if not word:
         return "numbers without a word before them"
@@ -77,7 +77,7 @@ def word_problem(word: str) -> str | None:
 
 
 def vector_of(numbers: Sequence[str | float] | npt.NDArray[np.float32]) -> Vector:
-    """The numbers as a vector (dimensions,); raise `ValueError` saying what is wrong with them."""
+    """Convert numbers to a vector (dimensions,); raise `ValueError` if one is not finite."""
     try:
         with np.errstate(over="ignore"):
             vector = np.array(numbers, dtype=np.float32)
@@ -91,7 +91,7 @@ def vector_of(numbers: Sequence[str | float] | npt.NDArray[np.float32]) -> Vecto
 
 
 def dimensions_problem(found: int, wanted: int | None) -> str | None:
-    """What is wrong with the dimensions of a table, None if nothing is."""
+    """Describe what is wrong with the dimensions of a table, None if they are valid."""
     if not 1 <= found <= MAX_DIMENSIONS:
         return f"vectors of {found:,} dimensions; 1 to {MAX_DIMENSIONS:,} are read"
     if wanted is not None and found != wanted:

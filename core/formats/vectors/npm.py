@@ -35,7 +35,7 @@ _DESCRIPTION = "package.json"
 _MAX_DESCRIPTION_BYTES = 2**20
 _JSON = ".json"
 _EXTRA_NUMBERS = ("l2NormIndex", "wordIndex")
-"""Keys that give the index of a number behind those of a vector."""
+"""Keys whose values are the indices of extra numbers at the end of each vector."""
 
 
 def read(source: str, dimensions: int | None = None) -> Pairs:
@@ -57,7 +57,7 @@ def read(source: str, dimensions: int | None = None) -> Pairs:
 
 
 def recognises(source: str) -> bool:
-    """By the name of an archive or JSON file, or by a folder with `package.json`."""
+    """Recognise an archive or JSON file by name, or a folder with `package.json`."""
     path = Path(source)
     if path.is_file():
         return source.lower().endswith(_ARCHIVE) or without_compression(source).endswith(_JSON)
@@ -109,7 +109,7 @@ def _pairs(file: IO[bytes], place: Place, wanted: int | None) -> Pairs:
 
 @contextmanager
 def _data_file(path: Path) -> Iterator[tuple[IO[bytes], Place]]:
-    """The JSON file that a package's description names as its main one."""
+    """The main JSON file of an unpacked package."""
     if path.suffix.lower() == _ARCHIVE:
         with _member(path, _DESCRIPTION) as description:
             if description is None:

@@ -79,7 +79,7 @@ def read(source: str, dimensions: int | None = None) -> Pairs:
 
 
 def recognises(source: str) -> bool:
-    """By the files of a model in the folder, or in the installed package, of that name."""
+    """Recognise the files of a model in a folder or an installed package."""
     return _vocabulary_of(source) is not None
 
 

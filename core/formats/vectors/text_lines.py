@@ -13,11 +13,11 @@ from core.formats.vectors.zip_members import ZIP, first_line_of_table, open_memb
 from core.text.line_files import opened
 
 LONGEST_LINE = 2**20
-"""Bytes; of a longer line no more are read."""
+"""Maximum bytes of a line."""
 
 
 class TextLines:
-    """The lines of a file, each read only up to `LONGEST_LINE`; `number` is that of the last."""
+    """The lines of a file. `number` is the number of the last line that was read."""
 
     def __init__(self, place: Place, file: IO[bytes]) -> None:
         self.place = place
@@ -25,17 +25,17 @@ class TextLines:
         self._file = file
 
     def read(self) -> bytes:
-        """The next line as it stands, at most a byte more than is allowed; empty at the end."""
+        """The next line with its line ending, empty at the end of the file."""
         line = self._file.readline(LONGEST_LINE + 1)
         self.number += bool(line)
         return line
 
     def read_bytes(self, size: int) -> bytes:
-        """The next `size` bytes, fewer at the end; no line can be read after them."""
+        """The next `size` bytes, fewer at the end. Lines cannot be read afterwards."""
         return self._file.read(size)
 
     def text(self, line: bytes) -> str:
-        """A line that `read` gave, as text without its end; raise `InputError` if it is none."""
+        """Decode a line of `read` without its line ending; raise `InputError` if it is not text."""
         if len(line) > LONGEST_LINE:
             raise self.wrong(f"longer than {LONGEST_LINE:,} bytes; not a word and its numbers")
         try:
@@ -51,15 +51,15 @@ class TextLines:
             yield self.text(line)
 
     def wrong(self, problem: str) -> InputError:
-        """The error that says what is wrong with the line that was read last."""
+        """An error about the last line."""
         return self.place.wrong(problem, self.number)
 
 
 @contextmanager
 def open_lines(source: str, dimensions: int | None) -> Iterator[TextLines]:
-    """The lines of `source`: plain, `.gz`, `.zst`, or of the file in a `.zip` with `dimensions`.
+    """Open a file: plain, `.gz`, `.zst`, or the table with `dimensions` in a `.zip`.
 
-    Raises `InputError` for what cannot be read or is not whole.
+    Raises `InputError` if it cannot be read or is truncated.
     """
     path = Path(source)
     lines: TextLines | None = None
@@ -78,7 +78,7 @@ def open_lines(source: str, dimensions: int | None) -> Iterator[TextLines]:
 
 
 def first_line(source: str) -> bytes:
-    """The first line of a file, at most `LONGEST_LINE` bytes; of a zip, that of its first table."""
+    """The first line of a file, or of the first table in a zip archive."""
     path = Path(source)
     if path.suffix.lower() == ZIP:
         return first_line_of_table(path)

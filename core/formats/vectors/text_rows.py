@@ -1,4 +1,4 @@
-"""A line `word v1 … vn`, as GloVe and word2vec write it."""
+"""Lines `word v1 … vn` of GloVe and word2vec files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from core.formats.vectors.text_lines import TextLines
 
 
 def row_of(line: str, dimensions: int, lines: TextLines) -> tuple[str, Vector]:
-    """Word and vector of a line: the last `dimensions` fields are numbers, all before is the word.
+    """Split a line into its word and its vector, the last `dimensions` fields.
 
-    A word may hold spaces, as some in the 840B vectors do.
+    Words can contain spaces, as some of the 840B vectors do.
     """
     word, *numbers = line.rsplit(" ", dimensions)
     if len(numbers) < dimensions:
@@ -18,7 +18,7 @@ def row_of(line: str, dimensions: int, lines: TextLines) -> tuple[str, Vector]:
     if problem := word_problem(word):
         raise lines.wrong(problem)
     written = line[len(word) :]
-    # Python would read 1_000 and digits of every script as numbers.
+    # Python also accepts underscores and the digits of other scripts.
     if "_" in written or not written.isascii():
         raise lines.wrong("not a number in it: only digits, sign, point and exponent are")
     try:
@@ -28,7 +28,7 @@ def row_of(line: str, dimensions: int, lines: TextLines) -> tuple[str, Vector]:
 
 
 def width_of_first(line: str, wanted: int | None, lines: TextLines) -> int:
-    """How many numbers the first line has, which says it for all lines of a file without header."""
+    """Count the numbers of the first line of a file without a header."""
     dimensions = line.count(" ")
     if HEADER.fullmatch(line.encode()):
         raise lines.wrong(

@@ -30,10 +30,10 @@ _CHUNK_BYTES = 2**18
 
 
 def read(source: str, dimensions: int | None = None) -> Pairs:
-    """Yield the words and vectors after the first line, which says how many there are of both.
+    """Yield words and vectors of the text or the binary format.
 
-    Reads word2vec's text and binary format from a plain file, `.gz`, `.zst` or `.zip`; fastText
-    writes the same text. Raises `InputError` with the line, or the word in the binary format.
+    The file is plain, `.gz`, `.zst` or `.zip`. fastText writes the same text format. Raises
+    `InputError` with the line, or with the number of the word in the binary format.
     """
     with open_lines(source, dimensions) as lines:
         count, width = _header(lines, dimensions)
@@ -56,9 +56,9 @@ def read(source: str, dimensions: int | None = None) -> Pairs:
 
 
 def _binary_rows(data: bytes, count: int, width: int, lines: TextLines) -> Pairs:
-    """Rows `word SPACE float32 * width`, of which `data` is the start.
+    """Yield rows `word SPACE float32 * width`. `data` holds the first bytes.
 
-    word2vec ends each row with a line feed, gensim with nothing.
+    word2vec ends each row with a line feed, gensim does not.
     """
     size = 4 * width
     longest = _MAX_WORD_BYTES + 2 + size
@@ -104,7 +104,7 @@ def _header(lines: TextLines, wanted: int | None) -> tuple[int, int]:
 
 
 def _is_row(line: bytes, dimensions: int) -> bool:
-    """Whether a line ends in as many numbers as it should."""
+    """Whether a line ends with `dimensions` numbers."""
     numbers = line.rstrip(b" \r\n").rsplit(b" ", dimensions)[1:]
     try:
         return len([float(number) for number in numbers]) == dimensions
@@ -113,7 +113,7 @@ def _is_row(line: bytes, dimensions: int) -> bool:
 
 
 def _is_binary(data: bytes) -> bool:
-    """Whether data hold what no text has: control characters, or bytes that are not UTF-8."""
+    """Whether data contain control characters or invalid UTF-8."""
     if any(byte < ord(" ") and byte not in _TEXT for byte in data):
         return True
     try:
@@ -125,7 +125,7 @@ def _is_binary(data: bytes) -> bool:
 
 
 def recognises(source: str) -> bool:
-    """By the first line, which the text and the binary format share."""
+    """Recognise the first line, which both formats share."""
     return Path(source).is_file() and HEADER.fullmatch(first_line(source)) is not None
 
 

@@ -1,7 +1,7 @@
-"""A text file inside a zip archive, read as a stream: nothing is unpacked to disk.
+"""Text files inside zip archives, read as streams without unpacking them to disk.
 
-The archive may lie about sizes and names. Names are only labels, sizes are not believed, and of
-its table of contents no more is read than `_LONGEST_READ` bytes.
+Names in an archive are only used in messages. Its sizes are not trusted, and its table of contents
+can have at most `_LONGEST_READ` bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LONGEST_READ = 2**20
 _FIRST_BYTES = 2**20
 _ENCRYPTED = 0x1
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How a member may be packed; zipfile unpacks others without a bound on memory."""
+"""Supported compression. zipfile needs unlimited memory for other methods."""
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -36,14 +36,14 @@ _BROKEN = (
     ValueError,
     struct.error,
 )
-"""What zipfile raises for an archive that is damaged or was made to mislead."""
+"""Exceptions of zipfile for a damaged archive."""
 
 
-class _Sparing(io.FileIO):
-    """A file of which no read brings more than `_LONGEST_READ` bytes."""
+class _BoundedFile(io.FileIO):
+    """A file whose reads return at most `_LONGEST_READ` bytes."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Like that of any file; raise `BadZipFile` where it would be too much."""
+        """Read like any file; raise `BadZipFile` if there are more bytes."""
         wanted = _LONGEST_READ + 1 if size is None or size < 0 else size
         data = super().read(min(wanted, _LONGEST_READ + 1))
         if data is not None and len(data) > _LONGEST_READ:
@@ -55,10 +55,10 @@ class _Sparing(io.FileIO):
 def open_member(
     path: Path, dimensions: int | None, line: Callable[[], int | None]
 ) -> Iterator[tuple[str, IO[bytes]]]:
-    """Name and content of the text file with vectors of `dimensions`, None where there is one only.
+    """Open the text file with vectors of `dimensions`; None if the archive has only one.
 
-    Raises `InputError` for an archive without such a file, with several, or that cannot be read;
-    `line` says where.
+    Yields its name and content. Raises `InputError` if there is no such file, if there are several,
+    or if the archive cannot be read. `line` returns the line for the message.
     """
     with _archive(path, line) as archive:
         member = _chosen(path, archive, dimensions)
@@ -67,7 +67,7 @@ def open_member(
 
 
 def first_line_of_table(path: Path) -> bytes:
-    """The first line of the first file with vectors, empty if there is none."""
+    """The first line of the first file with vectors, empty if there is no such file."""
     with _archive(path, lambda: None) as archive:
         for member in _texts(path, archive):
             first = _first_line(archive, member)
@@ -79,7 +79,7 @@ def first_line_of_table(path: Path) -> bytes:
 @contextmanager
 def _archive(path: Path, line: Callable[[], int | None]) -> Iterator[zipfile.ZipFile]:
     try:
-        with _Sparing(path) as file, zipfile.ZipFile(cast(IO[bytes], file)) as archive:
+        with _BoundedFile(path) as file, zipfile.ZipFile(cast(IO[bytes], file)) as archive:
             yield archive
     except _BROKEN as error:
         raise InputError(
@@ -94,7 +94,7 @@ def _archive(path: Path, line: Callable[[], int | None]) -> Iterator[zipfile.Zip
 @contextmanager
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
     with archive.open(member) as packed:
-        # zipfile reads a line in slow steps of its own.
+        # Reading lines directly from zipfile is slow.
         yield cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, packed), _LONGEST_READ // 16))
 
 

@@ -247,13 +247,13 @@ def test_deep_chain_does_not_recurse() -> None:
 
 def test_deep_cycle_does_not_recurse_and_is_found_in_time() -> None:
     size = 30_000
-    started = time.perf_counter()
+    started = time.process_time()
     forest(*((f"c{i}", None) for i in range(size)))
-    for_comparison = time.perf_counter() - started
-    started = time.perf_counter()
+    for_comparison = time.process_time() - started
+    started = time.process_time()
     with pytest.raises(TaxonomyError, match=r"cycle: c0 > .*…"):
         forest(*((f"c{i}", f"c{(i - 1) % size}") for i in range(size)))
-    assert time.perf_counter() - started < 5 * for_comparison + 1
+    assert time.process_time() - started < 5 * for_comparison + 1
 
 
 @settings(max_examples=50, deadline=None)

@@ -282,10 +282,12 @@ def test_tasks_of_a_lost_mailbox_are_run_again(
 ) -> None:
     def lose_once(task: FakeTask) -> None:
         cluster.on_poll = lambda task: None
+        cluster.hanging.add(task.name)
         task.is_lost = True
 
     cluster.on_poll = lose_once
     work(store, workspace, cluster)
+    assert len(cluster.cancelled) == 1
     assert crashes(store) == 0
     assert_same_models_as_here(store, workspace, run)
 

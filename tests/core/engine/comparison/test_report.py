@@ -331,7 +331,9 @@ def test_what_is_said_of_htrans_is_of_the_whole_of_it(
     finished("h", "htrans", 0.1)
     report = report_on(store, workspace, "step", "g", "h")
     said = advice_sentences(report)[-1]
-    assert f"{report.groups[2].macro.mean:.4f} against {report.groups[1].macro.mean:.4f}" in said
+    assert (
+        f"{report.groups[2].macro.mean:.4f} compared with {report.groups[1].macro.mean:.4f}" in said
+    )
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Every kind of damage is found and named; mending loses nothing that a row refers to."""
+"""Every kind of damage is found and named; a repair loses nothing that a row refers to."""
 
 from __future__ import annotations
 
@@ -345,7 +345,7 @@ def test_a_second_run_keeps_its_files_when_everything_else_is_mended(
     assert files(own_copy) == before
 
 
-def mended_with_two_faults(own_copy: Workspace, store: Store) -> Examination:
+def repaired_with_two_faults(own_copy: Workspace, store: Store) -> Examination:
     """Mend a workspace with a dead import and an orphan."""
     begin_corpus(store, "dead", "en", "jsonl", "edges", 100, A_DEAD_PROCESS)
     write_old(own_copy.root / RUN / "c1-a1-w9.k000001.safetensors")
@@ -356,7 +356,7 @@ def test_beside_a_living_supervisor_only_dead_imports_are_mended(own_copy: Works
     store = Store(own_copy.database)
     configure_engine(store, "cpu", 1, 1)
     record_supervisor(store, *own_identity())
-    found = mended_with_two_faults(own_copy, store)
+    found = repaired_with_two_faults(own_copy, store)
     store.close()
     assert named(found.repaired) == {("import", "dead")}
     assert [(f.kind, f.fixable) for f in found.problems] == [("orphan", False)]
@@ -366,7 +366,7 @@ def test_beside_a_living_supervisor_only_dead_imports_are_mended(own_copy: Works
 def test_beside_a_living_worker_without_supervisor_nothing_is_removed(own_copy: Workspace) -> None:
     store = Store(own_copy.database)
     add_worker(store, *own_identity(), "cpu")
-    found = mended_with_two_faults(own_copy, store)
+    found = repaired_with_two_faults(own_copy, store)
     store.close()
     assert named(found.repaired) == {("import", "dead")}
 
@@ -377,7 +377,7 @@ def test_nothing_is_removed_while_a_supervisor_starts_and_holds_the_lock(
     store = Store(own_copy.database)
     with own_copy.supervisor_lock.open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = mended_with_two_faults(own_copy, store)
+        found = repaired_with_two_faults(own_copy, store)
     store.close()
     assert named(found.repaired) == {("import", "dead")}
     assert [finding.kind for finding in found.problems] == ["orphan"]

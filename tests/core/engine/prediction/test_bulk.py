@@ -113,7 +113,7 @@ def predict(output: Path, given: Iterator[InputDocument] | None = None) -> Predi
 def broken_off(after: int) -> Iterator[InputDocument]:
     """The first documents, and then a line that cannot be read."""
     yield from documents()[:after]
-    raise InputError("not JSON; mend it", source="t.jsonl", line=after + 1)
+    raise InputError("not JSON; correct it", source="t.jsonl", line=after + 1)
 
 
 def partial_of(output: Path) -> Path:
@@ -170,7 +170,7 @@ def test_table_has_a_column_for_each_category(tmp_path: Path, pool: type[FakePoo
 
 @both_forms
 @pytest.mark.parametrize("after", [0, 1, 3, 4, 5, 11, 12, TOTAL - 1, TOTAL])
-def test_after_a_bad_line_is_mended_the_output_is_that_of_an_undisturbed_run(
+def test_after_a_bad_line_is_corrected_the_output_is_that_of_an_undisturbed_run(
     tmp_path: Path, pool: type[FakePool], name: str, after: int
 ) -> None:
     whole, output = tmp_path / f"whole.{name}", tmp_path / name

@@ -158,10 +158,10 @@ def test_names_of_a_field_are_for_that_field_alone() -> None:
 def test_name_is_found_among_many_in_no_time(tmp_path: Path) -> None:
     names = label_file(tmp_path, "".join(f"n{i}\n" for i in range(100_000)))
     reader = FieldReader(ReadingOptions(label_file=names))
-    began = time.monotonic()
+    began = time.process_time()
     for _ in range(1000):
         reader.document({"text": "", "labels": ["n99999"] * 10}, PLACE, "key")
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_label_file_has_a_name_a_line(tmp_path: Path) -> None:

@@ -89,9 +89,9 @@ def problem(source: str | Path) -> str:
 def bounded(mebibytes: int, seconds: float = 5) -> Iterator[None]:
     """What runs inside takes no more memory and time than that."""
     tracemalloc.start()
-    began = time.monotonic()
+    began = time.process_time()
     yield
-    assert time.monotonic() - began < seconds
+    assert time.process_time() - began < seconds
     assert tracemalloc.get_traced_memory()[1] < mebibytes * MIB
     tracemalloc.stop()
 

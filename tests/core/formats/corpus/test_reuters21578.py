@@ -242,12 +242,12 @@ def test_member_that_claims_a_huge_size_is_refused(tmp_path: Path) -> None:
 )
 def test_tags_that_do_not_end_are_read_in_time(tmp_path: Path, content: str) -> None:
     source = sgml(tmp_path, content)
-    began = time.monotonic()
+    began = time.process_time()
     try:
         assert ids(source) == ["1"]
     except InputError as error:
         assert str(error).startswith(f"{source}, line ")  # noqa: PT017 — either outcome is right
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_sgml_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
@@ -285,10 +285,10 @@ def test_archive_that_is_made_to_harm_is_refused_in_time(
     path = tmp_path / "reuters21578.tar.gz"
     path.write_bytes(gzip.compress(content, 1))
     tracemalloc.start()
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InputError, match=r"reuters21578\.tar\.gz: "):
         ids(path)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert tracemalloc.get_traced_memory()[1] < 2**25
     tracemalloc.stop()
 

@@ -247,9 +247,9 @@ def test_a_column_that_is_missing_is_told_once_of_the_header(tmp_path: Path) -> 
 
 def test_header_of_many_names_is_looked_at_in_time(tmp_path: Path) -> None:
     header = ",".join(["text", "labels", *map(str, range(9_998))])
-    began = time.monotonic()
+    began = time.process_time()
     assert read(tmp_path, header + "\n") == []
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 _CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
