@@ -21,7 +21,7 @@ from tests.docs.exceptions import NOT_RUN_IN, SNIPPETS_NOT_RUN, put_in, reason
 from tests.docs.stand_ins import CommandResult, call, small_world
 
 _ERROR = "error: "
-QUICK = ("README.md", "docs/comparison.md", "docs/predictions.md")
+QUICK = ("README.md", "docs/predictions.md")
 """Documents whose commands the quick tests run: they use most of the features."""
 
 

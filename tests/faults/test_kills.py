@@ -143,6 +143,7 @@ def test_a_worker_whose_supervisor_dies_before_it_has_begun_ends(
     assert present_workers(Store(place.database)) == []
 
 
+@pytest.mark.slow
 def test_a_trial_that_always_crashes_is_given_up_after_three_times_with_the_reason(
     workspaces: Callable[[str], Workspace],
 ) -> None:

@@ -17,6 +17,7 @@ from tests.support.pilot import found, text_of, until
 TEXT = "apple juice and a pear peel on a plate, taste"
 
 
+@pytest.mark.slow
 async def test_the_words_that_count_follow_the_category_under_the_cursor(
     own_copy: Workspace,
 ) -> None:

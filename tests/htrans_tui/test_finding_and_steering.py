@@ -205,6 +205,7 @@ async def test_what_is_folded_stays_folded_when_the_rows_change(still: Workspace
         assert len(tree_rows(app)) == 5
 
 
+@pytest.mark.slow
 async def test_a_category_is_paused_alone_or_with_what_is_below_it(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:
@@ -299,6 +300,7 @@ async def test_what_cannot_be_retrained_is_told_before_it_is_asked_for(still: Wo
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen))
 
 
+@pytest.mark.slow
 async def test_history_shows_attempts_and_brings_a_model_back(own_copy: Workspace) -> None:
     from core.engine.runs.retraining import RetrainRequest, retrain
     from db.trials import claim_trial

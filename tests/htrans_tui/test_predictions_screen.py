@@ -130,6 +130,7 @@ async def test_the_words_are_shaded_and_other_labels_named(own_copy: Workspace) 
         await until(pilot, lambda: text_of(app, "#labels") != first)
 
 
+@pytest.mark.slow
 async def test_a_threshold_is_tried_saved_and_taken_back(own_copy: Workspace) -> None:
     at = At(own_copy, "fruit")
     store = Store(own_copy.database)

@@ -139,6 +139,7 @@ async def test_without_an_alert_a_says_so(still: Workspace) -> None:
         await until(pilot, lambda: "no alerts" in written(app))
 
 
+@pytest.mark.slow
 async def test_every_table_is_written_as_csv(still: Workspace, tmp_path: Path) -> None:
     app = HTransApp(still)
     async with app.run_test(size=SIZE) as pilot:

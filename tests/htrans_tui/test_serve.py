@@ -86,6 +86,7 @@ def served(oddly_named: Workspace, tmp_path: Path) -> Iterator[Serving]:
         yield at
 
 
+@pytest.mark.slow
 async def test_every_visitor_has_an_app_that_ends_with_the_visit(served: Serving) -> None:
     async with tab(served) as one:
         await one.draws("small")

@@ -122,6 +122,7 @@ def test_a_day_in_a_terminal(terminal: Terminal, own_copy: Workspace) -> None:
     still_goes_on(own_copy, name)
 
 
+@pytest.mark.slow
 def test_re_attached_app_shows_the_finished_run_and_classifies(
     terminal: Terminal,
 ) -> None:

@@ -72,6 +72,7 @@ def test_other_seed_holds_out_other_documents() -> None:
     assert 0.4 < len(first & second) / len(first) < 0.6
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100))
 @given(st.text(st.characters(codec="utf-8"), max_size=20), st.floats(0, 1), st.floats(0, 1))
 def test_larger_fraction_keeps_what_a_smaller_one_held_out(

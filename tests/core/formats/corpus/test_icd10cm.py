@@ -11,6 +11,8 @@ from core.corpus.taxonomy import Taxonomy
 from core.errors import HTransError
 from core.formats.corpus.icd10cm import FORMAT, MINIMUM_DOCUMENTS, recognises, taxonomy
 
+pytestmark = pytest.mark.slow  # The package takes seconds to read.
+
 SOURCE = "icd10cm:3,10"
 
 

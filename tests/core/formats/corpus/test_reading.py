@@ -53,6 +53,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "CHUNK", 10)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_documents_come_in_order_with_their_first_words(tmp_path: Path) -> None:
     source = corpus(tmp_path, 95)

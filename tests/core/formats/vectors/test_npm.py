@@ -153,6 +153,7 @@ def test_dimensions_that_it_does_not_have_are_refused(tmp_path: Path) -> None:
         pairs(json_file(tmp_path, table()), dimensions=50)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     vectors = {f"word{i}": [i, i, 1, i] for i in range(100_000)}
     path = json_file(tmp_path, table(size=100_000, words=[], vectors=vectors))
