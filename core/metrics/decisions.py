@@ -60,10 +60,10 @@ class DecisionRule:
 class CategoryRule:
     """Decision threshold of one category and its optional Platt calibration.
 
-    `least` is the minimum accepted score, on the scale of the raw model scores.
+    `min_score` is the minimum accepted score, on the scale of the raw model scores.
     """
 
-    least: float = THRESHOLD
+    min_score: float = THRESHOLD
     calibration: Calibration | None = None
 
     @classmethod
@@ -82,7 +82,7 @@ class CategoryRule:
     @property
     def threshold(self) -> float:
         """Minimum probability at which the category accepts."""
-        return self.probability_of(self.least)
+        return self.probability_of(self.min_score)
 
     def probability_of(self, score: float) -> float:
         """Calibrated probability of a raw model score."""
@@ -99,7 +99,7 @@ class CategoryRule:
 
     def accepts(self, scores: Scores) -> npt.NDArray[np.bool_]:
         """Decisions (documents,) on raw model scores (documents,)."""
-        decisions: npt.NDArray[np.bool_] = scores >= np.float64(self.least)
+        decisions: npt.NDArray[np.bool_] = scores >= np.float64(self.min_score)
         return decisions
 
     def probabilities(self, scores: Scores) -> Scores:

@@ -152,7 +152,7 @@ def write_hierarchy(folder: Path, hierarchy: Hierarchy, card: str) -> None:
     thresholds = {
         key: {
             "threshold": rule.threshold,
-            "least_score": rule.least,
+            "least_score": rule.min_score,
             "calibration": None
             if rule.calibration is None
             else [rule.calibration.slope, rule.calibration.intercept],

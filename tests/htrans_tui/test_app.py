@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from htrans_tui.app.widgets.alert_list import AlertList
 from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.trial_table import TrialTable
 from htrans_tui.app.widgets.workers import WorkerLines
-from tests.support.pilot import found, open_monitor, text_of, tree_rows, until
+from tests.support.pilot import found, notifications, open_monitor, text_of, tree_rows, until
 from tests.support.still_life import WEIGHTS, still_life
 from tests.support.trained import Trained
 
@@ -169,7 +170,7 @@ async def test_a_refused_action_is_told_and_nothing_breaks(trained: Trained) -> 
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, MonitorScreen) and bool(tree_rows(app)))
         await pilot.press("p")
-        await until(pilot, lambda: any("cannot be" in n.message for n in app._notifications))
+        await until(pilot, lambda: any("cannot be" in n.message for n in notifications(app)))
 
 
 @pytest.mark.slow
@@ -332,4 +333,4 @@ async def test_the_poller_ends_with_the_app(still: Workspace) -> None:
     app = HTransApp(still)
     async with app.run_test() as pilot:
         await until(pilot, lambda: bool(app.snapshot.runs))
-    assert not app.poller._thread.is_alive()
+    assert "poller" not in {thread.name for thread in threading.enumerate()}

@@ -13,7 +13,7 @@ from htrans_tui.app.app import HTransApp
 from htrans_tui.app.screens.compare import CompareScreen
 from htrans_tui.app.screens.runs import RunsScreen
 from tests.support.builders import import_small_corpus, scored_run
-from tests.support.pilot import text_of, until
+from tests.support.pilot import notifications, text_of, until
 
 SIZE = (120, 40)
 
@@ -66,7 +66,7 @@ async def test_marked_runs_are_compared_the_first_marked_is_the_baseline(
         await until(pilot, lambda: bool(app.screen.query(Input)))
         app.screen.query_one(Input).value = str(page)
         await pilot.press("enter")
-        await until(pilot, lambda: any(n.title == "Saved" for n in app._notifications))
+        await until(pilot, lambda: any(n.title == "Saved" for n in notifications(app)))
         assert page.read_text().startswith("<!doctype html>")
         table = tmp_path / "table.csv"
         await pilot.press("w")

@@ -27,7 +27,7 @@ from htrans_tui.app.widgets.category_table import CategoryTable
 from htrans_tui.app.widgets.document_list import MARK, DocumentList
 from htrans_tui.app.widgets.shaded_text import MAX_CHARACTERS, shaded
 from tests.support.builders import category_of
-from tests.support.pilot import text_of, until, write_to, written
+from tests.support.pilot import notifications, text_of, until, write_to, written
 
 SIZE = (140, 45)
 
@@ -281,7 +281,7 @@ async def test_a_model_trained_meanwhile_is_shown(own_copy: Workspace) -> None:
             store.execute(
                 "UPDATE run_categories SET kept_trial_id = ? WHERE id = ?", (other, at.category.id)
             )
-        await until(pilot, lambda: any("was retrained" in n.message for n in app._notifications))
+        await until(pilot, lambda: any("was retrained" in n.message for n in notifications(app)))
         path = scores_path(own_copy.run(at.run.id), at.category.id, int(other), "test")
         await until(pilot, path.exists, 60)
         await until(pilot, lambda: "TP" in text_of(app, "#metrics"))

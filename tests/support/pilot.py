@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.notifications import Notifications
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
 
@@ -48,9 +49,14 @@ def found(app: HTransApp) -> list[str]:
     return [f"{row[0]} {str(row[1])[0]}".rstrip() for row in rows]
 
 
+def notifications(app: HTransApp) -> Notifications:
+    """Notifications on the screen; Textual has no public access."""
+    return app._notifications
+
+
 def written(app: HTransApp) -> str:
     """What the app has said last."""
-    return [note.message for note in app._notifications][-1]
+    return [note.message for note in notifications(app)][-1]
 
 
 async def write_to(app: HTransApp, pilot: Pilot[None], path: Path) -> None:

@@ -116,7 +116,7 @@ class CategoryPredictions:
         """Delete the manual threshold, and update the split's recorded metrics."""
         with store.write(durable=True):
             delete_threshold(store, self.trial_id, self.category.id)
-        self._record(store, self.ranked.counts(self.rule(store).least))
+        self._record(store, self.ranked.counts(self.rule(store).min_score))
 
     def text(self, store: Store, index: int) -> tuple[str, str]:
         """Id and text of the document at an index of the split."""

@@ -87,6 +87,6 @@ def load_models(source: ModelSource, device: torch.device, *, top_down: bool) ->
         raise HTransError(
             f"{source.name}: no category has an ancestor with a model; omit --top-down"
         )
-    rules = {key: rule.least for key, rule in classifier.rules.items()}
+    rules = {key: rule.min_score for key, rule in classifier.rules.items()}
     content = json.dumps([identity, rules, bounds and dict(bounds)], sort_keys=True)
     return LoadedModels(classifier, bounds, without, hashlib.sha256(content.encode()).hexdigest())

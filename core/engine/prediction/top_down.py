@@ -55,18 +55,19 @@ def bounds_of(
     models = _fingerprint(store, data, trained)
     bounds = top_down_bounds(store, data.run.id, models)
     if bounds is None:
-        bounds = _learn(store, data, trained, device, progress)
+        bounds = compute_bounds(store, data, trained, device, progress)
         record_top_down_bounds(store, data.run.id, models, bounds)
     return bounds
 
 
-def _learn(
+def compute_bounds(
     store: Store,
     data: RunData,
     trained: dict[str, RunCategory],
     device: torch.device,
     progress: Progress,
 ) -> dict[str, float]:
+    """Compute the bounds anew. See `bounds_of`."""
     gates = gates_of(store, data, trained)
     total = len(trained) + len(set(gates.values()))
     accepted = {}
@@ -80,7 +81,7 @@ def _learn(
     for done, (key, rows) in enumerate(below.items(), start=len(trained)):
         progress(done, total)
         scores = _scores_on(data, trained[key], rows, device)
-        lowest[key] = _bound(float(scores.min())) if len(scores) else MAX_BOUND
+        lowest[key] = bound_below(float(scores.min())) if len(scores) else MAX_BOUND
     return {key: lowest[gate] for key, gate in gates.items()}
 
 
@@ -100,7 +101,8 @@ def accepted_below(
     return {gate: np.unique(np.concatenate(rows)) for gate, rows in below.items()}
 
 
-def _bound(lowest: float) -> float:
+def bound_below(lowest: float) -> float:
+    """Return the bound for a gate whose lowest score to pass is `lowest`."""
     return min(MAX_BOUND, lowest, float(sigmoid(logit(np.float64(lowest)) - MARGIN)))
 
 

@@ -201,9 +201,9 @@ class PredictionsScreen(ThresholdScreen):
         counts = predictions.ranked.counts(self._min_score)
         rates = counts.rates
         threshold = f" threshold {self._probability(self._min_score):.3f}"
-        is_active = self._min_score == self._rule.least
+        is_active = self._min_score == self._rule.min_score
         if not is_active:
-            threshold += f", active {self._probability(self._rule.least):.3f}"
+            threshold += f", active {self._probability(self._rule.min_score):.3f}"
         parts = [
             threshold,
             f"P {rates.precision:.3f}  R {rates.recall:.3f}  F1 {rates.f1:.3f}",

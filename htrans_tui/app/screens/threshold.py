@@ -23,7 +23,7 @@ class ThresholdScreen(HTransScreen[None]):
         self._predictions: CategoryPredictions | None = None
         self._store: Store
         self._rule = CategoryRule()
-        self._min_score = self._rule.least
+        self._min_score = self._rule.min_score
         self._saved_note = ""
 
     @abstractmethod
@@ -99,7 +99,7 @@ class ThresholdScreen(HTransScreen[None]):
             predictions.reset_threshold(store)
             return f"{predictions.category.key}: saved threshold removed"
 
-        self._min_score = self._rule.least
+        self._min_score = self._rule.min_score
         self.services.steer(forget)
 
     def _read_rule(self, *, keep: bool) -> None:
@@ -107,13 +107,13 @@ class ThresholdScreen(HTransScreen[None]):
         assert self._predictions is not None
         rule = self._predictions.rule(self._store)
         by_hand = self._predictions.manual_threshold(self._store)
-        is_modified = self._min_score != self._rule.least
+        is_modified = self._min_score != self._rule.min_score
         note = f"set by hand on {by_hand.split}" if by_hand is not None else ""
         if keep and rule == self._rule and note == self._saved_note:
             return
         self._rule, self._saved_note = rule, note
         if not (keep and is_modified):
-            self._min_score = rule.least
+            self._min_score = rule.min_score
         if keep:
             self._draw()
 

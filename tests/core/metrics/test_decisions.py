@@ -78,7 +78,7 @@ def test_calibrated_probabilities_equal_the_formula() -> None:
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-(2 * odds - 1))), rtol=1e-6)
     # 2 · logit(s) − 1 is 0 where logit(s) is a half.
-    assert rule.least == pytest.approx(1 / (1 + np.exp(-0.5)))
+    assert rule.min_score == pytest.approx(1 / (1 + np.exp(-0.5)))
     assert rule.threshold == pytest.approx(0.5, abs=1e-9)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from core.engine.artifacts import document_index
+from core import files
 from core.engine.artifacts.document_index import (
     INDEX_FILES,
     ensure_index,
@@ -17,6 +18,8 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import Corpus, document_numbers, positive_numbers
 from tests.support.builders import record_corpus
+
+REPLACING = "core.engine.artifacts.document_index.replacing"
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def test_arrays_are_made_once(
     store: Store, workspace: Workspace, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure_index(store, workspace, corpus.id)
-    monkeypatch.setattr(document_index, "_save", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(REPLACING, lambda _: pytest.fail("made again"))
     ensure_index(store, workspace, corpus.id)
 
 
@@ -71,16 +74,16 @@ def test_arrays_whose_making_was_broken_off_are_not_opened_and_made_anew(
     monkeypatch: pytest.MonkeyPatch,
     written: int,
 ) -> None:
-    real, left = document_index._save, [None] * written
+    real, left = files.replacing, [None] * written
 
-    def save(path: Path, numbers: document_index.Numbers) -> None:
+    def replacing(path: Path) -> AbstractContextManager[Path]:
         if not left:
             raise KeyboardInterrupt
         left.pop()
-        real(path, numbers)
+        return real(path)
 
     with monkeypatch.context() as broken:
-        broken.setattr(document_index, "_save", save)
+        broken.setattr(REPLACING, replacing)
         with pytest.raises(KeyboardInterrupt):
             ensure_index(store, workspace, corpus.id)
     assert open_index(workspace, corpus.id) is None

@@ -87,7 +87,7 @@ def test_counts_are_those_of_evaluation(
 ) -> None:
     wanted = evaluated(store, own_copy, run, key, split)
     found = predictions(store, own_copy, run, key, split)
-    assert found.ranked.counts(found.rule(store).least) == wanted
+    assert found.ranked.counts(found.rule(store).min_score) == wanted
     data = RunData(store, own_copy, run)
     examples, scores = scores_of(data, category_of(store, run, key), split, CPU)
     np.testing.assert_array_equal(found.rows, examples.rows)
@@ -200,9 +200,9 @@ def test_a_model_that_takes_the_place_of_another_does_not_get_its_threshold(
             )
         now = predictions(store, own_copy, run)
         assert now.trial_id == kept
-        assert now.rule(store).least == least
+        assert now.rule(store).min_score == least
         classifier, _ = load_classifier(store, own_copy, run, CPU)
-        assert classifier.rules["cats"].least == least
+        assert classifier.rules["cats"].min_score == least
 
 
 def test_other_categories_say_of_a_document_what_their_models_say(

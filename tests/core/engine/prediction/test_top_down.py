@@ -104,21 +104,21 @@ def test_each_category_below_a_trained_one_has_a_bound(
 @example(1e-30)
 @example(1.0)
 def test_a_bound_is_never_above_the_lowest_score_that_it_must_let_pass(lowest: float) -> None:
-    assert top_down._bound(lowest) <= lowest
-    assert top_down._bound(lowest) <= MAX_BOUND
+    assert top_down.bound_below(lowest) <= lowest
+    assert top_down.bound_below(lowest) <= MAX_BOUND
 
 
 def test_bounds_are_kept_until_a_threshold_or_a_model_changes(
     store: Store, own_copy: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times: list[dict[str, float]] = []
-    real = top_down._learn
+    real = top_down.compute_bounds
 
     def learn(*arguments: object) -> dict[str, float]:
         times.append(real(*arguments))  # type: ignore[arg-type]
         return times[-1]
 
-    monkeypatch.setattr(top_down, "_learn", learn)
+    monkeypatch.setattr(top_down, "compute_bounds", learn)
     first = learned(store, own_copy, run)
     again = Store(own_copy.database)
     assert learned(again, own_copy, run) == first

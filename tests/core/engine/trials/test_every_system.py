@@ -309,7 +309,7 @@ def test_thresholds_come_from_validation_and_are_recorded(
     recorded = store.value(
         "SELECT threshold FROM validation_fits WHERE run_category_id = ?", (cats.id,)
     )
-    assert recorded == rule.least
+    assert recorded == rule.min_score
     scores_path(data.folder, cats.id, cats.kept_trial_id or 0, "validation").unlink()
     assert category_rule(store, data, cats, tuned, CPU) == rule
 
