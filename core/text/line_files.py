@@ -17,7 +17,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-LONGEST_LINE = 64 * 1024 * 1024
+MAX_LINE_BYTES = 64 * 1024 * 1024
 """Maximum length of a line in bytes."""
 COMPRESSED = ("", ".gz", ".zst")
 """Compression suffixes of files that are read line by line."""
@@ -75,7 +75,7 @@ def _size(count: int) -> str:
     return f"{count // 2**20} MiB" if count >= 2**20 else f"{count:,} bytes"
 
 
-def lines_of(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes]]:
+def lines_of(path: Path, longest: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes]]:
     """Iterate over the lines of a plain, `.gz` or `.zst` file with their numbers, from 1.
 
     Raises:

@@ -30,7 +30,7 @@ from core.formats.corpus.format import (
     is_file,
 )
 from core.formats.corpus.sniffing import beginning
-from core.text.line_files import LONGEST_LINE
+from core.text.line_files import MAX_LINE_BYTES
 from core.text.plain_text import printable
 
 _ROWS = 256
@@ -72,9 +72,9 @@ def records(source: str, options: ReadingOptions) -> Iterator[Record]:
         number = 0
         for batch, names in _batches(path, options):
             columns = [*zip(batch.schema.names, batch.columns, strict=True)]
-            for place in range(len(batch)):
+            for location in range(len(batch)):
                 number += 1
-                row = {name: _value(column[place]) for name, column in columns}
+                row = {name: _value(column[location]) for name, column in columns}
                 if stated is not None:
                     row.setdefault(options.split_field, stated)
                 size = 200 + sum(
@@ -82,7 +82,7 @@ def records(source: str, options: ReadingOptions) -> Iterator[Record]:
                     for value in row.values()
                     if isinstance(value, list | str)
                 )
-                if size > LONGEST_LINE:
+                if size > MAX_LINE_BYTES:
                     raise InputError(
                         "longer than 64 MiB; is it the right field?", source=f"{path}, row {number}"
                     )

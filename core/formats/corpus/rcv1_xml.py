@@ -85,13 +85,13 @@ def parser(_: ReadingOptions) -> Parse:
                 archive.close()
             archives.clear()
             archives[container] = _opened(container)
-        place = f"{container}, {printable(name)}"
-        return _document(_read_member(archives[container], name, place), place)
+        location = f"{container}, {printable(name)}"
+        return _document(_read_member(archives[container], name, location), location)
 
     return parse
 
 
-def _document(content: bytes, place: str) -> Any:
+def _document(content: bytes, location: str) -> Any:
     # Imported here: defusedxml loads a second copy of ElementTree.
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
@@ -101,30 +101,32 @@ def _document(content: bytes, place: str) -> Any:
     except ParseError as error:
         what = expat.ErrorString(error.code)
         raise InputError(
-            f"no readable XML ({what}); fetch the file again", source=place, line=error.position[0]
+            f"no readable XML ({what}); fetch the file again",
+            source=location,
+            line=error.position[0],
         ) from error
     except DefusedXmlException as error:
         raise InputError(
-            "its DOCTYPE declares entities; newsitems have none", source=place
+            "its DOCTYPE declares entities; newsitems have none", source=location
         ) from error
     except (ValueError, LookupError) as error:  # of encodings
         what = printable(str(error))[:200]
-        raise InputError(f"no readable newsitem: {what}", source=place) from error
+        raise InputError(f"no readable newsitem: {what}", source=location) from error
     item = next(root.iter("newsitem"), root)
     number = item.get("itemid", "")
     if item.tag != "newsitem" or not _NUMBER.fullmatch(number):
-        raise InputError("no element <newsitem> with a number as itemid", source=place)
+        raise InputError("no element <newsitem> with a number as itemid", source=location)
     head = _text(item.find(".//headline")) or _text(item.find(".//title"))
     lines = "\n".join(_text(paragraph) for paragraph in item.iterfind(".//text//p")).split("\n")
     body = "\n".join(line.strip() for line in lines if line.strip())
     codes = item.iterfind(f".//codes[@class='{TOPICS}']//code")
     return document_of(
-        place,
+        location,
         number,
         "\n\n".join(part for part in (head, body) if part),
         [topic for code in codes if (topic := code.get("code", "")).strip()],
         lyrl_split(int(number)),
-        date_of(item.get("date"), place),
+        date_of(item.get("date"), location),
     )
 
 
@@ -147,7 +149,7 @@ def _members(source: str) -> list[zipfile.ZipInfo]:
         return [member for member in archive.infolist() if _NAME.fullmatch(member.filename)]
 
 
-def _read_member(archive: zipfile.ZipFile, name: str, place: str) -> bytes:
+def _read_member(archive: zipfile.ZipFile, name: str, location: str) -> bytes:
     try:
         with archive.open(name) as member:
             content = member.read(_LARGEST + 1)
@@ -155,8 +157,8 @@ def _read_member(archive: zipfile.ZipFile, name: str, place: str) -> bytes:
                 content += more
     except Exception as error:  # zipfile raises many kinds for a damaged archive
         what = printable(str(error))[:200]
-        raise InputError(f"cannot be unpacked ({what}); fetch it again", source=place) from error
-    return _small(content, place)
+        raise InputError(f"cannot be unpacked ({what}); fetch it again", source=location) from error
+    return _small(content, location)
 
 
 def _read_file(name: str) -> bytes:
@@ -174,9 +176,9 @@ def _size(name: str) -> int:
         raise InputError(f"cannot be read: {error.strerror}", source=name) from error
 
 
-def _small(content: bytes, place: str) -> bytes:
+def _small(content: bytes, location: str) -> bytes:
     if len(content) > _LARGEST:
-        raise InputError(f"more than {_LARGEST // 2**20} MiB are no newsitem", source=place)
+        raise InputError(f"more than {_LARGEST // 2**20} MiB are no newsitem", source=location)
     return content
 
 

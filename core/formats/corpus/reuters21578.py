@@ -206,13 +206,13 @@ def _document(name: str, line: int, attributes: str, content: str) -> Document:
     if values.get("TOPICS") == "YES":
         split = _MODAPTE.get(values.get("LEWISSPLIT", ""), "unused")
     labels = _TOPIC.findall(_inside(content, "<TOPICS>", "</TOPICS>") or "")
-    place = f"{name}, line {line}"
+    location = f"{name}, line {line}"
     try:
         text = _text(content)
         plain = [label for topic in labels if (label := _plain(topic))]
     except ValueError as error:  # from html.unescape
-        raise InputError("a character entity with too long a number", source=place) from error
-    return document_of(place, values["NEWID"], text, plain, split)
+        raise InputError("a character entity with too long a number", source=location) from error
+    return document_of(location, values["NEWID"], text, plain, split)
 
 
 def _text(content: str) -> str:

@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.text.plain_text import printable
 
 MAX_DIMENSIONS = 10_000
-LONGEST_WORD = 1000
+MAX_WORD_LENGTH = 1000
 """Maximum characters of a word. GloVe itself cuts longer words."""
 _LONGEST_LABEL = 80
 
@@ -66,8 +66,8 @@ def word_problem(word: str) -> str | None:
     """
     if not word:
         return "numbers without a word before them"
-    if len(word) > LONGEST_WORD:
-        return f"a word of {len(word):,} characters; at most {LONGEST_WORD:,} are read"
+    if len(word) > MAX_WORD_LENGTH:
+        return f"a word of {len(word):,} characters; at most {MAX_WORD_LENGTH:,} are read"
     if not word.isascii():
         try:
             word.encode()

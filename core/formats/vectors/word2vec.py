@@ -12,7 +12,7 @@ import numpy as np
 from core.errors import InputError
 from core.formats.vectors.first_lines import HEADER
 from core.formats.vectors.format import (
-    LONGEST_WORD,
+    MAX_WORD_LENGTH,
     Pairs,
     VectorFormat,
     dimensions_problem,
@@ -24,7 +24,7 @@ from core.formats.vectors.text_rows import row_of
 
 _TEXT = frozenset(b"\t\n\r")
 _LONGEST_CHARACTER = 4
-_MAX_WORD_BYTES = _LONGEST_CHARACTER * LONGEST_WORD
+_MAX_WORD_BYTES = _LONGEST_CHARACTER * MAX_WORD_LENGTH
 _SAMPLE_BYTES = 4096
 _CHUNK_BYTES = 2**18
 

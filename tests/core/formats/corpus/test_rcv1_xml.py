@@ -149,7 +149,7 @@ def test_archive_is_read_in_the_order_of_numbers(tmp_path: Path, method: int) ->
     source = written(tmp_path, zipped(*members, *others, method=method), "19960820.ZIP")
     assert guess_format(source).name == "rcv1-xml"
     assert ids(source) == ["5", "7", "9", "2286", "30000"]
-    assert next(FORMAT.read(source)).place == f"{source}, 5newsML.xml"
+    assert next(FORMAT.read(source)).location == f"{source}, 5newsML.xml"
 
 
 def test_folders_and_archives_are_found_at_any_depth(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_record_becomes_a_document(tmp_path: Path) -> None:
         text="COD LANDINGS RISE\n\nTrawlers landed more cod.\n    Prices fell.\n Reuter",
         labels=("fishmeal", "ship"),
         split="train",
-        place=f"{source}, line 14",
+        location=f"{source}, line 14",
     )
 
 
@@ -122,7 +122,7 @@ def test_archive_is_read_like_its_files(tmp_path: Path, mode: str, name: str) ->
     path.write_bytes(archive(mode, HEADER + record(1), HEADER + record(2) + record(3)))
     found = list(FORMAT.read(str(path)))
     assert [document.id for document in found] == ["1", "2", "3"]
-    assert found[2].place == f"{path}, reut2-001.sgm, line 14"
+    assert found[2].location == f"{path}, reut2-001.sgm, line 14"
 
 
 def test_links_and_other_members_of_an_archive_are_left(tmp_path: Path) -> None:

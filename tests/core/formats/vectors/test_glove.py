@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import HTransError, InputError
 from core.formats.vectors import guess_format
-from core.formats.vectors.text_lines import LONGEST_LINE
+from core.formats.vectors.text_lines import MAX_LINE_BYTES
 from tests.core.formats.vectors.reading import PACKED, little_memory, pairs, written
 from tests.support.glove_files import GLOVE, SHORTER, zipped
 
@@ -61,7 +61,9 @@ def test_word_may_be_white_space_or_hold_control_characters(tmp_path: Path) -> N
         (GLOVE + "whale 1 1e50 3\n", 4, "not finite"),
         (GLOVE + f"{'w' * 1001} 1 2 3\n", 4, "a word of 1,001 characters; at most 1,000"),
         (GLOVE + f"whale {'1' * 2_000} 2 x\n", 4, "not a number"),
-        pytest.param(GLOVE + "x" * (LONGEST_LINE + 1), 4, "longer than 1,048,576 bytes", id="long"),
+        pytest.param(
+            GLOVE + "x" * (MAX_LINE_BYTES + 1), 4, "longer than 1,048,576 bytes", id="long"
+        ),
         ("400000 100\n" + GLOVE, 1, "not a GloVe text file: this is word2vec's first line"),
         ("tide\n", 1, "not a GloVe text file"),
         ("\n" + GLOVE, 1, "not a GloVe text file"),
