@@ -48,6 +48,11 @@ class Place:
         """A record inside this place."""
         return replace(self, record=record if self.record is None else f"{self.record}, {record}")
 
+    @property
+    def label(self) -> str:
+        """The place as error messages name it."""
+        return str(self.source) if self.record is None else f"{self.source}, {self.record}"
+
     def wrong(self, problem: str, line: int | None = None) -> InputError:
         """An error about this place."""
         return InputError(problem, source=self.source, record=self.record, line=line)
@@ -88,6 +93,20 @@ def vector_of(numbers: Sequence[str | float] | npt.NDArray[np.float32]) -> Vecto
     if not np.isfinite(vector).all():
         raise ValueError("a number in it is not finite")
     return vector
+
+
+def pair_of(
+    word: str,
+    numbers: Sequence[str | float] | npt.NDArray[np.float32],
+    wrong: Callable[[str], InputError],
+) -> tuple[str, Vector]:
+    """Check a word and convert its numbers to a vector; `wrong` creates the error."""
+    if problem := word_problem(word):
+        raise wrong(problem)
+    try:
+        return word, vector_of(numbers)
+    except ValueError as error:
+        raise wrong(str(error)) from error
 
 
 def dimensions_problem(found: int, wanted: int | None) -> str | None:

@@ -68,7 +68,7 @@ def open_lines(source: str, dimensions: int | None) -> Iterator[TextLines]:
         return None if lines is None else lines.number + 1
 
     if path.suffix.lower() == ZIP:
-        with open_member(path, dimensions, next_line) as (name, file):
+        with open_member(path, dimensions) as (name, file):
             lines = TextLines(Place(path, name), file)
             yield lines
     else:

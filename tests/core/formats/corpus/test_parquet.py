@@ -224,9 +224,7 @@ def test_index_names_only_what_lies_beside_it(tmp_path: Path, name: object) -> N
     assert "dataset_dict.json: names a file outside the folder" in problem(folder)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", "5", '{"_data_files": {}}', '{"_data_files": [5]}', "[" * 100_000]
-)
+@pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"_data_files": [5]}', "[" * 100_000])
 def test_index_that_is_none_is_an_error(tmp_path: Path, content: str) -> None:
     folder = saved(tmp_path / "d", table())
     (folder / "state.json").write_text(content)

