@@ -25,20 +25,20 @@ class Document:
     """One document of a corpus.
 
     `labels` are the assigned categories, not propagated to ancestors. `split` is None if the source
-    states no split, and "unused" if the source excludes the document from both splits. `place` is
-    the location (file and line) for error messages. `date` is None if the source states no date.
+    states no split, and "unused" if the source excludes the document from both splits. `location`
+    (file and line) is for error messages. `date` is None if the source states no date.
     """
 
     id: str
     text: str
     labels: tuple[str, ...]
     split: Split | None
-    place: str
+    location: str
     date: date | None = None
 
 
 def document_of(
-    place: str,
+    location: str,
     key: str,
     text: str,
     labels: Iterable[str],
@@ -50,7 +50,7 @@ def document_of(
     Replaces NUL characters and lone surrogates, strips labels and removes duplicate labels.
 
     Args:
-        place: Location of the document for error messages.
+        location: Location of the document for error messages.
         key: Document id.
         text: Text of the document.
         labels: Assigned categories.
@@ -66,22 +66,22 @@ def document_of(
         raise InputError(
             f"{len(cleaned):,} labels; more than {MAX_LABELS:,} are not allowed; check that it is "
             "the label field",
-            source=place,
+            source=location,
         )
     for label in cleaned:
         if not label:
-            raise InputError("an empty label; remove it", source=place)
+            raise InputError("an empty label; remove it", source=location)
         if len(label) > MAX_NAME:
             raise InputError(
                 f"a label of {len(label):,} characters, {label[:20]!r}…; check that it is the "
                 "label field",
-                source=place,
+                source=location,
             )
     if len(key) > MAX_NAME:
         raise InputError(
-            f"an id of {len(key):,} characters; check that it is the id field", source=place
+            f"an id of {len(key):,} characters; check that it is the id field", source=location
         )
-    return Document(storable(key), storable(text), tuple(cleaned), split, storable(place), day)
+    return Document(storable(key), storable(text), tuple(cleaned), split, storable(location), day)
 
 
 def held_out(document_id: str, fraction: float, seed: int = 0) -> bool:

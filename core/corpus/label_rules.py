@@ -52,6 +52,6 @@ class LabelRules:
                 raise InputError(
                     f"the label {label!r} is not in the taxonomy {self._complete.source}; add it "
                     "there, or use --unknown-labels drop or top-level",
-                    source=document.place,
+                    source=document.location,
                 )
         return categories

@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from core.errors import InputError
+from core.errors import HTransError, InputError
+from core.text.plain_text import printable
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-LONGEST_LINE = 64 * 1024 * 1024
+MAX_LINE_BYTES = 64 * 1024 * 1024
 """Maximum length of a line in bytes."""
 COMPRESSED = ("", ".gz", ".zst")
 """Compression suffixes of files that are read line by line."""
@@ -62,6 +63,26 @@ def opened(path: Path, line: Callable[[], int | None] = lambda: None) -> Iterato
         raise InputError(f"cannot be read: {error.strerror or error}", source=path) from error
 
 
+@contextmanager
+def naming(source: str | Path, problem: str, remedy: str = "fetch it again") -> Iterator[None]:
+    """Convert exceptions of a parser to an `InputError` that names the file.
+
+    Args:
+        source: The file, or the record in it.
+        problem: What a damaged file is not, such as "not a whole zip archive".
+        remedy: What to do about a damaged file.
+    """
+    try:
+        yield
+    except HTransError:
+        raise
+    except Exception as error:  # parsers raise many kinds for a damaged file
+        if isinstance(error, OSError) and error.strerror:
+            raise InputError(f"cannot be read: {error.strerror}", source=source) from error
+        reason = printable(" ".join(str(error).split()))[:200] or type(error).__name__
+        raise InputError(f"{problem} ({reason}); {remedy}", source=source) from error
+
+
 def first_bytes(path: Path, count: int) -> bytes:
     """Read up to `count` bytes of a plain, `.gz` or `.zst` file."""
     content = bytearray()
@@ -75,7 +96,7 @@ def _size(count: int) -> str:
     return f"{count // 2**20} MiB" if count >= 2**20 else f"{count:,} bytes"
 
 
-def lines_of(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes]]:
+def lines_of(path: Path, longest: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes]]:
     """Iterate over the lines of a plain, `.gz` or `.zst` file with their numbers, from 1.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
-from core.text.line_files import LONGEST_LINE, decoded
+from core.text.line_files import MAX_LINE_BYTES, decoded
 from core.text.plain_text import printable
 
 _MAX_LINES = 100_000
@@ -27,19 +27,19 @@ def rows_of(
         quotes: False if quotes are part of the text.
 
     Raises:
-        InputError: If the input is not a table, or a row has more than `LONGEST_LINE` bytes or
+        InputError: If the input is not a table, or a row has more than `MAX_LINE_BYTES` bytes or
             100,000 lines, which an unclosed quote causes.
     """
-    csv.field_size_limit(LONGEST_LINE)
+    csv.field_size_limit(MAX_LINE_BYTES)
     first_line, size = 1, 0
 
     def text() -> Iterator[str]:
         nonlocal size
         for line_no, line in lines:
             size += len(line)
-            if size > LONGEST_LINE or line_no - first_line >= _MAX_LINES:
+            if size > MAX_LINE_BYTES or line_no - first_line >= _MAX_LINES:
                 raise InputError(
-                    f"a row of more than {LONGEST_LINE // 2**20} MiB or {_MAX_LINES:,} lines; "
+                    f"a row of more than {MAX_LINE_BYTES // 2**20} MiB or {_MAX_LINES:,} lines; "
                     + _QUOTES,
                     source=source,
                     line=first_line,

@@ -331,7 +331,7 @@ class _Importer:
             if document.id in seen:
                 raise InputError(
                     f"the document id {document.id!r} appears twice; ids must differ",
-                    source=document.place,
+                    source=document.location,
                 )
             seen.add(document.id)
 

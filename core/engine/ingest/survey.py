@@ -180,7 +180,7 @@ class _Surveyor:
         survey.drawn += drawn
         key = hash(document.id)
         if key in self._ids:
-            self._problem(f"{document.place}: the document id {document.id!r} appears twice")
+            self._problem(f"{document.location}: the document id {document.id!r} appears twice")
         self._ids.add(key)
         explicit = self._rules.categories(document)
         survey.labels += len(explicit)

@@ -126,8 +126,8 @@ class _LabelScan:
             labels |= dict.fromkeys(document.labels)
             if len(labels) > MAX_CATEGORIES:
                 raise HTransError(
-                    f"{document.place}: more than {MAX_CATEGORIES:,} different labels; check the "
-                    "label field"
+                    f"{document.location}: more than {MAX_CATEGORIES:,} different labels; "
+                    "check the label field"
                 )
         return list(labels)
 

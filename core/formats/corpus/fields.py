@@ -29,7 +29,7 @@ class FieldReader:
     def document(
         self,
         record: Mapping[str, Any],
-        place: str,
+        location: str,
         key: str,
         *,
         separator: str | None = None,
@@ -41,36 +41,38 @@ class FieldReader:
         are those of numbered labels, by field. Raises `InputError` naming field and remedy.
         """
         options = self._options
-        text = self.text(record, place)
+        text = self.text(record, location)
         labels = []
         for field in options.label_fields:
             own = (names or {}).get(field) if self._names is None else self._names
-            labels += self._labels(record, field, place, options.label_separator or separator, own)
+            labels += self._labels(
+                record, field, location, options.label_separator or separator, own
+            )
         stated = record.get(options.id_field)
         if isinstance(stated, dict | list):
             raise InputError(
                 f'the field "{options.id_field}" is not a string; name another --id-field',
-                source=place,
+                source=location,
             )
         return document_of(
-            place,
+            location,
             key if is_blank(stated) else str(stated),
             text,
             labels,
-            split_of(record.get(options.split_field), place),
-            date_of(record.get(options.date_field), place),
+            split_of(record.get(options.split_field), location),
+            date_of(record.get(options.date_field), location),
         )
 
-    def text(self, record: Mapping[str, Any], place: str) -> str:
+    def text(self, record: Mapping[str, Any], location: str) -> str:
         """The text of a record; raise `InputError` naming field and remedy."""
         parts = []
         wanted = self._options.text_fields
         for field in wanted:
             if field not in record:
-                raise missing(record, field, "--text-field", place)
+                raise missing(record, field, "--text-field", location)
             value = record[field]
             if not isinstance(value, str) and not (value is None and len(wanted) > 1):
-                raise InputError(f'the field "{field}" is not a string', source=place)
+                raise InputError(f'the field "{field}" is not a string', source=location)
             parts.append(value or "")
         return parts[0] if len(parts) == 1 else "\n\n".join(part for part in parts if part)
 
@@ -78,12 +80,12 @@ class FieldReader:
         self,
         record: Mapping[str, Any],
         field: str,
-        place: str,
+        location: str,
         separator: str | None,
         names: Sequence[str] | None,
     ) -> list[str]:
         if field not in record:
-            raise missing(record, field, "--label-field", place)
+            raise missing(record, field, "--label-field", location)
         value = record[field]
         if isinstance(value, str):
             cells = value.split(separator) if separator else [value]
@@ -96,11 +98,11 @@ class FieldReader:
         if not isinstance(value, list) or not all(
             isinstance(label, str | int) and not isinstance(label, bool) for label in value
         ):
-            raise InputError(f'the field "{field}" is not a list of strings', source=place)
+            raise InputError(f'the field "{field}" is not a list of strings', source=location)
         if not names:
             return [*map(str, value)]
         known = self._known or frozenset(names)
-        return [_named(label, names, known, place) for label in value]
+        return [_named(label, names, known, location) for label in value]
 
 
 def label_names(path: Path) -> list[str]:
@@ -118,28 +120,28 @@ def label_names(path: Path) -> list[str]:
     return names
 
 
-def _named(label: str | int, names: Sequence[str], known: frozenset[str], place: str) -> str:
+def _named(label: str | int, names: Sequence[str], known: frozenset[str], location: str) -> str:
     if label in known:
         return str(label)
     if isinstance(label, str) and not re.fullmatch("[0-9]{1,18}", label):
         raise InputError(
             f"the label {label[:40]!r} is neither a number nor a name of a label; correct it, or "
             "name another --label-file",
-            source=place,
+            source=location,
         )
     number = int(label)
     if not 0 <= number < len(names):
         raise InputError(
             f"the label {number} has no name; there are {len(names)} names, from 0 on: name "
             "another --label-file",
-            source=place,
+            source=location,
         )
     return names[number]
 
 
-def missing(record: Iterable[str], field: str, option: str, place: str) -> InputError:
+def missing(record: Iterable[str], field: str, option: str, location: str) -> InputError:
     """The error that names the fields there are, and the option to name one of them."""
     some = ", ".join(printable(name[:30]) for name in islice(record, 8)) or "none"
     return InputError(
-        f'the field "{field}" is missing; there are {some}: name one with {option}', source=place
+        f'the field "{field}" is missing; there are {some}: name one with {option}', source=location
     )

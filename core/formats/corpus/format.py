@@ -168,19 +168,19 @@ def is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def split_of(value: object, place: str) -> Split | None:
+def split_of(value: object, location: str) -> Split | None:
     """Parse a split; None if the field is empty."""
     if is_blank(value):
         return None
     if not isinstance(value, str) or value.strip().lower() not in SPLITS:
         raise InputError(
             f"the split {_short(value)} is unknown; use one of {', '.join(SPLITS)}",
-            source=place,
+            source=location,
         )
     return SPLITS[value.strip().lower()]
 
 
-def date_of(value: object, place: str) -> date | None:
+def date_of(value: object, location: str) -> date | None:
     """Parse an ISO 8601 date; None if the field is empty."""
     if is_blank(value):
         return None
@@ -194,7 +194,8 @@ def date_of(value: object, place: str) -> date | None:
     except ValueError:
         pass
     raise InputError(
-        f"{_short(value)} is no date; write YYYY-MM-DD, or name another --date-field", source=place
+        f"{_short(value)} is no date; write YYYY-MM-DD, or name another --date-field",
+        source=location,
     )
 
 

@@ -31,8 +31,8 @@ def records(source: str, _: ReadingOptions) -> Iterator[Record]:
         labels = tuple(_category_id(node) for node in _path(code) if node in kept)
         document_id = f"{code}/{number}"
         split: Split = "test" if held_out(document_id, TEST_FRACTION) else "train"
-        place = f"{NAME}, code {code}"
-        yield Record(Document(document_id, text, labels, split, place), 300)
+        location = f"{NAME}, code {code}"
+        yield Record(Document(document_id, text, labels, split, location), 300)
 
 
 def taxonomy(source: str) -> Taxonomy:

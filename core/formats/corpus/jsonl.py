@@ -41,8 +41,8 @@ def parser(options: ReadingOptions) -> Parse:
     def parse(content: tuple[str, int, bytes]) -> Any:
         source, number, line = content
         record = object_of(line, source, number)
-        place = f"{source}, line {number}"
-        return fields.document(record, place, f"{Path(source).name}:{number}")
+        location = f"{source}, line {number}"
+        return fields.document(record, location, f"{Path(source).name}:{number}")
 
     return parse
 

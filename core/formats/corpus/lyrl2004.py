@@ -83,7 +83,7 @@ class Topics:
         """The topics of a document, empty if the file does not contain it."""
         start, end = np.searchsorted(self._ids, [document, document + 1])
         places = dict.fromkeys(self._places[start:end].tolist())
-        return tuple(self._codes[place] for place in places)
+        return tuple(self._codes[location] for location in places)
 
 
 def records(source: str, options: ReadingOptions) -> Iterator[Record]:
@@ -128,9 +128,9 @@ def parser(_: ReadingOptions) -> Parse:
 
     def parse(content: tuple[str, int, int, bytes, tuple[str, ...]]) -> Any:
         source, line, identity, words, topics = content
-        place = f"{source}, line {line}"
+        location = f"{source}, line {line}"
         text = words.decode("utf-8", "replace")
-        return document_of(place, str(identity), text, topics, lyrl_split(identity))
+        return document_of(location, str(identity), text, topics, lyrl_split(identity))
 
     return parse
 

@@ -23,22 +23,22 @@ def parser(_: ReadingOptions) -> Parse:
     def parse(content: tuple[str, int, bytes]) -> Any:
         source, number, line = content
         record = object_of(line, source, number)
-        place = f"{source}, line {number}"
+        location = f"{source}, line {number}"
         return document_of(
-            place,
+            location,
             f"{Path(source).name}:{number}",
-            " ".join(_strings(record, "doc_token", place)),
-            _strings(record, "doc_label", place),
+            " ".join(_strings(record, "doc_token", location)),
+            _strings(record, "doc_label", location),
         )
 
     return parse
 
 
-def _strings(record: dict[str, Any], field: str, place: str) -> list[str]:
+def _strings(record: dict[str, Any], field: str, location: str) -> list[str]:
     value = record.get(field)
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise InputError(
-            f'the field "{field}" is missing or is not a list of strings', source=place
+            f'the field "{field}" is missing or is not a list of strings', source=location
         )
     return value
 

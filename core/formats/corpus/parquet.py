@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from core.corpus.documents import MAX_LABELS, Document
-from core.errors import HTransError, InputError
+from core.errors import InputError
 from core.files import replacing
 from core.formats.corpus.fields import FieldReader, missing
 from core.formats.corpus.format import (
@@ -30,16 +29,15 @@ from core.formats.corpus.format import (
     is_file,
 )
 from core.formats.corpus.sniffing import beginning
-from core.text.line_files import LONGEST_LINE
+from core.text.line_files import MAX_LINE_BYTES, first_bytes, naming
 from core.text.plain_text import printable
 
 _ROWS = 256
 """Rows of a batch."""
-_LARGEST_GROUP = 4 * 2**30
-"""Bytes, unpacked, of a row group."""
-_LARGEST_BATCH = 512 * 2**20
-"""Bytes, unpacked, of the rows of a Parquet file that are in memory together."""
-_LARGEST_JSON = 16 * 2**20
+_MAX_BATCH_BYTES = 512 * 2**20
+"""Maximum unpacked bytes of the rows of a Parquet file that are in memory together."""
+_MAX_JSON_BYTES = 16 * 2**20
+_UNREADABLE = "cannot be read as Parquet or Arrow"
 _STATE, _INFO, _DICT = "state.json", "dataset_info.json", "dataset_dict.json"
 
 Names = dict[str, list[str]]
@@ -68,13 +66,13 @@ def records(source: str, options: ReadingOptions) -> Iterator[Record]:
     """Cut a Parquet file, or the Arrow files of a split, into rows; only the fields asked for."""
     path = existing(source)
     stated = path.name if path.is_dir() and path.name in SPLITS else None
-    with _named(path):
+    with naming(path, _UNREADABLE):
         number = 0
         for batch, names in _batches(path, options):
             columns = [*zip(batch.schema.names, batch.columns, strict=True)]
-            for place in range(len(batch)):
+            for location in range(len(batch)):
                 number += 1
-                row = {name: _value(column[place]) for name, column in columns}
+                row = {name: _value(column[location]) for name, column in columns}
                 if stated is not None:
                     row.setdefault(options.split_field, stated)
                 size = 200 + sum(
@@ -82,7 +80,7 @@ def records(source: str, options: ReadingOptions) -> Iterator[Record]:
                     for value in row.values()
                     if isinstance(value, list | str)
                 )
-                if size > LONGEST_LINE:
+                if size > MAX_LINE_BYTES:
                     raise InputError(
                         "longer than 64 MiB; is it the right field?", source=f"{path}, row {number}"
                     )
@@ -122,14 +120,9 @@ def _batches(path: Path, options: ReadingOptions) -> Iterator[tuple[Any, Names]]
         columns = _columns(schema, options, path)
         names = _names_in((schema.metadata or {}).get(b"huggingface"))
         for number in range(file.metadata.num_row_groups):
-            # Asking pyarrow for single columns of a damaged file can crash the process.
             size = file.metadata.row_group(number).total_byte_size
-            if size > _LARGEST_GROUP:
-                raise InputError(
-                    f"a row group of {size:,} bytes; write it with smaller ones", source=path
-                )
             # All rows can be the same large text, stored once: limit the rows in memory.
-            rows = max(1, min(_ROWS, _LARGEST_BATCH // max(1, size)))
+            rows = max(1, min(_ROWS, _MAX_BATCH_BYTES // max(1, size)))
             for batch in file.iter_batches(rows, [number], columns):
                 yield batch, names
 
@@ -147,7 +140,7 @@ def _saved(path: Path, options: ReadingOptions) -> Iterator[tuple[Any, Names]]:
     info = path / _INFO
     names = _class_names(_json(info).get("features")) if info.is_file() else {}
     for file in files:
-        with _named(existing(file)), pyarrow.memory_map(file) as mapped:
+        with naming(existing(file), _UNREADABLE), pyarrow.memory_map(file) as mapped:
             reader = pyarrow.ipc.open_stream(mapped)
             columns = _columns(reader.schema, options, Path(file))
             for batch in reader:
@@ -158,17 +151,13 @@ def _saved(path: Path, options: ReadingOptions) -> Iterator[tuple[Any, Names]]:
 
 def _named_in(index: Path, names: object) -> list[str]:
     """Paths of the files in an index; raise `InputError` for a file in another folder."""
-    if not isinstance(names, list):
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError("not the index of a saved dataset; save it again", source=index)
     for name in names:
-        if (
-            not isinstance(name, str)
-            or not name.isprintable()
-            or name in ("", ".", "..")
-            or Path(name).name != name
-        ):
-            what = repr(name[:40]) if isinstance(name, str) else type(name).__name__
-            raise InputError(f"names a file outside the folder, {what}; correct it", source=index)
+        if name in ("", ".", "..") or not name.isprintable() or Path(name).name != name:
+            raise InputError(
+                f"names a file outside the folder, {name[:40]!r}; correct it", source=index
+            )
     return [str(index.parent / name) for name in dict.fromkeys(names)]
 
 
@@ -210,10 +199,8 @@ def _is_readable(type_: Any) -> bool:
 
 
 def _names_in(metadata: bytes | None) -> Names:
-    if metadata is None or len(metadata) > _LARGEST_JSON:
-        return {}
     try:
-        return _class_names(json.loads(metadata)["info"]["features"])
+        return _class_names(json.loads(metadata or b"{}")["info"]["features"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}
 
@@ -232,28 +219,11 @@ def _class_names(features: object) -> Names:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            value = json.loads(file.read(_LARGEST_JSON))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=path) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError("not the JSON of a saved dataset", source=path) from error
+    with naming(path, "not the JSON of a saved dataset", "save it again"):
+        value = json.loads(first_bytes(path, _MAX_JSON_BYTES))
     if not isinstance(value, dict):
-        raise InputError("not the JSON of a saved dataset", source=path)
+        raise InputError("not the JSON of a saved dataset; save it again", source=path)
     return value
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Convert exceptions of pyarrow to errors that name the file."""
-    try:
-        yield
-    except HTransError:
-        raise
-    except Exception as error:  # pyarrow raises many kinds for a damaged file
-        what = printable(" ".join(str(error).split()))[:200]
-        raise InputError(f"cannot be read as Parquet or Arrow: {what}", source=path) from error
 
 
 def _is_one(source: str) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
-from xml.parsers import expat
 
 from core.corpus.documents import document_of
 from core.errors import InputError
@@ -30,14 +29,15 @@ from core.formats.corpus.format import (
 )
 from core.formats.corpus.lyrl2004 import lyrl_split
 from core.formats.corpus.sniffing import beginning
+from core.text.line_files import first_bytes, naming
 from core.text.plain_text import printable
 
 TOPICS = "bip:topics:1.0"
 _NAME = re.compile(r"(?:.*[/\\])?[0-9]+newsML\.xml", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile("[0-9]{1,18}")
-_LARGEST = 16 * 2**20
-"""Bytes of a newsitem; the real ones have a few thousand."""
-_LONGEST_NUMBER = 18
+_MAX_BYTES = 16 * 2**20
+"""Maximum bytes of a newsitem; the real ones have a few thousand."""
+_NOT_ZIP = "not a whole zip archive"
 
 
 def parts(source: str) -> list[str]:
@@ -56,10 +56,10 @@ def parts(source: str) -> list[str]:
 
 
 def records(source: str, _: ReadingOptions) -> Iterator[Record]:
-    """Name the newsitems of an archive, of a folder itself, or a single one; none is read yet."""
+    """List the newsitems of an archive or a folder without reading them; or a single one."""
     path = existing(source)
     if path.is_dir():
-        for name in sorted(filter(_is_newsitem, names_in(path)), key=_place):
+        for name in sorted(filter(_is_newsitem, names_in(path)), key=_order):
             yield Record((None, name), _size(name))
     elif not _is_zip(source):
         yield Record((None, source), _size(source))
@@ -67,9 +67,8 @@ def records(source: str, _: ReadingOptions) -> Iterator[Record]:
         members = _members(source)
         if not members:
             raise InputError("no <id>newsML.xml in this archive; is it RCV1?", source=path)
-        for member in sorted(members, key=lambda m: _place(m.filename)):
-            # The archive may state a wrong size; `_read_member` checks the real one.
-            yield Record((source, member.filename), min(member.file_size, _LARGEST))
+        for member in sorted(members, key=lambda m: _order(m.filename)):
+            yield Record((source, member.filename), min(member.file_size, _MAX_BYTES))
 
 
 def parser(_: ReadingOptions) -> Parse:
@@ -79,52 +78,51 @@ def parser(_: ReadingOptions) -> Parse:
     def parse(content: tuple[str | None, str]) -> Any:
         container, name = content
         if container is None:
-            return _document(_read_file(name), name)
+            return _document(first_bytes(Path(name), _MAX_BYTES + 1), name)
         if container not in archives:
             for archive in archives.values():
                 archive.close()
             archives.clear()
-            archives[container] = _opened(container)
-        place = f"{container}, {printable(name)}"
-        return _document(_read_member(archives[container], name, place), place)
+            with naming(container, _NOT_ZIP):
+                archives[container] = zipfile.ZipFile(container)
+        location = f"{container}, {printable(name)}"
+        with naming(location, "cannot be unpacked"), archives[container].open(name) as member:
+            unpacked = member.read(_MAX_BYTES + 1)
+        return _document(unpacked, location)
 
     return parse
 
 
-def _document(content: bytes, place: str) -> Any:
+def _document(content: bytes, location: str) -> Any:
     # Imported here: defusedxml loads a second copy of ElementTree.
-    from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
 
-    try:
-        root = fromstring(content)
-    except ParseError as error:
-        what = expat.ErrorString(error.code)
-        raise InputError(
-            f"no readable XML ({what}); fetch the file again", source=place, line=error.position[0]
-        ) from error
-    except DefusedXmlException as error:
-        raise InputError(
-            "its DOCTYPE declares entities; newsitems have none", source=place
-        ) from error
-    except (ValueError, LookupError) as error:  # of encodings
-        what = printable(str(error))[:200]
-        raise InputError(f"no readable newsitem: {what}", source=place) from error
+    if len(content) > _MAX_BYTES:
+        raise InputError(f"more than {_MAX_BYTES // 2**20} MiB are no newsitem", source=location)
+    with naming(location, "no readable newsitem"):
+        try:
+            root = fromstring(content)
+        except ParseError as error:
+            raise InputError(
+                f"no readable XML ({error}); fetch the file again",
+                source=location,
+                line=error.position[0],
+            ) from error
     item = next(root.iter("newsitem"), root)
     number = item.get("itemid", "")
     if item.tag != "newsitem" or not _NUMBER.fullmatch(number):
-        raise InputError("no element <newsitem> with a number as itemid", source=place)
+        raise InputError("no element <newsitem> with a number as itemid", source=location)
     head = _text(item.find(".//headline")) or _text(item.find(".//title"))
     lines = "\n".join(_text(paragraph) for paragraph in item.iterfind(".//text//p")).split("\n")
     body = "\n".join(line.strip() for line in lines if line.strip())
     codes = item.iterfind(f".//codes[@class='{TOPICS}']//code")
     return document_of(
-        place,
+        location,
         number,
         "\n\n".join(part for part in (head, body) if part),
         [topic for code in codes if (topic := code.get("code", "")).strip()],
         lyrl_split(int(number)),
-        date_of(item.get("date"), place),
+        date_of(item.get("date"), location),
     )
 
 
@@ -132,59 +130,20 @@ def _text(element: Element | None) -> str:
     return "" if element is None else "".join(element.itertext()).strip()
 
 
-def _opened(source: str) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(source)
-    except Exception as error:  # zipfile raises many kinds for a damaged archive
-        what = printable(str(error))[:200]
-        raise InputError(
-            f"not a whole zip archive ({what}); fetch it again", source=source
-        ) from error
-
-
 def _members(source: str) -> list[zipfile.ZipInfo]:
-    with _opened(source) as archive:
+    with naming(source, _NOT_ZIP), zipfile.ZipFile(source) as archive:
         return [member for member in archive.infolist() if _NAME.fullmatch(member.filename)]
 
 
-def _read_member(archive: zipfile.ZipFile, name: str, place: str) -> bytes:
-    try:
-        with archive.open(name) as member:
-            content = member.read(_LARGEST + 1)
-            while len(content) <= _LARGEST and (more := member.read(_LARGEST)):
-                content += more
-    except Exception as error:  # zipfile raises many kinds for a damaged archive
-        what = printable(str(error))[:200]
-        raise InputError(f"cannot be unpacked ({what}); fetch it again", source=place) from error
-    return _small(content, place)
-
-
-def _read_file(name: str) -> bytes:
-    try:
-        with Path(name).open("rb") as file:
-            return _small(file.read(_LARGEST + 1), name)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=name) from error
-
-
 def _size(name: str) -> int:
-    try:
-        return min(Path(name).stat().st_size, _LARGEST)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=name) from error
+    with naming(name, "cannot be read"):
+        return min(Path(name).stat().st_size, _MAX_BYTES)
 
 
-def _small(content: bytes, place: str) -> bytes:
-    if len(content) > _LARGEST:
-        raise InputError(f"more than {_LARGEST // 2**20} MiB are no newsitem", source=place)
-    return content
-
-
-def _place(name: str) -> tuple[int, str]:
-    """Newsitems in the order of their numbers."""
-    base = re.split(r"[/\\]", name)[-1]
-    digits = base[: len(base) - len(base.lstrip("0123456789"))]
-    return int(digits[:_LONGEST_NUMBER] or 0), name
+def _order(name: str) -> tuple[int, str]:
+    """Sort key of newsitems: their number."""
+    digits = re.match("[0-9]{0,18}", re.split(r"[/\\]", name)[-1])
+    return int(digits[0] if digits and digits[0] else 0), name
 
 
 def _is_newsitem(source: str) -> bool:

@@ -71,10 +71,10 @@ class Prepared:
         if all(kept):
             return self.words, self.tokens, self.lengths
         tokens = self.tokens[np.repeat(np.asarray(kept, dtype=bool), self.lengths)].tolist()
-        places = {old: new for new, old in enumerate(dict.fromkeys(tokens))}
+        word_ids = {old: new for new, old in enumerate(dict.fromkeys(tokens))}
         return (
-            [self.words[old] for old in places],
-            np.asarray([places[token] for token in tokens], dtype=np.int32),
+            [self.words[old] for old in word_ids],
+            np.asarray([word_ids[token] for token in tokens], dtype=np.int32),
             [length for length, keep in zip(self.lengths, kept, strict=True) if keep],
         )
 
@@ -166,7 +166,7 @@ class _Preparation:
 
     def __call__(self, chunk: Chunk) -> Prepared:
         made = Prepared(dict(Counter(part for part, _ in chunk)))
-        places: dict[str, int] = {}
+        word_ids: dict[str, int] = {}
         tokens: list[int] = []
         for part, record in chunk:
             try:
@@ -181,11 +181,11 @@ class _Preparation:
                 made.documents.append(replace(document, text=""))
                 continue
             words = self._tokenize(document.text, self._reading.max_words or 0)
-            tokens += [places.setdefault(word, len(places)) for word in words]
+            tokens += [word_ids.setdefault(word, len(word_ids)) for word in words]
             made.lengths.append(len(words))
             made.hashes.append(text_hash(document.text))
             made.documents.append(document)
-        made.words = list(places)
+        made.words = list(word_ids)
         made.tokens = np.asarray(tokens, dtype=np.int32)
         return made
 

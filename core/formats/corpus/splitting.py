@@ -46,7 +46,7 @@ class Splitting:
             if document.date is None:
                 raise InputError(
                     "no date, but --test-from splits by date; name its field with --date-field",
-                    source=document.place,
+                    source=document.location,
                 )
             return ("test" if document.date >= self.test_from else "train"), False
         if self.test_fraction is not None:

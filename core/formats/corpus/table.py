@@ -69,12 +69,14 @@ def parser(options: ReadingOptions) -> Parse:
 
     def parse(content: tuple[str, int, tuple[str, ...], list[str]]) -> Any:
         source, line, names, row = content
-        place = f"{source}, line {line}"
+        location = f"{source}, line {line}"
         if len(row) != len(names):
             what = "the header has" if options.header else "the first row has"
-            raise InputError(f"{len(row)} columns, but {what} {len(names)}", source=place)
+            raise InputError(f"{len(row)} columns, but {what} {len(names)}", source=location)
         record = dict(zip(names, row, strict=True))
-        return fields.document(record, place, f"{Path(source).name}:{line}", separator=_SEPARATOR)
+        return fields.document(
+            record, location, f"{Path(source).name}:{line}", separator=_SEPARATOR
+        )
 
     return parse
 

@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.text.plain_text import printable
 
 MAX_DIMENSIONS = 10_000
-LONGEST_WORD = 1000
+MAX_WORD_LENGTH = 1000
 """Maximum characters of a word. GloVe itself cuts longer words."""
 _LONGEST_LABEL = 80
 
@@ -48,6 +48,11 @@ class Place:
         """A record inside this place."""
         return replace(self, record=record if self.record is None else f"{self.record}, {record}")
 
+    @property
+    def label(self) -> str:
+        """The place as error messages name it."""
+        return str(self.source) if self.record is None else f"{self.source}, {self.record}"
+
     def wrong(self, problem: str, line: int | None = None) -> InputError:
         """An error about this place."""
         return InputError(problem, source=self.source, record=self.record, line=line)
@@ -66,8 +71,8 @@ def word_problem(word: str) -> str | None:
     """
     if not word:
         return "numbers without a word before them"
-    if len(word) > LONGEST_WORD:
-        return f"a word of {len(word):,} characters; at most {LONGEST_WORD:,} are read"
+    if len(word) > MAX_WORD_LENGTH:
+        return f"a word of {len(word):,} characters; at most {MAX_WORD_LENGTH:,} are read"
     if not word.isascii():
         try:
             word.encode()
@@ -88,6 +93,20 @@ def vector_of(numbers: Sequence[str | float] | npt.NDArray[np.float32]) -> Vecto
     if not np.isfinite(vector).all():
         raise ValueError("a number in it is not finite")
     return vector
+
+
+def pair_of(
+    word: str,
+    numbers: Sequence[str | float] | npt.NDArray[np.float32],
+    wrong: Callable[[str], InputError],
+) -> tuple[str, Vector]:
+    """Check a word and convert its numbers to a vector; `wrong` creates the error."""
+    if problem := word_problem(word):
+        raise wrong(problem)
+    try:
+        return word, vector_of(numbers)
+    except ValueError as error:
+        raise wrong(str(error)) from error
 
 
 def dimensions_problem(found: int, wanted: int | None) -> str | None:

@@ -7,10 +7,8 @@ import the package and whatever its config names.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from core.formats.vectors.format import (
     Pairs,
@@ -18,9 +16,9 @@ from core.formats.vectors.format import (
     VectorFormat,
     dimensions_problem,
     label,
-    vector_of,
-    word_problem,
+    pair_of,
 )
+from core.text.line_files import naming
 
 _STRINGS = "strings.json"
 _PACKAGE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -43,7 +41,9 @@ def read(source: str, dimensions: int | None = None) -> Pairs:
     path = folder / "vectors"
     if not path.is_file():
         raise Place(path).wrong(f"no such file: a model without word vectors; {_REMEDY}")
-    vectors = _loaded(folder, lambda: Vectors().from_disk(folder, exclude=["strings", "keys"]))
+    with naming(folder, "is damaged", "save the model again"):
+        vectors = Vectors().from_disk(folder, exclude=["strings", "keys"])
+        strings = StringStore().from_disk(folder / _STRINGS)
     if vectors.mode != "default":
         raise Place(folder).wrong(
             f"{vectors.mode} vectors, which belong to parts of words and not to words; {_REMEDY}"
@@ -55,25 +55,13 @@ def read(source: str, dimensions: int | None = None) -> Pairs:
         raise Place(source).wrong(f"a model without word vectors; {_REMEDY}")
     if problem := dimensions_problem(table.shape[1], dimensions):
         raise Place(path).wrong(problem)
-    strings = _loaded(folder / _STRINGS, lambda: StringStore().from_disk(folder / _STRINGS))
     named = False
-    for key, row in vectors.key2row.items():
-        if type(key) is not int or type(row) is not int or not 0 <= row < len(table):
-            raise Place(folder / "key2row").wrong(
-                f"not rows of the {len(table):,} in its table; save the model again"
-            )
-        word = strings[key] if key in strings else ""  # noqa: SIM401 — it has no `get`
-        if not word:
-            continue
-        at = Place(path, f"word {label(word)!r}")
-        if problem := word_problem(word):
-            raise at.wrong(problem)
-        try:
-            vector = vector_of(table[row])
-        except ValueError as error:
-            raise at.wrong(str(error)) from error
-        named = True
-        yield word, vector
+    with naming(folder, "is damaged", "save the model again"):
+        for key, row in vectors.key2row.items():
+            word = strings[key] if key in strings else ""  # noqa: SIM401 — it has no `get`
+            if word:
+                yield pair_of(word, table[row], Place(path, f"word {label(word)!r}").wrong)
+                named = True
     if not named:
         raise Place(folder / _STRINGS).wrong("names none of the words that have vectors")
 
@@ -111,17 +99,6 @@ def _package(name: str) -> Path | None:
         return None
     folders = list(spec.submodule_search_locations or ()) if spec else []
     return Path(folders[0]) if folders else None
-
-
-def _loaded(path: Path, load: Callable[[], Any]) -> Any:
-    try:
-        return load()
-    except OSError as error:
-        raise Place(path).wrong(f"cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # spaCy, srsly and numpy raise many kinds for a damaged file
-        raise Place(path).wrong(
-            f"is damaged ({label(f'{type(error).__name__}: {error}')}); save the model again"
-        ) from error
 
 
 FORMAT = VectorFormat(

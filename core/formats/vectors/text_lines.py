@@ -12,7 +12,7 @@ from core.formats.vectors.format import Place
 from core.formats.vectors.zip_members import ZIP, first_line_of_table, open_member
 from core.text.line_files import opened
 
-LONGEST_LINE = 2**20
+MAX_LINE_BYTES = 2**20
 """Maximum bytes of a line."""
 
 
@@ -26,7 +26,7 @@ class TextLines:
 
     def read(self) -> bytes:
         """The next line with its line ending, empty at the end of the file."""
-        line = self._file.readline(LONGEST_LINE + 1)
+        line = self._file.readline(MAX_LINE_BYTES + 1)
         self.number += bool(line)
         return line
 
@@ -36,8 +36,8 @@ class TextLines:
 
     def text(self, line: bytes) -> str:
         """Decode a line of `read` without its line ending; raise `InputError` if it is not text."""
-        if len(line) > LONGEST_LINE:
-            raise self.wrong(f"longer than {LONGEST_LINE:,} bytes; not a word and its numbers")
+        if len(line) > MAX_LINE_BYTES:
+            raise self.wrong(f"longer than {MAX_LINE_BYTES:,} bytes; not a word and its numbers")
         try:
             text = line.decode("utf-8-sig" if self.number == 1 else "utf-8")
         except UnicodeDecodeError as error:
@@ -68,7 +68,7 @@ def open_lines(source: str, dimensions: int | None) -> Iterator[TextLines]:
         return None if lines is None else lines.number + 1
 
     if path.suffix.lower() == ZIP:
-        with open_member(path, dimensions, next_line) as (name, file):
+        with open_member(path, dimensions) as (name, file):
             lines = TextLines(Place(path, name), file)
             yield lines
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.formats.vectors.first_lines import FEWEST_NUMBERS, HEADER
-from core.formats.vectors.format import Vector, dimensions_problem, vector_of, word_problem
+from core.formats.vectors.format import Vector, dimensions_problem, pair_of
 from core.formats.vectors.text_lines import TextLines
 
 
@@ -15,16 +15,11 @@ def row_of(line: str, dimensions: int, lines: TextLines) -> tuple[str, Vector]:
     word, *numbers = line.rsplit(" ", dimensions)
     if len(numbers) < dimensions:
         raise lines.wrong(f"{len(numbers)} numbers, but line 1 has {dimensions}")
-    if problem := word_problem(word):
-        raise lines.wrong(problem)
     written = line[len(word) :]
     # Python also accepts underscores and the digits of other scripts.
     if "_" in written or not written.isascii():
         raise lines.wrong("not a number in it: only digits, sign, point and exponent are")
-    try:
-        return word, vector_of(numbers)
-    except ValueError as error:
-        raise lines.wrong(str(error)) from error
+    return pair_of(word, numbers, lines.wrong)
 
 
 def width_of_first(line: str, wanted: int | None, lines: TextLines) -> int:

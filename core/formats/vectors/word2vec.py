@@ -12,19 +12,18 @@ import numpy as np
 from core.errors import InputError
 from core.formats.vectors.first_lines import HEADER
 from core.formats.vectors.format import (
-    LONGEST_WORD,
+    MAX_WORD_LENGTH,
     Pairs,
     VectorFormat,
     dimensions_problem,
-    vector_of,
-    word_problem,
+    pair_of,
 )
 from core.formats.vectors.text_lines import TextLines, first_line, open_lines
 from core.formats.vectors.text_rows import row_of
 
 _TEXT = frozenset(b"\t\n\r")
 _LONGEST_CHARACTER = 4
-_MAX_WORD_BYTES = _LONGEST_CHARACTER * LONGEST_WORD
+_MAX_WORD_BYTES = _LONGEST_CHARACTER * MAX_WORD_LENGTH
 _SAMPLE_BYTES = 4096
 _CHUNK_BYTES = 2**18
 
@@ -76,12 +75,9 @@ def _binary_rows(data: bytes, count: int, width: int, lines: TextLines) -> Pairs
             )
         try:
             word = data[begin:space].lstrip(b"\n").decode()
-            vector = vector_of(np.frombuffer(data, "<f4", width, space + 1))
-        except ValueError as error:  # UnicodeDecodeError is one
+        except UnicodeDecodeError as error:
             raise at.wrong(f"{error}; is it word2vec's binary format?") from error
-        if problem := word_problem(word):
-            raise at.wrong(problem)
-        yield word, vector
+        yield pair_of(word, np.frombuffer(data, "<f4", width, space + 1), at.wrong)
         begin = end
     if (data[begin:] + lines.read_bytes(_SAMPLE_BYTES)).strip(b"\n"):
         raise lines.place.wrong(f"more than the {count:,} words that line 1 says")

@@ -22,7 +22,7 @@ def test_labels_are_stripped_and_count_once() -> None:
 
 def test_nothing_that_cannot_be_stored_is_left() -> None:
     made = document_of("pl\udcffce\0", "k\0\ud800", "t\0\udfff", ["l\0\ud800"])
-    for text in (made.place, made.id, made.text, *made.labels):
+    for text in (made.location, made.id, made.text, *made.labels):
         assert "\0" not in text
         text.encode()
 

@@ -58,7 +58,7 @@ def test_quote_that_nothing_closes_is_found_soon(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError, match=r"line 401: a row of more than .* 100,000 lines"):
         rows(good + b'"' + b"a,b\n" * 100_001)
     assert len(rows(good + b'"' + b"a,b\n" * 99_000 + b'"\n')) == 201
-    monkeypatch.setattr(core.text.tables, "LONGEST_LINE", 100)
+    monkeypatch.setattr(core.text.tables, "MAX_LINE_BYTES", 100)
     assert len(rows(good)) == 200
     with pytest.raises(InputError, match="line 401: a row of more than"):
         rows(good + b'"' + b"a,b\n" * 30)

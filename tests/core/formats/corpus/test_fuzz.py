@@ -59,7 +59,7 @@ def outcome(format_: CorpusFormat, source: Path) -> list[Document] | HTransError
 def check(document: Document) -> None:
     """What database and screens rely on."""
     assert pickle.loads(pickle.dumps(document)) == document
-    for text in (document.id, document.text, document.place, *document.labels):
+    for text in (document.id, document.text, document.location, *document.labels):
         assert "\0" not in text
         text.encode()
     assert all(document.labels)

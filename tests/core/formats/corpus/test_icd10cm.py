@@ -31,7 +31,7 @@ def test_descriptions_and_inclusion_terms_are_documents(documents: list[Document
     assert len(by_id) == len(documents)
     assert by_id["J45/0"].text == "Asthma"
     assert any(id_.startswith("J45") and not id_.endswith("/0") for id_ in by_id)
-    assert by_id["J45/0"].place == "icd10cm, code J45"
+    assert by_id["J45/0"].location == "icd10cm, code J45"
 
 
 def test_no_text_occurs_twice(documents: list[Document]) -> None:

@@ -41,7 +41,7 @@ def test_document_without_id_is_named_after_file_and_line(tmp_path: Path) -> Non
     source = written(tmp_path, line() + "\n" + line())
     found = list(FORMAT.read(source))
     assert [document.id for document in found] == ["corpus.jsonl:1", "corpus.jsonl:3"]
-    assert found[1].place == f"{source}, line 3"
+    assert found[1].location == f"{source}, line 3"
     assert found[1].split is None
 
 

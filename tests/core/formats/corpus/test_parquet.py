@@ -210,7 +210,7 @@ def test_column_goes_before_the_name_of_the_folder(tmp_path: Path) -> None:
     assert [document.split for document in read(folder)] == ["test", "train"]
 
 
-OUTSIDE = ["../x", "..", ".", "", "/etc/passwd", "a/b", "a\0b", "a\nb", "\ud800", 5, None, ["x"]]
+OUTSIDE = ["../x", "..", ".", "", "/etc/passwd", "a/b", "a\0b", "a\nb", "\ud800"]
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
@@ -224,7 +224,7 @@ def test_index_names_only_what_lies_beside_it(tmp_path: Path, name: object) -> N
     assert "dataset_dict.json: names a file outside the folder" in problem(folder)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"_data_files": {}}', "[" * 100_000])
+@pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"_data_files": [5]}', "[" * 100_000])
 def test_index_that_is_none_is_an_error(tmp_path: Path, content: str) -> None:
     folder = saved(tmp_path / "d", table())
     (folder / "state.json").write_text(content)
@@ -372,7 +372,7 @@ def test_name_with_a_dot_is_a_column(tmp_path: Path) -> None:
 def test_large_text_written_once_for_many_rows_is_not_unpacked_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet_reader, "_LARGEST_BATCH", 2**26)
+    monkeypatch.setattr(parquet_reader, "_MAX_BATCH_BYTES", 2**26)
     text = pyarrow.DictionaryArray.from_arrays([0] * 256, ["x" * 2**22])
     made = pyarrow.table({"text": text, "labels": ["sea"] * 256})
     plain: dict[str, Any] = {

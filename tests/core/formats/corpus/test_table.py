@@ -137,7 +137,7 @@ def test_numbers_are_labels_of_a_label_file(tmp_path: Path) -> None:
 
 def test_empty_cells_say_nothing(tmp_path: Path) -> None:
     [document] = read(tmp_path, "id,text,labels,split,date\n , ,;; ; , , \n")
-    assert document == Document("corpus.csv:2", " ", (), None, document.place)
+    assert document == Document("corpus.csv:2", " ", (), None, document.location)
 
 
 def test_windows_line_ends_and_byte_order_mark_do_no_harm(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_bad_table_is_named_with_its_line(tmp_path: Path, content: str | bytes, 
 def test_lines_of_documents_are_those_they_begin_in(tmp_path: Path) -> None:
     content = 'text,labels\n"a\nb",x\n\nc,x\n"d\r\n\r\ne",x\nf,x\n'
     found = read(tmp_path, content)
-    assert [document.place.rsplit(" ", 1)[1] for document in found] == ["2", "5", "6", "9"]
+    assert [document.location.rsplit(" ", 1)[1] for document in found] == ["2", "5", "6", "9"]
 
 
 def test_documents_before_a_bad_row_are_streamed(tmp_path: Path) -> None:

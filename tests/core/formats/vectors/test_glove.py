@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import zipfile
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from core.errors import HTransError, InputError
 from core.formats.vectors import guess_format
-from core.formats.vectors.text_lines import LONGEST_LINE
+from core.formats.vectors.text_lines import MAX_LINE_BYTES
 from tests.core.formats.vectors.reading import PACKED, little_memory, pairs, written
 from tests.support.glove_files import GLOVE, SHORTER, zipped
 
@@ -61,7 +60,9 @@ def test_word_may_be_white_space_or_hold_control_characters(tmp_path: Path) -> N
         (GLOVE + "whale 1 1e50 3\n", 4, "not finite"),
         (GLOVE + f"{'w' * 1001} 1 2 3\n", 4, "a word of 1,001 characters; at most 1,000"),
         (GLOVE + f"whale {'1' * 2_000} 2 x\n", 4, "not a number"),
-        pytest.param(GLOVE + "x" * (LONGEST_LINE + 1), 4, "longer than 1,048,576 bytes", id="long"),
+        pytest.param(
+            GLOVE + "x" * (MAX_LINE_BYTES + 1), 4, "longer than 1,048,576 bytes", id="long"
+        ),
         ("400000 100\n" + GLOVE, 1, "not a GloVe text file: this is word2vec's first line"),
         ("tide\n", 1, "not a GloVe text file"),
         ("\n" + GLOVE, 1, "not a GloVe text file"),
@@ -184,18 +185,12 @@ class TestZip:
         with little_memory(), pytest.raises(InputError, match=r"glove\.txt, line 2: longer than"):
             pairs(path)
 
-    @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-    def test_other_packing_is_refused(self, tmp_path: Path, method: int) -> None:
-        path = zipped(tmp_path, {"glove.txt": GLOVE}, method=method)
-        with pytest.raises(InputError, match=r"glove\.txt: not packed as deflate does; unpack it"):
-            pairs(path)
-
     def test_encrypted_file_is_refused(self, tmp_path: Path) -> None:
         path = zipped(tmp_path, {"glove.txt": GLOVE})
         data = bytearray(path.read_bytes())
         data[data.index(b"PK\1\2") + 8] |= 1
         path.write_bytes(data)
-        with pytest.raises(InputError, match=r"glove\.txt: it is encrypted; unpack it"):
+        with pytest.raises(InputError, match="encrypted"):
             pairs(path)
 
     def test_broken_content_is_named(self, tmp_path: Path) -> None:
@@ -216,37 +211,12 @@ class TestZip:
         with pytest.raises(InputError, match="Bad CRC-32"):
             pairs(path)
 
-    def test_table_of_contents_is_read_only_so_far(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path, {"glove.txt": GLOVE})
-        data = path.read_bytes()
-        end = bytearray(data[-22:])
-        struct.pack_into("<L", end, 12, len(data) - data.index(b"PK\1\2") - 22 + 2**26)
-        with path.open("r+b") as file:
-            file.truncate(len(data) - 22)
-            file.seek(2**26, os.SEEK_END)
-            file.write(end)
-        with little_memory(), pytest.raises(InputError, match="table of contents is too long"):
-            pairs(path)
-
     def test_packing_that_is_broken_is_named(self, tmp_path: Path) -> None:
         path = zipped(tmp_path, {"glove.txt": GLOVE})
         data = bytearray(path.read_bytes())
         data[30 + len("glove.txt")] |= 0b110
         path.write_bytes(data)
         with pytest.raises(InputError, match=r"not a whole zip archive \(Error -3"):
-            pairs(path)
-
-    def test_packing_that_nobody_reads_is_named(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path, {"glove.txt": GLOVE})
-        data = bytearray(path.read_bytes())
-        data[data.index(b"PK\1\2") + 8] |= 0x20
-        path.write_bytes(data)
-        with pytest.raises(InputError, match=r"not a whole zip archive \(compressed patched data"):
-            pairs(path)
-
-    def test_many_text_files_are_refused(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path, {f"{i}.txt": GLOVE for i in range(51)})
-        with pytest.raises(InputError, match="holds 51 text files; unpack the one"):
             pairs(path)
 
 

@@ -87,7 +87,7 @@ NINE = [9, 9, 9, 9]
         ({"vectors": {"tide": [1, True, 3, 4]}}, "word 'tide': not a list of 4 numbers"),
         ({"vectors": {"tide": [1, "2", 3, 4]}}, "word 'tide': not a list of 4 numbers"),
         ({"vectors": {"tide": [1, 1e50, 3, 4]}}, "word 'tide': a number in it is not finite"),
-        ({"vectors": {"": NINE}}, "numbers without a word before them, after 0 words"),
+        ({"vectors": {"": NINE}}, "numbers without a word"),
         ({"vectors": {"a": NINE, "w" * 1001: NINE}}, "a word of 1,001 characters; at most"),
     ],
 )
@@ -104,7 +104,7 @@ def test_what_is_not_as_the_file_says_is_named(
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", r"not JSON \(parse error: premature EOF\); fetch it again"),
+        ("", "not JSON .*premature EOF"),
         ("[1]", 'no "vectors"'),
         ("{}", 'no "vectors"'),
         ("{]", "not JSON"),
@@ -182,16 +182,16 @@ class TestArchive:
     @pytest.mark.parametrize(
         ("members", "problem"),
         [
-            ({"package/a.json": {}}, "no npm package: there is no package.json in it"),
-            ({}, "no npm package"),
+            ({"package/a.json": {}}, "no package.json"),
+            ({}, "no package.json"),
             ({"package/package.json": {}}, 'its "main" is no JSON file'),
             ({"package/package.json": {"main": "index.js"}}, 'its "main" is no JSON file'),
             ({"package/package.json": {"main": 3}}, 'its "main" is no JSON file'),
             ({"package/package.json": []}, 'its "main" is no JSON file'),
             ({"package/package.json": b"{"}, "package.json: not JSON"),
             ({"package/package.json": b"[" * 100_000}, "package.json: not JSON"),
-            ({"package/package.json": PACKAGE}, "main file words-sg-2d.json is not in it"),
-            ({"package/package.json": {"main": "../x.json"}}, "main file ../x.json is not in it"),
+            ({"package/package.json": PACKAGE}, "no words-sg-2d.json"),
+            ({"package/package.json": {"main": "../x.json"}}, "outside the package"),
         ],
     )
     def test_other_packages_are_refused(
@@ -212,7 +212,7 @@ class TestArchive:
                 link = tarfile.TarInfo("package/words-sg-2d.json")
                 link.type, link.linkname = kind, str(outside)
                 packed.addfile(link)
-            with pytest.raises(InputError, match="is not in it"):
+            with pytest.raises(InputError, match=r"no words-sg-2d\.json"):
                 pairs(path)
 
     @pytest.mark.parametrize("share", [0.3, 0.9])
@@ -244,7 +244,7 @@ class TestArchive:
         path = archive(tmp_path, package())
         whole = gzip.decompress(path.read_bytes()).rstrip(b"\0")
         path.write_bytes(gzip.compress(whole[: int(len(whole) * share)]))
-        with pytest.raises(InputError, match=r"not a whole \.tgz archive|not in it|no npm package"):
+        with pytest.raises(InputError, match=r"not a whole \.tgz archive|contains no"):
             pairs(path)
 
     @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ class TestArchive:
         ids=["empty", "text", "packed text"],
     )
     def test_what_is_no_archive_is_named(self, tmp_path: Path, content: bytes) -> None:
-        with pytest.raises(InputError, match=r"not a whole \.tgz archive|no npm package"):
+        with pytest.raises(InputError, match=r"not a whole \.tgz archive"):
             pairs(written(tmp_path, content, "a.tgz"))
 
     def test_missing_archive_is_named(self, tmp_path: Path) -> None:
@@ -264,14 +264,16 @@ class TestArchive:
 class TestFolder:
     """An unpacked package is a folder with its description."""
 
-    @pytest.mark.parametrize("main", ["../outside.json", "link.json", "nothing.json", "a\0.json"])
-    def test_main_file_outside_is_not_read(self, tmp_path: Path, main: str) -> None:
+    @pytest.mark.parametrize(
+        ("main", "problem"),
+        [("../outside.json", "outside"), ("nothing.json", r"nothing\.json: cannot be read")],
+    )
+    def test_main_file_must_be_inside(self, tmp_path: Path, main: str, problem: str) -> None:
         json_file(tmp_path, table(), "outside.json")
         folder = tmp_path / "package"
         folder.mkdir()
-        (folder / "link.json").symlink_to(tmp_path / "outside.json")
         json_file(folder, {"main": main}, "package.json")
-        with pytest.raises(InputError, match="is not in it"):
+        with pytest.raises(InputError, match=problem):
             pairs(folder)
 
     def test_folder_without_description_is_no_package(self, tmp_path: Path) -> None:
