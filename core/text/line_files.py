@@ -74,7 +74,7 @@ def naming(source: str | Path, problem: str, remedy: str = "fetch it again") -> 
     """
     try:
         yield
-    except HTransError:
+    except (HTransError, MemoryError):
         raise
     except Exception as error:  # parsers raise many kinds for a damaged file
         if isinstance(error, OSError) and error.strerror:

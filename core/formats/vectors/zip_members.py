@@ -21,6 +21,8 @@ ZIP = ".zip"
 _TEXTS = (".txt", ".vec")
 _BUFFER_BYTES = 2**16
 _FIRST_BYTES = 2**20
+_ENCRYPTED = 1
+"""Bit of the flags of an encrypted member."""
 
 
 @contextmanager
@@ -54,6 +56,11 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 @contextmanager
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+    if member.flag_bits & _ENCRYPTED:
+        raise InputError(
+            f"{label(member.filename)} is encrypted; unpack it and give the text file",
+            source=str(archive.filename),
+        )
     with archive.open(member) as packed:
         # Reading lines directly from zipfile is slow.
         yield cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, packed), _BUFFER_BYTES))
