@@ -283,6 +283,23 @@ def test_a_paused_trial_writes_a_checkpoint_and_resumes_to_the_same_models(
 
 
 @pytest.mark.slow
+def test_a_run_is_paused_while_its_task_waits_for_a_free_cpu(
+    store: Store, workspace: Workspace, run: Run, cluster: FakeCluster, other: Store
+) -> None:
+    def pause_before_the_start(task: FakeTask) -> None:
+        task.reported_at = None
+        if not cluster.hanging and not cluster.cancelled:
+            cluster.hanging.add(task.name)
+            pause_run(other, run)
+
+    cluster.on_poll = pause_before_the_start
+    work(store, workspace, cluster)
+    assert run_state(store, run) == "paused"
+    assert len(cluster.cancelled) == 1
+    assert crashes(store) == 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "expected"), [("train", 1), ("score", 0)])
 def test_a_silent_task_is_killed_and_run_again(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster, kind: str, expected: int
