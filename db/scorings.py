@@ -63,6 +63,13 @@ def claim_scoring(store: Store, worker_id: int, run_category_id: int | None = No
     )
 
 
+def scoring_attempts(store: Store, trial_id: int) -> int:
+    """Number of attempts to score the documents under a model, 0 if no scoring is pending."""
+    return int(
+        store.value("SELECT coalesce(scorings, 0) FROM trials WHERE id = ?", (trial_id,)) or 0
+    )
+
+
 def requeue_scoring(store: Store, claim: Claim) -> None:
     """Return a claimed scoring to the queue without counting the attempt."""
     with store.write():

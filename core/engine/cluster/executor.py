@@ -73,9 +73,11 @@ class RayExecutor:
         if content is not None:
             resumed = self._cluster.share(np.frombuffer(content, dtype=np.uint8))
         with self._cluster.run(trial.spec.label, train_trial, trial.spec, *inputs, resumed) as task:
-            end: TrialEnd = self._result_of(
+            end: TrialEnd | None = self._result_of(
                 task, reporter.should_stop, lambda message: self._record(trial, message)
             )
+        if end is None:
+            return Outcome.INTERRUPTED, None
         if end.outcome is None:
             raise TrainingError(end.failure)
         if end.checkpoint is not None:
@@ -116,7 +118,11 @@ class RayExecutor:
     def _result_of(
         self, task: RayTask, should_stop: Callable[[], bool], record: Callable[[Any], None]
     ) -> Any:
-        """Record the messages of a task until it ends; return its result."""
+        """Record the messages of a task until it ends.
+
+        Returns:
+            Its result, or None if it must stop before it has started.
+        """
         ended = False
         while not ended:
             ended = task.wait(_POLL)
@@ -125,6 +131,8 @@ class RayExecutor:
             if ended:
                 break
             task.stopping = task.stopping or should_stop()
+            if task.stopping and task.reported_at is None:
+                return None  # It may wait for a free CPU and never learn that it must stop.
             self._check(task)
         try:
             return task.result()

@@ -123,7 +123,8 @@ def cluster_slots(address: str | None, device: str, workers_per_device: int) -> 
         try:
             number = pool.submit(_count, address, device, workers_per_device).result(_COUNT_TIMEOUT)
         except TimeoutError:
-            raise HTransError(f"the Ray cluster at {address} does not answer") from None
+            place = address or "this machine"
+            raise HTransError(f"the Ray cluster at {place} does not answer") from None
         except NoClusterError:
             if address is None:
                 return None

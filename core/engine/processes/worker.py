@@ -24,7 +24,7 @@ from core.engine.host.disk import is_full
 from core.engine.host.exit_reason import ENVIRONMENT, error_summary
 from core.engine.host.identity import own_identity
 from core.engine.runs.steering import pause_for_space
-from core.engine.trials.executor import Executor, TaskLostError
+from core.engine.trials.executor import Executor, ScoringLostError, TaskLostError
 from core.engine.trials.scheduling import crash, release
 from core.engine.trials.trial_work import LocalExecutor, score, work_on
 from core.errors import HTransError
@@ -118,6 +118,8 @@ class Worker:
                 work(self._store, self._data, claim, self._executor, self._stop.is_set)
             except TaskLostError as error:
                 self._record_loss(claim, error)
+            except ScoringLostError as error:
+                self._stop.wait(error.delay)
         except LostClaimError as error:
             _log.warning("%s", error)
         except StoreError:

@@ -33,6 +33,17 @@ class TaskLostError(HTransError):
         self.delay = delay
 
 
+class ScoringLostError(HTransError):
+    """A scoring was lost, which is recorded. The worker keeps the claim for `delay` seconds.
+
+    Otherwise an idle worker would make the next attempt at once.
+    """
+
+    def __init__(self, reason: str, delay: float) -> None:
+        super().__init__(reason)
+        self.delay = delay
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedTrial:
     """A trial that a worker has claimed."""

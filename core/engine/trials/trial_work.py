@@ -11,7 +11,7 @@ from core.engine.artifacts.run_data import RunData
 from core.engine.artifacts.run_kernel import run_kernel
 from core.engine.host.exit_reason import error_summary
 from core.engine.scoring.evaluation import evaluate_completed
-from core.engine.trials.executor import ClaimedTrial, Executor, TaskLostError
+from core.engine.trials.executor import ClaimedTrial, Executor, ScoringLostError, TaskLostError
 from core.engine.trials.outcomes import (
     clear_unused_tables,
     record_failure,
@@ -28,8 +28,11 @@ from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
 from db.connection import Store, StoreError
 from db.run_categories import RunCategory, run_category
-from db.scorings import claim_scoring, fail_scoring, requeue_scoring
+from db.scorings import claim_scoring, fail_scoring, requeue_scoring, scoring_attempts
 from db.trials import Claim, rewind_progress
+
+_DELAY_FACTOR = 5
+"""Growth of the delay between two attempts of a scoring."""
 
 _log = logging.getLogger("htrans.worker")
 
@@ -42,6 +45,7 @@ def work_on(
     Raises:
         LostClaimError: Another worker has the trial; nothing more is written.
         TaskLostError: The process that trained is gone.
+        ScoringLostError: See `score`.
     """
     if _train(store, data, claim, executor, stopping):
         clear_unused_tables(store, data, claim)
@@ -79,23 +83,29 @@ def _train(
 def score(
     store: Store, data: RunData, claim: Claim, executor: Executor, stopping: Callable[[], bool]
 ) -> None:
-    """Score the documents of a finished category, claimed with `db.scorings.claim_scoring`."""
+    """Score the documents of a finished category, claimed with `db.scorings.claim_scoring`.
+
+    Raises:
+        ScoringLostError: The process that scored is gone.
+    """
     category = run_category(store, claim.run_category_id)
     try:
         executor.score(store, data, category, stopping)
     except ScoringAbandonedError:
         requeue_scoring(store, claim)
         _log.info("%s: scoring interrupted", category.key)
+    except TaskLostError as error:
+        _log.warning("%s: the scoring was lost: %s", category.key, error)
+        with store.write():
+            fail_scoring(store, claim.trial_id, str(error))
+        delay = error.delay * _DELAY_FACTOR ** scoring_attempts(store, claim.trial_id)
+        raise ScoringLostError(str(error), delay) from error
     except StoreError:
         raise
     except Exception as error:
         _log.exception("%s: the documents were not scored", category.key)
         with store.write():
-            fail_scoring(
-                store,
-                claim.trial_id,
-                str(error) if isinstance(error, TaskLostError) else error_summary(error),
-            )
+            fail_scoring(store, claim.trial_id, error_summary(error))
 
 
 class LocalExecutor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.events import events_of
 from db.runs import Run
+from db.scorings import has_pending_scoring
 from db.trials import Trial
 from db.workers import add_worker, present_workers
 from tests.support.builders import (
@@ -47,14 +48,15 @@ LEFT = "the machine 10.0.0.7 has left the cluster"
 
 
 class StopWhenIdle(threading.Event):
-    """Set as soon as there is no work; never waits."""
+    """Set as soon as there is no work; never waits. Each wait starts with `on_wait`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, on_wait: Callable[[float], None]) -> None:
         super().__init__()
         self._store = store
+        self._on_wait = on_wait
 
     def wait(self, timeout: float | None = None) -> bool:
-        del timeout
+        self._on_wait(timeout or 0.0)
         if not has_work(self._store):
             self.set()
         return self.is_set()
@@ -87,11 +89,16 @@ def run(store: Store, workspace: Workspace, tmp_path: Path) -> Run:
     return started
 
 
-def work(store: Store, workspace: Workspace, cluster: FakeCluster, lease: float = 60.0) -> None:
+def work(
+    store: Store,
+    workspace: Workspace,
+    cluster: FakeCluster,
+    on_wait: Callable[[float], None] = lambda seconds: None,
+) -> None:
     """Let a worker run everything that is ready."""
     worker = add_worker(store, 1, 0.0, "ray", node="")
-    executor = RayExecutor(cluster, SharedObjects(cluster.share), worker, lease)
-    Worker(workspace, store, worker, executor, StopWhenIdle(store)).run()
+    executor = RayExecutor(cluster, SharedObjects(cluster.share), worker, 60.0)
+    Worker(workspace, store, worker, executor, StopWhenIdle(store, on_wait)).run()
 
 
 def messages(store: Store) -> list[str]:
@@ -226,6 +233,23 @@ def test_a_lost_scoring_is_tried_three_times(
 
 
 @pytest.mark.slow
+def test_the_delay_between_attempts_of_a_lost_scoring_grows(
+    store: Store, workspace: Workspace, run: Run, cluster: FakeCluster, other: Store
+) -> None:
+    delays: list[float] = []
+
+    def on_wait(seconds: float) -> None:
+        if any(worker.state == "scoring" for worker in present_workers(other)):
+            assert not has_pending_scoring(other), "an idle worker would score at once"
+            delays.append(seconds)
+
+    cluster.failures["score"] = [TaskLostError(LEFT, is_crash=False) for _ in range(2)]
+    work(store, workspace, cluster, on_wait)
+    assert delays == [10.0, 50.0]
+    assert number_of_metrics(store) == 3
+
+
+@pytest.mark.slow
 def test_a_cancelled_trial_is_stopped(
     store: Store, workspace: Workspace, run: Run, cluster: FakeCluster, other: Store
 ) -> None:
@@ -256,6 +280,23 @@ def test_a_paused_trial_writes_a_checkpoint_and_resumes_to_the_same_models(
     resume_run(other, workspace, run)
     work(store, workspace, cluster)
     assert_same_models_as_here(store, workspace, run)
+
+
+@pytest.mark.slow
+def test_a_run_is_paused_while_its_task_waits_for_a_free_cpu(
+    store: Store, workspace: Workspace, run: Run, cluster: FakeCluster, other: Store
+) -> None:
+    def pause_before_the_start(task: FakeTask) -> None:
+        task.reported_at = None
+        if not cluster.hanging and not cluster.cancelled:
+            cluster.hanging.add(task.name)
+            pause_run(other, run)
+
+    cluster.on_poll = pause_before_the_start
+    work(store, workspace, cluster)
+    assert run_state(store, run) == "paused"
+    assert len(cluster.cancelled) == 1
+    assert crashes(store) == 0
 
 
 @pytest.mark.slow
