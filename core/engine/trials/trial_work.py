@@ -28,7 +28,7 @@ from core.training.epochs import Checkpoint, Outcome
 from core.training.scoring import ScoringAbandonedError
 from db.connection import Store, StoreError
 from db.run_categories import RunCategory, run_category
-from db.scorings import claim_scoring, fail_scoring, requeue_scoring, scoring_attempts
+from db.scorings import MAX_SCORINGS, claim_scoring, fail_scoring, requeue_scoring, scoring_attempts
 from db.trials import Claim, rewind_progress
 
 _DELAY_FACTOR = 5
@@ -86,7 +86,7 @@ def score(
     """Score the documents of a finished category, claimed with `db.scorings.claim_scoring`.
 
     Raises:
-        ScoringLostError: The process that scored is gone.
+        ScoringLostError: The process that scored is gone, and another attempt is left.
     """
     category = run_category(store, claim.run_category_id)
     try:
@@ -98,8 +98,10 @@ def score(
         _log.warning("%s: the scoring was lost: %s", category.key, error)
         with store.write():
             fail_scoring(store, claim.trial_id, str(error))
-        delay = error.delay * _DELAY_FACTOR ** scoring_attempts(store, claim.trial_id)
-        raise ScoringLostError(str(error), delay) from error
+        attempts = scoring_attempts(store, claim.trial_id)
+        if attempts < MAX_SCORINGS:
+            delay = error.delay * _DELAY_FACTOR**attempts
+            raise ScoringLostError(str(error), delay) from error
     except StoreError:
         raise
     except Exception as error:
