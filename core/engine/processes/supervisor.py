@@ -90,6 +90,7 @@ class Supervisor:
         self._slots: list[_Slot] = []
         self._last_heartbeat = 0.0
         self._pulses: dict[int, _Pulse] = {}
+        self._last_check = 0.0
 
     def run(self) -> None:
         """Work until no run has work, or until SIGTERM or SIGINT."""
@@ -137,7 +138,7 @@ class Supervisor:
                 [*command, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
-    def _reap(self, slot: _Slot) -> None:
+    def _reap(self, slot: _Slot, *, may_crash: bool = True) -> None:
         assert slot.process is not None
         code = slot.process.returncode
         pid = slot.process.pid
@@ -150,7 +151,8 @@ class Supervisor:
                 end_worker(self._store, worker.id, reason, is_crash=False)
             elif worker.node is None and worker.pid == pid:
                 _log.warning("worker %d (pid %d) ended: %s", worker.id, pid, reason)
-                end_worker(self._store, worker.id, reason, is_crash=code != ENVIRONMENT)
+                is_crash = may_crash and code != ENVIRONMENT
+                end_worker(self._store, worker.id, reason, is_crash=is_crash)
 
     def _log_of(self, slot: _Slot) -> Path:
         return self._workspace.logs / f"worker-{slot.number}.log"
@@ -176,6 +178,10 @@ class Supervisor:
         The monotonic clock measures it, so that changes of the system time end no worker.
         """
         now = time.monotonic()
+        if now - self._last_check > lease_seconds():
+            # This process was suspended too, for example with its machine.
+            self._pulses.clear()
+        self._last_check = now
         workers = present_workers(self._store)
         self._pulses = {
             worker.id: pulse
@@ -225,7 +231,9 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 slot.process.kill()
                 slot.process.wait()
-            self._reap(slot)
+        # A killed worker may have locked the database.
+        for slot in living:
+            self._reap(slot, may_crash=False)
 
 
 def lease_seconds() -> float:

@@ -114,8 +114,9 @@ def test_the_lease_can_be_set(
     now = time.monotonic()
     monkeypatch.setattr("core.engine.processes.supervisor.time.monotonic", lambda: now)
     supervisor._expire_leases()
-    now += 6
-    supervisor._expire_leases()
+    for _ in range(2):
+        now += 3
+        supervisor._expire_leases()
     assert not holds(store, claim)
     assert store.value("SELECT reason FROM trials WHERE id = ?", (claim.trial_id,)) == (
         "silent for 6 s"
@@ -195,3 +196,37 @@ def test_the_process_of_silent_cluster_workers_is_killed(
     expire(supervisor, monkeypatch, 62)
     assert process.returncode == -9
     assert present_workers(store) == []
+
+
+def test_a_gap_in_the_time_of_the_supervisor_itself_takes_no_trial_away(
+    store: Store, supervisor: Supervisor, claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("core.engine.processes.supervisor.time.monotonic", lambda: now)
+    supervisor._expire_leases()
+    now += 10 * LEASE
+    supervisor._expire_leases()
+    assert holds(store, claim)
+    now += LEASE - 1
+    supervisor._expire_leases()
+    assert holds(store, claim)
+    now += 2
+    supervisor._expire_leases()
+    assert not holds(store, claim)
+
+
+def test_a_worker_killed_by_a_stop_of_the_engine_has_not_crashed(
+    store: Store,
+    supervisor: Supervisor,
+    stopped: Callable[[str], subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record_run(store, record_corpus(store))
+    process = stopped(STOPPED)
+    claim = claim_next(store, start_worker(store, process.pid))
+    supervisor._slots = [supervisor_module._Slot(0, "cpu", process)]
+    monkeypatch.setattr(supervisor_module, "_WORKER_PATIENCE", 0.1)
+    supervisor._stop_workers()
+    row = store.row("SELECT state, crashes FROM trials WHERE id = ?", (claim.trial_id,))
+    assert row is not None
+    assert tuple(row) == ("ready", 0)
