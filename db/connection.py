@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -36,13 +36,22 @@ class Store:
     Every thread and every process needs its own. Open it after a fork.
     """
 
-    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = False,
+        read_only: bool = False,
+        break_lock: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Open the database and migrate its schema.
 
         Args:
             path: The database file.
             create: Create the file if it does not exist.
             read_only: Open without write access.
+            break_lock: Called when another writer has held the lock for `BUSY_TIMEOUT`. Returns
+                whether to wait again.
 
         Raises:
             StoreError: The file does not exist, or is not a SQLite database.
@@ -55,6 +64,7 @@ class Store:
                 "or choose another folder with --workspace"
             )
         self.path = path
+        self._break_lock = break_lock
         with _clear_errors(path):
             self._connection = sqlite3.connect(
                 _uri(path, read_only=read_only),
@@ -108,7 +118,7 @@ class Store:
             if durable:
                 self._connection.execute("PRAGMA synchronous = FULL")
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._begin()
                 try:
                     yield
                     self._connection.execute("COMMIT")
@@ -118,6 +128,14 @@ class Store:
             finally:
                 if durable:
                     self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _begin(self) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or not self._break_lock():
+                raise
+            self._connection.execute("BEGIN IMMEDIATE")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement. Write only inside `write`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -46,3 +48,25 @@ def is_alive(pid: int | None, started: float | None) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def kill_stopped_workers(root: Path) -> set[int]:
+    """Kill the worker processes of the workspace `root` that a signal or a debugger has stopped.
+
+    Returns:
+        Their pids.
+    """
+    modules = {f"core.engine.processes.{name}" for name in ("worker", "cluster_workers")}
+    killed = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
+                continue
+            command = process.cmdline()
+            if any(
+                module in modules and Path(argument).resolve() == root.resolve()
+                for module, argument in pairwise(command)
+            ):
+                process.kill()
+                killed.add(process.pid)
+    return killed

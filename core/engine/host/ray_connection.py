@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import socket
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from core.errors import HTransError
@@ -125,6 +126,10 @@ def cluster_slots(address: str | None, device: str, workers_per_device: int) -> 
         except TimeoutError:
             place = address or "this machine"
             raise HTransError(f"the Ray cluster at {place} does not answer") from None
+        except BrokenProcessPool:
+            raise HTransError(
+                "the process that counts the slots of the Ray cluster has ended; try again"
+            ) from None
         except NoClusterError:
             if address is None:
                 return None

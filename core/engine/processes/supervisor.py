@@ -15,14 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from core.engine.host.devices import slots
 from core.engine.host.exit_reason import ENVIRONMENT, exit_reason, out_of_memory_kills
-from core.engine.host.identity import is_alive, own_identity
+from core.engine.host.identity import is_alive, kill_stopped_workers, own_identity
 from core.engine.trials.scheduling import end_supervisor_if_idle, end_worker, has_work
 from core.errors import HTransError
 from core.workspace import Workspace
@@ -48,6 +48,7 @@ _HEARTBEAT = 1.0
 _LOCK_PATIENCE = 10.0
 _WORKER_PATIENCE = 45.0
 _RESTART_DELAY = 2.0
+_KILL_PATIENCE = 5.0
 
 _log = logging.getLogger("htrans.supervisor")
 
@@ -89,7 +90,7 @@ class Supervisor:
         self._slots: list[_Slot] = []
         self._last_heartbeat = 0.0
         self._pulses: dict[int, _Pulse] = {}
-        self._silent: list[subprocess.Popen[bytes]] = []
+        self._last_check = 0.0
 
     def run(self) -> None:
         """Work until no run has work, or until SIGTERM or SIGINT."""
@@ -117,7 +118,6 @@ class Supervisor:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        self._silent = [process for process in self._silent if process.poll() is None]
         if now - self._last_heartbeat >= _HEARTBEAT:
             supervisor_heartbeat(self._store)
             self._expire_leases()
@@ -138,7 +138,7 @@ class Supervisor:
                 [*command, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
-    def _reap(self, slot: _Slot) -> None:
+    def _reap(self, slot: _Slot, *, may_crash: bool = True) -> None:
         assert slot.process is not None
         code = slot.process.returncode
         pid = slot.process.pid
@@ -151,7 +151,8 @@ class Supervisor:
                 end_worker(self._store, worker.id, reason, is_crash=False)
             elif worker.node is None and worker.pid == pid:
                 _log.warning("worker %d (pid %d) ended: %s", worker.id, pid, reason)
-                end_worker(self._store, worker.id, reason, is_crash=code != ENVIRONMENT)
+                is_crash = may_crash and code != ENVIRONMENT
+                end_worker(self._store, worker.id, reason, is_crash=is_crash)
 
     def _log_of(self, slot: _Slot) -> Path:
         return self._workspace.logs / f"worker-{slot.number}.log"
@@ -161,7 +162,6 @@ class Supervisor:
         running = [slot for slot in self._slots if slot.process is not None]
         has_cluster = any(slot.is_cluster for slot in running)
         own = {slot.process.pid for slot in running if slot.process is not None}
-        own |= {process.pid for process in self._silent}
         for worker in present_workers(self._store):
             if worker.node is not None:
                 is_orphan = not has_cluster
@@ -178,6 +178,10 @@ class Supervisor:
         The monotonic clock measures it, so that changes of the system time end no worker.
         """
         now = time.monotonic()
+        if now - self._last_check > lease_seconds():
+            # This process was suspended too, for example with its machine.
+            self._pulses.clear()
+        self._last_check = now
         workers = present_workers(self._store)
         self._pulses = {
             worker.id: pulse
@@ -187,30 +191,34 @@ class Supervisor:
         }
         for worker in workers:
             silence = now - self._pulses[worker.id].seen
-            if silence > lease_seconds() and worker.trial_id is not None:
+            if silence > lease_seconds():
                 _log.warning("worker %d (pid %d) is silent", worker.id, worker.pid)
+                self._kill_process_of(worker)
                 is_crash = worker.node is None
                 end_worker(self._store, worker.id, f"silent for {silence:.0f} s", is_crash=is_crash)
-                self._replace_silent(worker)
+                if not is_crash:
+                    self._reap_orphans()
 
-    def _replace_silent(self, worker: Worker) -> None:
-        """Free the slot of a silent process. If it wakes up, it sees that it was replaced."""
+    def _kill_process_of(self, worker: Worker) -> None:
+        """Kill the process of a silent worker, so that it holds no lock, and free its slot."""
         for slot in self._slots:
             if slot.process is None:
                 continue
-            if slot.is_cluster or slot.process.pid == worker.pid:
-                self._silent.append(slot.process)
+            if slot.is_cluster if worker.node is not None else slot.process.pid == worker.pid:
+                slot.process.kill()
+                with suppress(subprocess.TimeoutExpired):
+                    # A process in an uninterruptible call dies later.
+                    slot.process.wait(_KILL_PATIENCE)
                 slot.process = None
-                if slot.is_cluster:
-                    self._reap_orphans()
+                return
+        if worker.node is None and is_alive(worker.pid, worker.process_started):
+            # An earlier supervisor started it.
+            os.kill(worker.pid, signal.SIGKILL)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._stopping = True
 
     def _stop_workers(self) -> None:
-        for process in self._silent:
-            process.kill()
-            process.wait()
         living = [slot for slot in self._slots if slot.process is not None]
         for slot in living:
             assert slot.process is not None
@@ -223,7 +231,9 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 slot.process.kill()
                 slot.process.wait()
-            self._reap(slot)
+        # A killed worker may have locked the database.
+        for slot in living:
+            self._reap(slot, may_crash=False)
 
 
 def lease_seconds() -> float:
@@ -249,6 +259,14 @@ def _only_supervisor(workspace: Workspace) -> Iterator[bool]:
                 return
 
 
+def _kill_lock_holders(workspace: Workspace) -> bool:
+    """Kill stopped workers: one of them may hold the lock of the database."""
+    killed = kill_stopped_workers(workspace.root)
+    if killed:
+        _log.warning("the database is locked; killed stopped workers: pids %s", sorted(killed))
+    return bool(killed)
+
+
 def main(root: str) -> int:
     """Run the supervisor of the workspace in the folder `root`."""
     logging.basicConfig(
@@ -260,7 +278,9 @@ def main(root: str) -> int:
             if not alone:
                 _log.info("another supervisor is running")
                 return 0
-            with Store(workspace.database) as store:
+            with Store(
+                workspace.database, break_lock=lambda: _kill_lock_holders(workspace)
+            ) as store:
                 Supervisor(workspace, store).run()
     except HTransError:
         _log.exception("the engine cannot continue")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -10,6 +11,7 @@ from core.engine.host.identity import own_identity
 from core.engine.host.ray_connection import cluster_slots, require_ray
 from core.engine.runs.engine_choice import EngineRequest, choose_engine
 from core.errors import ConflictError, HTransError
+from core.process_pool import ProcessPool
 from db.connection import Store
 from db.workers import configure_engine, record_supervisor
 
@@ -59,3 +61,14 @@ def test_without_a_word_the_engine_at_work_is_taken(store: Store) -> None:
     configure_engine(store, "cpu", 1, 2, "ray", "head:6379")
     record_supervisor(store, *own_identity())
     assert choose_engine(store, EngineRequest()).kind == "ray"
+
+
+def test_a_count_of_slots_whose_process_dies_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+
+    def die(*_: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(ProcessPool, "submit", die)
+    with pytest.raises(HTransError, match="counts the slots of the Ray cluster has ended"):
+        cluster_slots(None, "cpu", 1)
