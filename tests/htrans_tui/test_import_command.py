@@ -153,25 +153,29 @@ def test_a_dry_run_tells_the_coverage_of_the_vectors(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("options", "code", "problem"),
+    ("options", "code", "facts"),
     [
-        ((), 2, "--name"),
-        (("--name", "x", "--test-from", "soon"), 2, "soon"),
-        (("--name", "x", "--test-fraction", "1.5"), 1, "--test-fraction"),
-        (("--name", "x", "--test-fraction", "0.5", "--test", "y.csv"), 1, "--test"),
-        (("--name", "x", "--text-field", "nobody"), 1, '"nobody"'),
-        (("--name", "x", "--language", "zz"), 1, "'zz'"),
-        (("--name", "x", "--label-file", "none.txt"), 1, "none.txt"),
+        ((), 2, ("--name",)),
+        (("--name", "x", "--test-from", "soon"), 2, ("soon",)),
+        (("--name", "x", "--test-fraction", "1.5"), 1, ("--test-fraction",)),
+        (
+            ("--name", "x", "--test-fraction", "0.5", "--test", "y.csv"),
+            1,
+            ("--test and --test-fraction",),
+        ),
+        (("--name", "x", "--text-field", "nobody"), 1, ('"nobody"', "missing", "head")),
+        (("--name", "x", "--language", "zz"), 1, ("'zz'",)),
+        (("--name", "x", "--label-file", "none.txt"), 1, ("none.txt",)),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(
-    workspace: Workspace, table: str, options: tuple[str, ...], code: int, problem: str
+    workspace: Workspace, table: str, options: tuple[str, ...], code: int, facts: tuple[str, ...]
 ) -> None:
     result = htrans(
         workspace, "import", table, *FIELDS[2:] if "nobody" in options else FIELDS, *options
     )
     assert result.returncode == code, result.stderr
-    assert tells(result.stderr, problem)
+    assert tells(result.stderr, *facts)
     assert "Traceback" not in result.stderr
     if workspace.database.exists():
         assert htrans_json(workspace, "corpora") == []
