@@ -12,11 +12,12 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.faults.engine_runs import Models, engine_processes, models, run_state, start, until
+from tests.faults.engine_runs import Models, engine_processes, models, run_state, start
 from tests.faults.mode import FULL
 from tests.support.command_line import htrans
 from tests.support.made_once import made_once, wait_until_ended
 from tests.support.small_corpus import write_corpus
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -52,13 +50,6 @@ def start(workspace: Workspace, *options: str) -> Store:
 
 def run_state(store: Store) -> str:
     return str(store.value("SELECT state FROM runs"))
-
-
-def until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.02)
 
 
 def engine_processes(workspace: Workspace) -> list[psutil.Process]:

@@ -19,9 +19,11 @@ from db.connection import Store
 from db.runs import list_runs
 from db.scorings import has_unfinished_scoring
 from db.workers import engine_of, present_workers
-from tests.faults.engine_runs import Models, models, run_state, start, until
+from tests.faults.engine_runs import Models, models, run_state, start
 from tests.faults.mode import FULL
-from tests.support.command_line import htrans, htrans_json
+from tests.support.command_line import error_of, htrans, htrans_json
+from tests.support.messages import tells
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -238,11 +240,9 @@ def test_an_address_without_a_cluster_is_told_in_one_line(
     nodes: TwoNodes, workspaces: Callable[[str], Workspace]
 ) -> None:
     place = workspaces("nowhere")
-    for address, words in (
-        ("127.0.0.1:9", "no Ray cluster answers"),
-        ("head", "HOST:PORT"),
+    for address, facts in (
+        ("127.0.0.1:9", ("127.0.0.1:9", "no Ray cluster")),
+        ("head", ("head", "HOST:PORT")),
     ):
-        result = htrans(place, "train", "small", "--engine=ray", f"--address={address}")
-        assert result.returncode == 1
-        assert words in result.stderr
-        assert len(result.stderr.strip().splitlines()) == 1
+        error = error_of(place, "train", "small", "--engine=ray", f"--address={address}")
+        assert tells(error, *facts)

@@ -17,8 +17,8 @@ from core.workspace import Workspace
 from db.connection import Store, StoreError
 from db.events import add_event
 from tests.faults.disks import Disk, mounted
-from tests.faults.lines import answers_or_explains, the_error
-from tests.support.command_line import htrans, htrans_json
+from tests.faults.lines import answers_or_explains
+from tests.support.command_line import error_of, htrans, htrans_json
 from tests.support.models import save_model
 
 MEBIBYTE = 1024 * 1024
@@ -51,8 +51,8 @@ def names(folder: Path) -> list[str]:
 
 def import_(workspace: Workspace, source: Path) -> str:
     """The error of an import that must fail."""
-    return the_error(
-        htrans(workspace, "import", str(source), "--name", "long", "--taxonomy-format", "paths")
+    return error_of(
+        workspace, "import", str(source), "--name", "long", "--taxonomy-format", "paths"
     )
 
 
@@ -76,7 +76,7 @@ def test_import_onto_a_full_disk_fails_and_leaves_nothing_behind(
 ) -> None:
     """Its rows may stay, unseen, until the next import: deleting needs space in the log too."""
     workspace = Workspace(disk.root / "workspace")
-    assert "the disk is full" in import_(workspace, long_corpus)
+    assert "disk is full" in import_(workspace, long_corpus)
     assert_no_corpus_and_no_file(workspace)
 
 
@@ -89,14 +89,14 @@ def test_import_onto_a_disk_too_full_for_its_arrays_says_so_and_leaves_nothing(
         message = import_(workspace, long_corpus)
         assert_no_corpus_and_no_file(workspace)
         assert set(rows_of_corpora(workspace).values()) == {0}
-        assert "disk is full" in message or "No space left on device" in message
+        assert "disk is full" in message or "No space left" in message
 
 
 def test_import_into_a_workspace_that_cannot_be_made_says_so(disk: Disk, long_corpus: Path) -> None:
     disk.fill()
     workspace = Workspace(disk.root / "workspace")
     message = import_(workspace, long_corpus)
-    assert "disk is full" in message or "No space left on device" in message
+    assert "disk is full" in message or "No space left" in message
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def a_checkpoint(epoch: int) -> dict[str, object]:
 
 
 def saves_no_more(checkpoints: TrialCheckpoints, epoch: int, claim: int) -> None:
-    with pytest.raises(OSError, match="No space left") as raised:
+    with pytest.raises(OSError) as raised:  # noqa: PT011 — its number is checked
         checkpoints.save(a_checkpoint(epoch), claim)
     assert raised.value.errno == errno.ENOSPC
 
@@ -196,7 +196,7 @@ def test_write_onto_a_full_disk_says_so_and_works_again_with_space(
     write_events(store, 5, 100)
     filler = disk.fill(leave=64 * 1024)
     for _ in range(3):
-        with pytest.raises(StoreError, match="the disk is full; free some space"):
+        with pytest.raises(StoreError, match="disk is full"):
             write_events(store, 20, 50_000)
         assert events(store) == 5
     other = Store(disk.root / "htrans.db")
@@ -218,7 +218,7 @@ def test_write_onto_a_full_disk_says_so_and_works_again_with_space(
 def test_full_disk_while_the_log_is_copied_into_the_database_loses_nothing(disk: Disk) -> None:
     store = Store(disk.root / "htrans.db", create=True)
     written: list[int] = []
-    with pytest.raises(StoreError, match="the disk is full"):
+    with pytest.raises(StoreError, match="disk is full"):
         write_events_for_ever(store, written)
     assert written
     assert events(store) == len(written)

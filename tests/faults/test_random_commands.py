@@ -22,9 +22,10 @@ import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.faults.engine_runs import engine_processes, until
+from tests.faults.engine_runs import engine_processes
 from tests.faults.mode import FULL
 from tests.support.command_line import htrans, htrans_json
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 

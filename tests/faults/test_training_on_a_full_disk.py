@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from core.engine.host.launch import running_supervisor
 from core.workspace import Workspace
 from tests.faults.disks import mounted
-from tests.faults.engine_runs import Models, models, run_state, start, until
-from tests.support.command_line import htrans
+from tests.faults.engine_runs import Models, models, run_state, start
+from tests.support.command_line import htrans, htrans_json
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -36,10 +38,7 @@ def test_training_goes_on_with_the_same_bits_once_there_is_space_again(
         filler = fill(disk.root)
         before = store.value("SELECT count(*) FROM epochs")
         until(
-            lambda: (
-                htrans(place, "engine", "status").stdout.startswith("the engine is not running")
-                or run_state(store) in ("paused", "pausing")
-            ),
+            lambda: running_supervisor(store) is None or run_state(store) in ("paused", "pausing"),
             120,
         )
         assert store.value("SELECT count(*) FROM epochs") >= before
@@ -48,11 +47,6 @@ def test_training_goes_on_with_the_same_bits_once_there_is_space_again(
         until(lambda: run_state(store) == "done", 120)
         assert models(store) == undisturbed.part("animals")
         assert store.value("SELECT sum(crashes) FROM trials") == 0
-        assert "no problems found" in htrans(place, "doctor").stdout
+        assert htrans_json(place, "doctor")["problems"] == []
         store.close()
-        until(
-            lambda: htrans(place, "engine", "status").stdout.startswith(
-                "the engine is not running"
-            ),
-            30,
-        )
+        until(lambda: not htrans_json(place, "engine", "status")["running"], 30)

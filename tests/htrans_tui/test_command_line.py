@@ -15,8 +15,9 @@ from core.workspace import Workspace
 from db.connection import Store
 from htrans_tui.cli import COMMANDS, COMPLETION, command_line
 from htrans_tui.cli.panels import PANELS
-from tests.support.command_line import htrans, htrans_alone, htrans_json
+from tests.support.command_line import error_of, htrans, htrans_alone, htrans_json
 from tests.support.loaded_modules import loaded_by
+from tests.support.messages import tells
 
 
 def names_of(app: typer.Typer) -> list[str]:
@@ -78,8 +79,7 @@ def test_delete_asks_first_and_then_takes_the_run_with_its_files(own_copy: Works
     assert not folder.exists()
     assert htrans_json(own_copy, "runs") == []
     assert htrans_json(own_copy, "doctor")["problems"] == []
-    again = htrans(own_copy, "delete", "small", "--yes")
-    assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+    assert tells(error_of(own_copy, "delete", "small", "--yes"), "run")
 
 
 def test_status_says_what_is_wrong(own_copy: Workspace) -> None:
@@ -90,7 +90,7 @@ def test_status_says_what_is_wrong(own_copy: Workspace) -> None:
     store.close()
     alerts = htrans_json(own_copy, "status")["alerts"]
     assert {alert["kind"] for alert in alerts} == {"one class"}
-    assert "! animals: no test document is accepted" in htrans(own_copy, "status").stdout
+    assert "! animals: " in htrans(own_copy, "status").stdout
 
 
 def test_every_summary_fits_on_a_line_of_eighty_columns() -> None:

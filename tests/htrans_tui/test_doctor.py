@@ -6,14 +6,15 @@ import json
 import os
 import tarfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from core.workspace import Workspace
 from db.connection import Store
-from tests.support.command_line import htrans, htrans_json
+from tests.support.command_line import error_of, htrans, htrans_json
+from tests.support.messages import tells
+from tests.support.waiting import until
 
 SLOWLY = (
     "--class-weights=1",
@@ -32,13 +33,6 @@ SLOWLY = (
 
 It is one long trial: of several short ones the next may just have begun, without a checkpoint.
 """
-
-
-def wait_until(happens: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.2)
 
 
 def an_orphan(place: Workspace) -> Path:
@@ -69,25 +63,20 @@ def test_doctor_json_names_each_problem_and_exit_code_tells(own_copy: Workspace)
         *("versions", "cpu_cores", "cuda_devices", "workspace"),
         *("problems", "notes", "mended"),
     }
-    assert said["problems"] == [
-        {
-            "kind": "orphan",
-            "subject": str(orphan.relative_to(own_copy.root)),
-            "problem": "a model without a trial",
-            "remedy": "remove it with: htrans-tui doctor --fix",
-            "fixable": True,
-            "is_note": False,
-        }
-    ]
+    (problem,) = said["problems"]
+    assert set(problem) == {"kind", "subject", "problem", "remedy", "fixable", "is_note"}
+    assert problem["kind"] == "orphan"
+    assert problem["subject"] == str(orphan.relative_to(own_copy.root))
+    assert tells(problem["remedy"], "htrans-tui doctor --fix")
+    assert (problem["fixable"], problem["is_note"]) == (True, False)
 
 
 def test_doctor_fix_says_what_it_mended_and_a_second_run_is_clean(own_copy: Workspace) -> None:
     orphan = an_orphan(own_copy)
     found = htrans(own_copy, "doctor")
     assert found.returncode == 1
-    problem = f"problem: orphan artifacts/run-0001/{orphan.name}: a model without a trial"
-    assert problem in found.stdout
-    assert found.stdout.splitlines()[-1] == "1 problem left"
+    assert f"problem: orphan artifacts/run-0001/{orphan.name}: " in found.stdout
+    assert found.stdout.splitlines()[-1].startswith("1 problem")
     assert orphan.exists()
     mended = htrans(own_copy, "doctor", "--fix")
     assert mended.returncode == 0, mended.stdout
@@ -102,7 +91,7 @@ def test_doctor_fix_leaves_a_lost_model_as_a_problem(own_copy: Workspace) -> Non
     model.unlink()
     result = htrans(own_copy, "doctor", "--fix")
     assert result.returncode == 1
-    assert f"{model.name}: the file is missing; restore a backup, or:" in result.stdout
+    assert tells(result.stdout, model.name, "missing", "htrans-tui retrain small animals")
 
 
 def test_doctor_without_a_workspace_speaks_of_the_machine_only(tmp_path: Path) -> None:
@@ -111,7 +100,7 @@ def test_doctor_without_a_workspace_speaks_of_the_machine_only(tmp_path: Path) -
     assert result.returncode == 0
     lines = result.stdout.splitlines()
     assert len(lines) == 3
-    assert lines[2].startswith(f"{nowhere.root} is not a workspace")
+    assert tells(lines[2], nowhere.root)
     assert not nowhere.root.exists()
     assert htrans_json(nowhere, "doctor")["workspace"] is None
 
@@ -119,20 +108,14 @@ def test_doctor_without_a_workspace_speaks_of_the_machine_only(tmp_path: Path) -
 def test_backup_reports_a_missing_file_in_one_line(own_copy: Workspace, tmp_path: Path) -> None:
     model = next(own_copy.run(1).glob("c1-*.safetensors"))
     model.unlink()
-    result = htrans(own_copy, "backup", str(tmp_path / "b.tar"))
-    assert result.returncode == 1
-    error = result.stderr.splitlines()[-1]
-    assert error.startswith(f"error: {tmp_path / 'b.tar'} is incomplete: 1 missing")
-    assert f"artifacts/run-0001/{model.name}" in error
+    error = error_of(own_copy, "backup", str(tmp_path / "b.tar"))
+    assert tells(error, tmp_path / "b.tar", "1 missing", f"artifacts/run-0001/{model.name}")
     assert (tmp_path / "b.tar").exists()
 
 
 def test_backup_of_no_workspace_is_an_error_of_one_line(tmp_path: Path) -> None:
-    result = htrans(Workspace(tmp_path / "nowhere"), "backup", str(tmp_path / "b.tar"))
-    assert result.returncode == 1
-    (line,) = result.stderr.splitlines()
-    assert line.startswith(f"error: {tmp_path / 'nowhere'} ")
-    assert "--workspace" in line
+    error = error_of(Workspace(tmp_path / "nowhere"), "backup", str(tmp_path / "b.tar"))
+    assert tells(error, tmp_path / "nowhere", "--workspace")
     assert not (tmp_path / "b.tar").exists()
 
 
@@ -150,7 +133,7 @@ def in_training(own_copy: Workspace) -> Workspace:
     """The trained workspace with a second run at work, which has written a checkpoint."""
     started = htrans(own_copy, "train", "small", "--name", "second", *SLOWLY)
     assert started.returncode == 0, started.stderr
-    wait_until(lambda: any(second_run(own_copy).glob("*.resume")))
+    until(lambda: any(second_run(own_copy).glob("*.resume")))
     return own_copy
 
 
@@ -169,8 +152,8 @@ def test_a_backup_taken_during_training_goes_on_elsewhere(
     assert taken.returncode == 0, taken.stderr
     assert still["running"], "the run ended before the backup was taken"
     assert at_work.returncode == 1, at_work.stdout
-    assert "first stop the engine (htrans-tui engine stop)" in at_work.stdout
-    assert at_work.stdout.splitlines()[-1] == "1 problem left"
+    assert tells(at_work.stdout, "htrans-tui engine stop")
+    assert at_work.stdout.splitlines()[-1].startswith("1 problem")
     assert orphan.exists()
     with tarfile.open(archive) as tar:
         tar.extractall(tmp_path, filter="data")
@@ -181,6 +164,6 @@ def test_a_backup_taken_during_training_goes_on_elsewhere(
     assert "labels" in htrans_json(unpacked, "classify", "small", "fur and paw")
     assert htrans_json(unpacked, "status", "second")["run"]["state"] == "running"
     assert htrans(unpacked, "engine", "start", "--device=cpu").returncode == 0
-    wait_until(lambda: htrans_json(unpacked, "status", "second")["run"]["state"] == "done", 150)
-    wait_until(lambda: not htrans_json(unpacked, "engine", "status")["running"])
+    until(lambda: htrans_json(unpacked, "status", "second")["run"]["state"] == "done", 150)
+    until(lambda: not htrans_json(unpacked, "engine", "status")["running"])
     assert htrans(unpacked, "doctor").returncode == 0

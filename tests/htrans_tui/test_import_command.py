@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,11 @@ from core.workspace import Workspace
 from db.connection import Store
 from db.corpora import corpus_named, taxonomy_of, unfinished_corpora
 from tests.faults.mode import FULL
-from tests.support.command_line import htrans, htrans_json
+from tests.support.command_line import error_of, htrans, htrans_json
 from tests.support.corpus_contents import everything
+from tests.support.messages import tells
 from tests.support.small_corpus import TAXONOMY, documents
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_look_without_a_document_shows_the_problem_and_no_empty_tables(
     result = htrans(workspace, "import", table, "--taxonomy", taxonomy, "--dry-run")
     assert result.returncode == 1
     assert result.stdout == ""
-    assert 'the field "text" is missing' in result.stderr
+    assert tells(result.stderr, "news.csv", '"text"', "missing")
 
 
 def test_a_look_says_that_the_split_was_drawn_unless_that_was_asked_for(
@@ -67,7 +68,7 @@ def test_a_look_says_that_the_split_was_drawn_unless_that_was_asked_for(
     source.write_text('{"text": "purr", "labels": ["cats"]}\n' * 3, encoding="utf-8")
     taxonomy.write_text(TAXONOMY, encoding="utf-8")
     look = ("import", str(source), "--taxonomy", str(taxonomy), "--dry-run")
-    assert "3 without a split drawn" in htrans(workspace, *look).stdout
+    assert tells(htrans(workspace, *look).stdout, "3 without", "drawn")
     assert "drawn" not in htrans(workspace, *look, "--test-fraction=0.5").stdout
 
 
@@ -82,7 +83,7 @@ def test_fields_separator_names_and_dates_are_those_asked_for(
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == "news: 15 training and 5 test documents, 3 categories on 2 levels\n"
-    assert "4 of 7 categories have fewer than 3 training documents" in result.stderr
+    assert tells(result.stderr, "4 of 7 categories", "3 training documents")
     store = Store(workspace.database)
     corpus = corpus_named(store, "news")
     rows = store.rows("SELECT key, split, text FROM documents ORDER BY number")
@@ -133,9 +134,9 @@ def test_a_dry_run_with_problems_fails_and_tells_them(
         *FIELDS,
     )
     assert result.returncode == 1
-    assert "3 labels outside the taxonomy" in result.stderr
-    assert "problem: 3 labels are not in the taxonomy" in result.stderr
-    assert "1 problem; nothing was imported" in result.stderr.splitlines()[-1]
+    *lines, last = result.stderr.splitlines()
+    assert any(line.startswith("problem: 3 labels") for line in lines)
+    assert tells(last, "1 problem")
 
 
 def test_a_dry_run_tells_the_coverage_of_the_vectors(
@@ -146,31 +147,35 @@ def test_a_dry_run_tells_the_coverage_of_the_vectors(
     assert htrans(workspace, "vectors", "add", str(vectors), "--name", "sea").returncode == 0
     shown = htrans(workspace, "import", table, "--dry-run", *FIELDS).stdout
     assert "vectors    sea: covers 2 words (8.3%), 40.0% of the tokens\n" in shown
-    result = htrans(workspace, "import", table, "--dry-run", "--vectors", "none", *FIELDS)
-    assert "there are no vectors 'none'" in result.stderr
+    error = error_of(workspace, "import", table, "--dry-run", "--vectors", "none", *FIELDS)
+    assert tells(error, "vectors", "'none'")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("options", "code", "problem"),
+    ("options", "code", "facts"),
     [
-        ((), 2, "--name"),
-        (("--name", "x", "--test-from", "soon"), 2, "soon"),
-        (("--name", "x", "--test-fraction", "1.5"), 1, "--test-fraction"),
-        (("--name", "x", "--test-fraction", "0.5", "--test", "y.csv"), 1, "use one of them"),
-        (("--name", "x", "--text-field", "nobody"), 1, 'field "nobody" is missing; there are head'),
-        (("--name", "x", "--language", "zz"), 1, "'zz'"),
-        (("--name", "x", "--label-file", "none.txt"), 1, "none.txt"),
+        ((), 2, ("--name",)),
+        (("--name", "x", "--test-from", "soon"), 2, ("soon",)),
+        (("--name", "x", "--test-fraction", "1.5"), 1, ("--test-fraction",)),
+        (
+            ("--name", "x", "--test-fraction", "0.5", "--test", "y.csv"),
+            1,
+            ("--test and --test-fraction",),
+        ),
+        (("--name", "x", "--text-field", "nobody"), 1, ('"nobody"', "missing", "head")),
+        (("--name", "x", "--language", "zz"), 1, ("'zz'",)),
+        (("--name", "x", "--label-file", "none.txt"), 1, ("none.txt",)),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(
-    workspace: Workspace, table: str, options: tuple[str, ...], code: int, problem: str
+    workspace: Workspace, table: str, options: tuple[str, ...], code: int, facts: tuple[str, ...]
 ) -> None:
     result = htrans(
         workspace, "import", table, *FIELDS[2:] if "nobody" in options else FIELDS, *options
     )
     assert result.returncode == code, result.stderr
-    assert problem in result.stderr
+    assert tells(result.stderr, *facts)
     assert "Traceback" not in result.stderr
     if workspace.database.exists():
         assert htrans_json(workspace, "corpora") == []
@@ -200,13 +205,11 @@ def test_a_corpus_is_deleted_after_a_question(workspace: Workspace, table: str) 
     assert htrans(workspace, "import", table, "--name", "news", *FIELDS).returncode == 0
     refused = htrans(workspace, "corpora", "delete", "news", input="n\n")
     assert refused.returncode == 1
-    assert "nothing was deleted" in refused.stderr
     assert len(htrans_json(workspace, "corpora")) == 1
     assert htrans(workspace, "corpora", "delete", "news", "--yes").returncode == 0
     assert htrans_json(workspace, "corpora") == []
     assert not any((workspace.root / "corpora").iterdir())
-    gone = htrans(workspace, "corpora", "delete", "news", "--yes")
-    assert "no corpus 'news'" in gone.stderr
+    assert tells(error_of(workspace, "corpora", "delete", "news", "--yes"), "corpus", "'news'")
 
 
 @pytest.fixture(scope="module")
@@ -231,10 +234,7 @@ def stopped_by(number: signal.Signals, workspace: Workspace, command: list[str])
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 60
-    while _records_read(workspace) < 1500 and child.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: _records_read(workspace) >= 1500 or child.poll() is not None, 60)
     child.send_signal(number)
     _, said = child.communicate(timeout=30)
     assert child.returncode != 0
@@ -260,13 +260,13 @@ def test_a_stopped_import_goes_on_by_the_same_command(
     said = stopped_by(number, workspace, command)
     assert "Traceback" not in said
     if number == signal.SIGINT:
-        assert said.splitlines()[-1].startswith("error: interrupted; ")
+        assert said.splitlines()[-1].startswith("error: interrupted")
     listed = htrans(workspace, "corpora")
-    assert "long: unfinished import" in listed.stderr
+    assert tells(listed.stderr, "long", "unfinished")
     assert "long" not in listed.stdout
     result = htrans(workspace, *command)
     assert result.returncode == 0, result.stderr
-    assert "the interrupted import was resumed after " in result.stderr
+    assert "resumed after " in result.stderr
     assert everything(Store(workspace.database), workspace, "long") == expected
 
 

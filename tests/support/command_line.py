@@ -43,3 +43,18 @@ def htrans_json(workspace: Workspace, *arguments: str) -> Any:
     result = htrans(workspace, *arguments, "--json")
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
+
+
+def error_line(result: subprocess.CompletedProcess[str]) -> str:
+    """The line in which a failed command says why; lines of progress may precede it."""
+    assert result.returncode == 1, result
+    *before, last = result.stderr.splitlines()
+    assert [line for line in before if not line.startswith("importing ")] == [], result.stderr
+    assert last.startswith("error: "), last
+    assert "unexpected" not in last, last
+    return last.removeprefix("error: ")
+
+
+def error_of(workspace: Workspace, *arguments: str) -> str:
+    """Run a command that must fail and return its error line."""
+    return error_line(htrans(workspace, *arguments))

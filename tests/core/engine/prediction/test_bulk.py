@@ -31,9 +31,8 @@ from core.errors import ConflictError, HTransError, InputError
 from core.prediction.classifier import Predictions
 from core.prediction.inputs import InputDocument
 from core.workspace import Workspace
-from tests.faults.lines import the_error
 from tests.support import small_corpus
-from tests.support.command_line import htrans
+from tests.support.command_line import error_line, htrans
 from tests.support.labelled import TOTAL as TOTAL_LABELLED
 from tests.support.labelled import Labelled, labelled, records
 from tests.support.trained import Trained
@@ -489,5 +488,5 @@ def test_when_nobody_reads_the_labels_any_longer_it_ends_without_a_word(trained:
 def test_run_that_does_not_exist_is_named(trained: Trained, tmp_path: Path) -> None:
     output = str(tmp_path / "o.jsonl")
     result = htrans(trained.workspace, "predict", "nobody", "-", "--output", output, input="low\n")
-    assert "there is no run 'nobody'" in the_error(result)
+    assert "'nobody'" in error_line(result)
     assert left_in(tmp_path) == []
