@@ -38,23 +38,23 @@ class VectorFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """A file or a record in it, for error messages."""
 
     source: str | Path
     record: str | None = None
 
-    def at(self, record: str) -> Place:
-        """A record inside this place."""
+    def at(self, record: str) -> Location:
+        """A record inside this location."""
         return replace(self, record=record if self.record is None else f"{self.record}, {record}")
 
     @property
     def label(self) -> str:
-        """The place as error messages name it."""
+        """The location as error messages name it."""
         return str(self.source) if self.record is None else f"{self.source}, {self.record}"
 
     def wrong(self, problem: str, line: int | None = None) -> InputError:
-        """An error about this place."""
+        """An error about this location."""
         return InputError(problem, source=self.source, record=self.record, line=line)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import InputError
-from core.formats.vectors.format import Place
+from core.formats.vectors.format import Location
 from core.formats.vectors.zip_members import ZIP, first_line_of_table, open_member
 from core.text.line_files import opened
 
@@ -19,8 +19,8 @@ MAX_LINE_BYTES = 2**20
 class TextLines:
     """The lines of a file. `number` is the number of the last line that was read."""
 
-    def __init__(self, place: Place, file: IO[bytes]) -> None:
-        self.place = place
+    def __init__(self, location: Location, file: IO[bytes]) -> None:
+        self.location = location
         self.number = 0
         self._file = file
 
@@ -52,7 +52,7 @@ class TextLines:
 
     def wrong(self, problem: str) -> InputError:
         """An error about the last line."""
-        return self.place.wrong(problem, self.number)
+        return self.location.wrong(problem, self.number)
 
 
 @contextmanager
@@ -69,11 +69,11 @@ def open_lines(source: str, dimensions: int | None) -> Iterator[TextLines]:
 
     if path.suffix.lower() == ZIP:
         with open_member(path, dimensions) as (name, file):
-            lines = TextLines(Place(path, name), file)
+            lines = TextLines(Location(path, name), file)
             yield lines
     else:
         with opened(path, next_line) as file:
-            lines = TextLines(Place(path), file)
+            lines = TextLines(Location(path), file)
             yield lines
 
 
