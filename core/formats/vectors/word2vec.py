@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from core.formats.vectors.first_lines import HEADER
 from core.formats.vectors.format import (
+    HEADER,
     MAX_WORD_LENGTH,
     Pairs,
     VectorFormat,
     dimensions_problem,
     pair_of,
 )
-from core.formats.vectors.text_lines import TextLines, first_line, open_lines
-from core.formats.vectors.text_rows import row_of
+from core.formats.vectors.text_lines import TextLines, first_line, open_lines, row_of
 
 _TEXT = frozenset(b"\t\n\r")
 _LONGEST_CHARACTER = 4
