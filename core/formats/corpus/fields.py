@@ -14,8 +14,6 @@ from core.formats.corpus.format import ReadingOptions, date_of, is_blank, split_
 from core.text.line_files import decoded, lines_of
 from core.text.plain_text import printable
 
-_MOST_NAMES = 1_000_000
-
 
 class FieldReader:
     """Finds text, labels, id, split and date in a record by the names of its fields."""
@@ -112,8 +110,6 @@ def label_names(path: Path) -> list[str]:
         name = decoded(line, path, number).strip()
         if not name:
             raise InputError("an empty line; it has one name a line", source=path, line=number)
-        if number > _MOST_NAMES:
-            raise InputError("more than a million names of labels", source=path, line=number)
         names.append(name)
     if not names:
         raise InputError("is empty; it has one name a line", source=path)

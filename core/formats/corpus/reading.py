@@ -113,24 +113,19 @@ def _chunks(reading: Reading, parts: Sequence[str], skip: int) -> Iterator[Chunk
     """Yield chunks; an error is raised after the records before it."""
     chunk: Chunk = []
     size = 0
-    unreadable: HTransError | None = None
-    records = islice(_records(reading, parts), skip, None)
-    while unreadable is None:
-        try:
-            numbered = next(records, None)
-        except HTransError as error:
-            unreadable, numbered = error, None
-        if numbered is None:
-            break
-        chunk.append(numbered)
-        size += numbered[1].size
-        if len(chunk) == CHUNK or size > _CHUNK_BYTES:
+    try:
+        for numbered in islice(_records(reading, parts), skip, None):
+            chunk.append(numbered)
+            size += numbered[1].size
+            if len(chunk) == CHUNK or size > _CHUNK_BYTES:
+                yield chunk
+                chunk, size = [], 0
+    except HTransError:
+        if chunk:
             yield chunk
-            chunk, size = [], 0
+        raise
     if chunk:
         yield chunk
-    if unreadable is not None:
-        raise unreadable
 
 
 def _records(reading: Reading, parts: Sequence[str]) -> Iterator[tuple[int, Record]]:

@@ -23,7 +23,6 @@ from core.text.tables import rows_of
 
 _SEPARATOR = ";"
 _BYTES_OF_A_ROW = 200
-_MOST_COLUMNS = 10_000
 
 
 def _records(source: str, options: ReadingOptions, delimiter: str) -> Iterator[Record]:
@@ -31,12 +30,6 @@ def _records(source: str, options: ReadingOptions, delimiter: str) -> Iterator[R
     names: tuple[str, ...] = ()
     for line, row in rows:
         if not names:
-            if len(row) > _MOST_COLUMNS:
-                raise InputError(
-                    f"{len(row):,} columns, more than {_MOST_COLUMNS:,}; is it the right file?",
-                    source=source,
-                    line=line,
-                )
             if options.header:
                 names = _header(source, line, row, options)
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,10 @@ from core.text.plain_text import printable
 MAX_DIMENSIONS = 10_000
 MAX_WORD_LENGTH = 1000
 """Maximum characters of a word. GloVe itself cuts longer words."""
+HEADER = re.compile(rb"(?:\xef\xbb\xbf)?(\d{1,12}) (\d{1,6})[ \r\n]*")
+"""The first line of word2vec files: number of words, dimensions."""
+FEWEST_NUMBERS = 2
+"""Minimum numbers of a first line without a header; a shorter line can be anything."""
 _LONGEST_LABEL = 80
 
 Vector = npt.NDArray[np.float32]
@@ -38,23 +43,23 @@ class VectorFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """A file or a record in it, for error messages."""
 
     source: str | Path
     record: str | None = None
 
-    def at(self, record: str) -> Place:
-        """A record inside this place."""
+    def at(self, record: str) -> Location:
+        """A record inside this location."""
         return replace(self, record=record if self.record is None else f"{self.record}, {record}")
 
     @property
     def label(self) -> str:
-        """The place as error messages name it."""
+        """The location as error messages name it."""
         return str(self.source) if self.record is None else f"{self.source}, {self.record}"
 
     def wrong(self, problem: str, line: int | None = None) -> InputError:
-        """An error about this place."""
+        """An error about this location."""
         return InputError(problem, source=self.source, record=self.record, line=line)
 
 
@@ -116,3 +121,18 @@ def dimensions_problem(found: int, wanted: int | None) -> str | None:
     if wanted is not None and found != wanted:
         return f"vectors of {found:,} dimensions, not {wanted:,}; leave --dimensions out"
     return None
+
+
+def dimensions_said(first: bytes) -> int | None:
+    """The dimensions of a first line, a header or a row; None if it is neither."""
+    if header := HEADER.fullmatch(first):
+        return int(header[2])
+    numbers = first.strip(b" \r\n").split(b" ")[1:]
+    if len(numbers) < FEWEST_NUMBERS:
+        return None
+    try:
+        for number in numbers[-FEWEST_NUMBERS:]:
+            float(number)
+    except ValueError:
+        return None
+    return len(numbers)

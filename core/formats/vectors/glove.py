@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.formats.vectors.first_lines import HEADER, dimensions_said
-from core.formats.vectors.format import Pairs, VectorFormat
-from core.formats.vectors.text_lines import first_line, open_lines
-from core.formats.vectors.text_rows import row_of, width_of_first
+from core.formats.vectors.format import HEADER, Pairs, VectorFormat, dimensions_said
+from core.formats.vectors.text_lines import first_line, open_lines, row_of, width_of_first
 from core.text.line_files import without_compression
 
 _SUFFIXES = (".txt", ".vec", ".zip")

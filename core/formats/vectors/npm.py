@@ -19,8 +19,8 @@ from typing import IO, Any
 
 from core.errors import InputError
 from core.formats.vectors.format import (
+    Location,
     Pairs,
-    Place,
     VectorFormat,
     dimensions_problem,
     label,
@@ -41,8 +41,8 @@ def read(source: str, dimensions: int | None = None) -> Pairs:
     `source` is the archive that `npm pack` fetches, the unpacked package or its JSON file. Raises
     `InputError` that names the word, or at the end if the number of vectors is not `size`.
     """
-    with _data_file(Path(source)) as (file, place), naming(place.label, "not JSON"):
-        yield from _pairs(file, place, dimensions)
+    with _data_file(Path(source)) as (file, location), naming(location.label, "not JSON"):
+        yield from _pairs(file, location, dimensions)
 
 
 def recognises(source: str) -> bool:
@@ -53,7 +53,7 @@ def recognises(source: str) -> bool:
     return (path / _DESCRIPTION).is_file()
 
 
-def _pairs(file: IO[bytes], place: Place, wanted: int | None) -> Pairs:
+def _pairs(file: IO[bytes], location: Location, wanted: int | None) -> Pairs:
     import ijson
 
     stated: dict[str, Any] = {}
@@ -65,19 +65,19 @@ def _pairs(file: IO[bytes], place: Place, wanted: int | None) -> Pairs:
         if kind == "number":
             stated[prefix] = value
     else:
-        raise place.wrong('no "vectors"; is it a package of word vectors?')
+        raise location.wrong('no "vectors"; is it a package of word vectors?')
     dimensions = stated.get("dimensions")
     if not isinstance(dimensions, int):
-        raise place.wrong('no "dimensions" before "vectors"')
+        raise location.wrong('no "dimensions" before "vectors"')
     if problem := dimensions_problem(dimensions, wanted):
-        raise place.wrong(problem)
+        raise location.wrong(problem)
     extra = [stated[key] for key in _EXTRA_NUMBERS if key in stated]
     length = dimensions + len(extra)
     if sorted(extra) != list(range(dimensions, length)):
-        raise place.wrong('"l2NormIndex" and "wordIndex" do not follow the numbers of a vector')
+        raise location.wrong('"l2NormIndex" and "wordIndex" do not follow the numbers of a vector')
     count = 0
     for word, numbers in ijson.kvitems(chain([event], events), "vectors"):
-        at = place.at(f"word {label(word)!r}")
+        at = location.at(f"word {label(word)!r}")
         if (
             not isinstance(numbers, list)
             or len(numbers) != length
@@ -87,11 +87,11 @@ def _pairs(file: IO[bytes], place: Place, wanted: int | None) -> Pairs:
         yield pair_of(word, numbers[:dimensions], at.wrong)
         count += 1
     if stated.get("size", count) != count:
-        raise place.wrong(f"{count:,} vectors, but its size is {stated['size']:,}")
+        raise location.wrong(f"{count:,} vectors, but its size is {stated['size']:,}")
 
 
 @contextmanager
-def _data_file(path: Path) -> Iterator[tuple[IO[bytes], Place]]:
+def _data_file(path: Path) -> Iterator[tuple[IO[bytes], Location]]:
     """The main JSON file of a package."""
     if path.suffix.lower() == _ARCHIVE:
         with naming(path, "not a whole .tgz archive"), tarfile.open(path) as archive:
@@ -103,16 +103,16 @@ def _data_file(path: Path) -> Iterator[tuple[IO[bytes], Place]]:
             }
             assert archive.fileobj is not None
             archive.fileobj.read(-1)  # verifies gzip's checksum, which is at the end of the file
-            main = _main(_member(archive, files, _DESCRIPTION), Place(path, _DESCRIPTION))
-            yield _member(archive, files, main), Place(path, label(main))
+            main = _main(_member(archive, files, _DESCRIPTION), Location(path, _DESCRIPTION))
+            yield _member(archive, files, main), Location(path, label(main))
     elif path.is_dir():
         with opened(path / _DESCRIPTION) as file:
-            main = _main(file, Place(path / _DESCRIPTION))
+            main = _main(file, Location(path / _DESCRIPTION))
         with opened(path / main) as file:
-            yield file, Place(path / main)
+            yield file, Location(path / main)
     else:
         with opened(path) as file:
-            yield file, Place(path)
+            yield file, Location(path)
 
 
 def _member(archive: tarfile.TarFile, files: dict[str, tarfile.TarInfo], name: str) -> IO[bytes]:
@@ -124,16 +124,16 @@ def _member(archive: tarfile.TarFile, files: dict[str, tarfile.TarInfo], name: s
     return file
 
 
-def _main(file: IO[bytes], place: Place) -> str:
+def _main(file: IO[bytes], location: Location) -> str:
     """The main file of a package, relative to its folder."""
-    with naming(place.label, "not JSON"):
+    with naming(location.label, "not JSON"):
         description = json.load(file)
     main = description.get("main") if isinstance(description, dict) else None
     if not isinstance(main, str) or not main.lower().endswith(_JSON):
-        raise place.wrong('no package of word vectors: its "main" is no JSON file')
+        raise location.wrong('no package of word vectors: its "main" is no JSON file')
     main = posixpath.normpath(main)
     if main.startswith(("/", "..")):
-        raise place.wrong('its "main" is outside the package')
+        raise location.wrong('its "main" is outside the package')
     return main
 
 

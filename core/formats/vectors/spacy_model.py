@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from core.formats.vectors.format import (
+    Location,
     Pairs,
-    Place,
     VectorFormat,
     dimensions_problem,
     label,
@@ -37,33 +37,33 @@ def read(source: str, dimensions: int | None = None) -> Pairs:
 
     folder = _vocabulary_of(source)
     if folder is None:
-        raise Place(source).wrong("neither an installed spaCy package nor a folder of a model")
+        raise Location(source).wrong("neither an installed spaCy package nor a folder of a model")
     path = folder / "vectors"
     if not path.is_file():
-        raise Place(path).wrong(f"no such file: a model without word vectors; {_REMEDY}")
+        raise Location(path).wrong(f"no such file: a model without word vectors; {_REMEDY}")
     with naming(folder, "is damaged", "save the model again"):
         vectors = Vectors().from_disk(folder, exclude=["strings", "keys"])
         strings = StringStore().from_disk(folder / _STRINGS)
     if vectors.mode != "default":
-        raise Place(folder).wrong(
+        raise Location(folder).wrong(
             f"{vectors.mode} vectors, which belong to parts of words and not to words; {_REMEDY}"
         )
     table = vectors.data
     if table.ndim != 2 or table.dtype.kind != "f":
-        raise Place(path).wrong(f"no table of numbers, but {table.ndim} axes of {table.dtype}")
+        raise Location(path).wrong(f"no table of numbers, but {table.ndim} axes of {table.dtype}")
     if len(table) == 0:
-        raise Place(source).wrong(f"a model without word vectors; {_REMEDY}")
+        raise Location(source).wrong(f"a model without word vectors; {_REMEDY}")
     if problem := dimensions_problem(table.shape[1], dimensions):
-        raise Place(path).wrong(problem)
+        raise Location(path).wrong(problem)
     named = False
     with naming(folder, "is damaged", "save the model again"):
         for key, row in vectors.key2row.items():
             word = strings[key] if key in strings else ""  # noqa: SIM401 — it has no `get`
             if word:
-                yield pair_of(word, table[row], Place(path, f"word {label(word)!r}").wrong)
+                yield pair_of(word, table[row], Location(path, f"word {label(word)!r}").wrong)
                 named = True
     if not named:
-        raise Place(folder / _STRINGS).wrong("names none of the words that have vectors")
+        raise Location(folder / _STRINGS).wrong("names none of the words that have vectors")
 
 
 def recognises(source: str) -> bool:
@@ -82,7 +82,7 @@ def _vocabulary_of(source: str) -> Path | None:
     folders = [path / "vocab", *sorted(path.glob("*/vocab"))]
     models = [folder for folder in folders if (folder / _STRINGS).is_file()]
     if len(models) > 1 and models[0] != folders[0]:
-        raise Place(path).wrong(
+        raise Location(path).wrong(
             f"holds {len(models)} models; name the folder of one, such as {models[0].parent}"
         )
     return models[0] if models else None

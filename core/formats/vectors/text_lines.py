@@ -1,4 +1,4 @@
-"""Lines of a text file with word vectors: plain, compressed, or inside a zip archive."""
+"""Lines `word v1 … vn` of GloVe and word2vec files: plain, compressed, or in a zip archive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import InputError
-from core.formats.vectors.format import Place
+from core.formats.vectors.format import (
+    FEWEST_NUMBERS,
+    HEADER,
+    Location,
+    Vector,
+    dimensions_problem,
+    pair_of,
+)
 from core.formats.vectors.zip_members import ZIP, first_line_of_table, open_member
 from core.text.line_files import opened
 
@@ -19,8 +26,8 @@ MAX_LINE_BYTES = 2**20
 class TextLines:
     """The lines of a file. `number` is the number of the last line that was read."""
 
-    def __init__(self, place: Place, file: IO[bytes]) -> None:
-        self.place = place
+    def __init__(self, location: Location, file: IO[bytes]) -> None:
+        self.location = location
         self.number = 0
         self._file = file
 
@@ -52,7 +59,7 @@ class TextLines:
 
     def wrong(self, problem: str) -> InputError:
         """An error about the last line."""
-        return self.place.wrong(problem, self.number)
+        return self.location.wrong(problem, self.number)
 
 
 @contextmanager
@@ -69,11 +76,11 @@ def open_lines(source: str, dimensions: int | None) -> Iterator[TextLines]:
 
     if path.suffix.lower() == ZIP:
         with open_member(path, dimensions) as (name, file):
-            lines = TextLines(Place(path, name), file)
+            lines = TextLines(Location(path, name), file)
             yield lines
     else:
         with opened(path, next_line) as file:
-            lines = TextLines(Place(path), file)
+            lines = TextLines(Location(path), file)
             yield lines
 
 
@@ -84,3 +91,34 @@ def first_line(source: str) -> bytes:
         return first_line_of_table(path)
     with open_lines(source, None) as lines:
         return lines.read()
+
+
+def row_of(line: str, dimensions: int, lines: TextLines) -> tuple[str, Vector]:
+    """Split a line into its word and its vector, the last `dimensions` fields.
+
+    Words can contain spaces, as some of the 840B vectors do.
+    """
+    word, *numbers = line.rsplit(" ", dimensions)
+    if len(numbers) < dimensions:
+        raise lines.wrong(f"{len(numbers)} numbers, but line 1 has {dimensions}")
+    written = line[len(word) :]
+    # Python also accepts underscores and the digits of other scripts.
+    if "_" in written or not written.isascii():
+        raise lines.wrong("not a number in it: only digits, sign, point and exponent are")
+    return pair_of(word, numbers, lines.wrong)
+
+
+def width_of_first(line: str, wanted: int | None, lines: TextLines) -> int:
+    """Count the numbers of the first line of a file without a header."""
+    dimensions = line.count(" ")
+    if HEADER.fullmatch(line.encode()):
+        raise lines.wrong(
+            "not a GloVe text file: this is word2vec's first line; name it with --format word2vec"
+        )
+    if dimensions < FEWEST_NUMBERS:
+        raise lines.wrong(
+            "not a GloVe text file: a line is a word and its numbers, separated by spaces"
+        )
+    if problem := dimensions_problem(dimensions, wanted):
+        raise lines.wrong(problem)
+    return dimensions

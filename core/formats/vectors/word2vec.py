@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from core.formats.vectors.first_lines import HEADER
 from core.formats.vectors.format import (
+    HEADER,
     MAX_WORD_LENGTH,
     Pairs,
     VectorFormat,
     dimensions_problem,
     pair_of,
 )
-from core.formats.vectors.text_lines import TextLines, first_line, open_lines
-from core.formats.vectors.text_rows import row_of
+from core.formats.vectors.text_lines import TextLines, first_line, open_lines, row_of
 
 _TEXT = frozenset(b"\t\n\r")
 _LONGEST_CHARACTER = 4
@@ -67,7 +66,7 @@ def _binary_rows(data: bytes, count: int, width: int, lines: TextLines) -> Pairs
             data, begin = data[begin:] + lines.read_bytes(longest + _CHUNK_BYTES), 0
         space = data.find(b" ", begin, begin + _MAX_WORD_BYTES + 2)
         end = space + 1 + size
-        at = lines.place.at(f"word {number:,}")
+        at = lines.location.at(f"word {number:,}")
         if space < 0 or end > len(data):
             raise at.wrong(
                 f"cut off or damaged: line 1 says {count:,} words of {width:,} numbers; fetch the "
@@ -80,7 +79,7 @@ def _binary_rows(data: bytes, count: int, width: int, lines: TextLines) -> Pairs
         yield pair_of(word, np.frombuffer(data, "<f4", width, space + 1), at.wrong)
         begin = end
     if (data[begin:] + lines.read_bytes(_SAMPLE_BYTES)).strip(b"\n"):
-        raise lines.place.wrong(f"more than the {count:,} words that line 1 says")
+        raise lines.location.wrong(f"more than the {count:,} words that line 1 says")
 
 
 def _header(lines: TextLines, wanted: int | None) -> tuple[int, int]:
@@ -89,8 +88,8 @@ def _header(lines: TextLines, wanted: int | None) -> tuple[int, int]:
         raise InputError(
             'not word2vec\'s text format, whose first line is "count dimensions"; '
             "without that line it may be --format glove",
-            source=lines.place.source,
-            record=lines.place.record,
+            source=lines.location.source,
+            record=lines.location.record,
             line=1,
         )
     count, dimensions = int(header[1]), int(header[2])

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from core.errors import InputError
-from core.formats.vectors.first_lines import dimensions_said
-from core.formats.vectors.format import label
+from core.formats.vectors.format import dimensions_said, label
 from core.text.line_files import naming
 
 ZIP = ".zip"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import core.formats.corpus.lyrl2004 as lyrl2004
 from core.corpus.documents import Document
 from core.errors import HTransError, InputError
 from core.formats.corpus import guess_format
@@ -166,19 +165,9 @@ def test_bad_line_of_a_qrels_file_is_named(tmp_path: Path, bad: str) -> None:
     assert "--label-file" in said
 
 
-def test_qrels_file_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_qrels_file_without_end_is_refused(tmp_path: Path) -> None:
     source = corpus(tmp_path, qrels=QRELS + "x" * 5000)
     assert "line 5: longer than 4,000 bytes" in problem(source)
-    source = corpus(tmp_path, qrels="".join(f"T{i} 5 1\n" for i in range(2**16)))
-    assert "line 65536: more than 65,535 topics" in problem(source)
-    monkeypatch.setattr(lyrl2004, "_MOST_PAIRS", 100)
-    assert "line 101: more than 100 lines" in problem(corpus(tmp_path, qrels="T 5 1\n" * 200))
-
-
-def test_document_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lyrl2004, "_LARGEST_DOCUMENT", 1000)
-    source = corpus(tmp_path, TOKENS + "tide\n" * 1000)
-    assert problem(source).startswith(f"{source}, line 10: a document of more than")
 
 
 def test_document_with_more_topics_than_any_is_refused(tmp_path: Path) -> None:
