@@ -6,7 +6,6 @@ import gzip
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -129,10 +128,8 @@ def test_label_files_that_unpack_without_end_are_refused(tmp_path: Path) -> None
     table.write_bytes(b"text,labels\na,1\n")
     for source, name in ((tokens, "lyrl2004"), (table, "csv")):
         options = ReadingOptions(label_file=bomb(tmp_path / "labels.txt.gz", b""))
-        began = time.process_time()
         with pytest.raises(InputError, match=r"labels\.txt\.gz, line 1: longer than 4,000 bytes"):
             list(FORMATS[name].read(str(source), options))
-        assert time.process_time() - began < 2
 
 
 def lines(*records: object) -> bytes:
@@ -158,10 +155,8 @@ def test_line_of_json_that_is_made_to_harm_is_refused(
 ) -> None:
     path = tmp_path / "corpus.jsonl"
     path.write_bytes(content)
-    began = time.process_time()
     with pytest.raises(InputError) as caught:
         list(JSONL.read(str(path)))
-    assert time.process_time() - began < 5
     assert said in str(caught.value)
     assert len(str(caught.value)) < 500 + len(str(path))
 
