@@ -11,5 +11,5 @@ def naming(*facts: object) -> str:
 
 
 def tells(message: object, *facts: object) -> bool:
-    """Whether a message contains every fact as whole words, in any order."""
+    """Return whether a message names all facts, each as whole words, in any order."""
     return re.search(naming(*facts), str(message)) is not None

@@ -70,9 +70,9 @@ def records(source: str, options: ReadingOptions) -> Iterator[Record]:
         number = 0
         for batch, names in _batches(path, options):
             columns = [*zip(batch.schema.names, batch.columns, strict=True)]
-            for location in range(len(batch)):
+            for index in range(len(batch)):
                 number += 1
-                row = {name: _value(column[location]) for name, column in columns}
+                row = {name: _value(column[index]) for name, column in columns}
                 if stated is not None:
                     row.setdefault(options.split_field, stated)
                 size = 200 + sum(
