@@ -213,7 +213,8 @@ class Supervisor:
                 return
         if worker.node is None and is_alive(worker.pid, worker.process_started):
             # An earlier supervisor started it.
-            os.kill(worker.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(worker.pid, signal.SIGKILL)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._stopping = True
